@@ -1,0 +1,23 @@
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before Django reads its settings: neither the developer's config.yaml nor their environment has a say in the tests.
+_directory = tempfile.TemporaryDirectory(prefix="xtts-tests-")
+for _variable in [name for name in os.environ if name.startswith("XTTS_") or name in ("REDIS_URL", "DATABASE_URL")]:
+    del os.environ[_variable]
+os.environ["XTTS_SETTINGS_FILE"] = str(Path(_directory.name) / "config.yaml")
+Path(os.environ["XTTS_SETTINGS_FILE"]).write_text("service:\n  data_dir: var\n")
+
+import pytest
+
+from tests.live import LiveServer, write_settings
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """One ordinary server for all tests that only talk to it."""
+    settings = write_settings(tmp_path_factory.mktemp("server"), service={"max_concurrency": 2})
+    with LiveServer(settings) as live:
+        yield live

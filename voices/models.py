@@ -1,0 +1,148 @@
+"""Which recordings are `voice_id`?"""
+
+import hashlib
+import re
+import secrets
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+
+from voices.clips import ClipError, ClipLimits, inspect_clip
+from xtts_site.config import get_config
+
+DEFAULT_VOICE_ID = "default"
+# \Z, because $ would let a line break at the end through.
+VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
+LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
+
+
+def clip_limits() -> ClipLimits:
+    voices = get_config().voices
+    return ClipLimits(
+        min_seconds=voices.min_clip_seconds,
+        max_seconds=voices.max_clip_seconds,
+        max_bytes=int(voices.max_clip_megabytes * 2**20),
+    )
+
+
+def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
+    """Where a clip is stored, below MEDIA_ROOT. The uploader's name has no say in it."""
+    return f"clips/{secrets.token_hex(16)}.{clip.suffix}"
+
+
+class VoiceQuerySet(models.QuerySet["Voice"]):
+    async def resolve(self, voice_id: str, *, unknown: Literal["refuse", "default"]) -> "Voice | None":
+        """The enabled voice of that id with its clips loaded, else what `unknown` says: none, or the default voice.
+
+        Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
+        """
+        ids = {voice_id} if VOICE_ID.match(voice_id) else set()
+        if unknown == "default":
+            ids.add(DEFAULT_VOICE_ID)
+        enabled = self.filter(enabled=True, voice_id__in=ids).prefetch_related("clips")
+        found = {voice.voice_id: voice async for voice in enabled}
+        return found.get(voice_id) or found.get(DEFAULT_VOICE_ID)
+
+
+class Voice(models.Model):
+    voice_id = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(VOICE_ID, "Use only letters, digits, - and _: the id is part of an address.")],
+        help_text="What clients ask for: the voice_id of an address.",
+    )
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    language = models.CharField(
+        max_length=10,
+        blank=True,
+        validators=[RegexValidator(LANGUAGE, "Use a language code such as en or zh-cn.")],
+        help_text="Spoken when a request names no language, for instance en or zh-cn. Empty: the server's default.",
+    )
+    speed = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.5), MaxValueValidator(2.0)],
+        help_text="0.5 (slow) to 2.0 (fast), when a request names none. Empty: 1.0.",
+    )
+    enabled = models.BooleanField(default=True, help_text="A voice that is not enabled is unknown to clients.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = VoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.voice_id})"
+
+    @property
+    def key(self) -> str:
+        """Names the sound of this voice: equal clips, equal key. Empty without clips."""
+        hashes = sorted(clip.sha256 for clip in self.clips.all())
+        return hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else ""
+
+
+class ReferenceClip(models.Model):
+    """One recording of a voice. All but the file is measured from the file, in `clean`; save only what was cleaned."""
+
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="clips")
+    file = models.FileField(upload_to=clip_path, max_length=255)
+    original_name = models.CharField(max_length=255, blank=True, editable=False)
+    suffix = models.CharField(max_length=8, blank=True, editable=False)
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    duration_seconds = models.FloatField(blank=True, editable=False)
+    sample_rate = models.PositiveIntegerField(blank=True, editable=False)
+    channels = models.PositiveSmallIntegerField(blank=True, editable=False)
+    size_bytes = models.PositiveIntegerField(blank=True, editable=False)
+    peaks = models.JSONField(default=list, blank=True, editable=False)
+    # Put there by `setup` for model.speaker_wav, which may replace it; what people upload is theirs.
+    from_settings = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return self.original_name
+
+    def save(self, **options: Any) -> None:
+        replaced = ReferenceClip.objects.filter(pk=self.pk).first() if self.pk and self._has_new_file() else None
+        super().save(**options)
+        if replaced:
+            _delete_file(replaced)
+
+    def clean(self) -> None:
+        super().clean()
+        if not self._has_new_file():
+            return
+        try:
+            facts = inspect_clip(self.file.file, clip_limits())
+        except ClipError as error:
+            raise ValidationError({"file": str(error)}) from None
+        self.original_name = PurePosixPath(self.file.name or "").name
+        for name, value in vars(facts).items():
+            setattr(self, name, value)
+
+    def _has_new_file(self) -> bool:
+        # Django has no public word for "not stored yet".
+        return bool(self.file) and not self.file._committed  # type: ignore[attr-defined]
+
+
+@receiver(post_delete, sender=ReferenceClip)
+def delete_file_of_deleted_clip(instance: ReferenceClip, **_: Any) -> None:
+    """A signal, because deleting a voice deletes its clips without calling their `delete`."""
+    _delete_file(instance)
+
+
+def _delete_file(clip: ReferenceClip) -> None:
+    """Only once it is certain that no row names the file. A disk that refuses is logged, no more."""
+    if clip.file.name:
+        transaction.on_commit(partial(clip.file.storage.delete, clip.file.name), robust=True)

@@ -1,0 +1,63 @@
+"""HTTP and WebSocket routing. Importing this module, and nothing else, starts the engine: migrate, shell and the admin's
+commands never pay for a model.
+"""
+
+import atexit
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
+
+import daphne.server  # noqa: F401 - installs Twisted's asyncio reactor, before anything else can install another one
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+from twisted.internet import reactor, threads
+
+from xtts_site.config import Config, ConfigError, get_config
+
+try:
+    CONFIG: Config = get_config()
+except ConfigError as error:
+    sys.exit(str(error))
+
+http_application = get_asgi_application()
+
+from streaming.engine.process import EngineSpec
+from streaming.executor import Executor
+from streaming.routing import websocket_routes
+from xtts_site import flow_control
+from xtts_site.health import Health
+
+logger = logging.getLogger("xtts_site")
+
+
+def _make_executor(config: Config) -> Executor:
+    if config.model.checkpoint_path or config.model.config_path:
+        logger.warning("model.* names an XTTS checkpoint, but XTTS is not built in yet: the embedded voice speaks")
+    service = config.service
+    return Executor(
+        EngineSpec("demo", {"threads": service.max_concurrency}),
+        max_running=service.max_concurrency,
+        max_waiting=service.max_waiting,
+        silence_limit=service.engine_timeout_seconds,
+    )
+
+
+if Path(sys.argv[0]).name == "daphne":
+    logger.info("Started by daphne's command line: it sets address, TLS and limits, not service.* of the settings")
+flow_control.install()
+executor = _make_executor(CONFIG)
+executor.start()
+# Under daphne the reactor ends the engine; the second line is for other servers, and harmless after the first.
+cast(Any, reactor).addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(executor.stop))
+atexit.register(executor.stop)
+
+application = ProtocolTypeRouter(
+    {
+        "http": Health(http_application, executor, redis_url=CONFIG.redis_url),
+        "websocket": URLRouter(websocket_routes(executor, CONFIG)),
+    }
+)

@@ -1,0 +1,192 @@
+"""Typed settings: config.yaml, overridden by the environment.
+
+The file is named by ``XTTS_SETTINGS_FILE`` (default ``./config.yaml``, which may be missing). Every key can be overridden
+by ``XTTS_<SECTION>__<KEY>``, written as YAML (``XTTS_SERVICE__PORT=8000``); ``REDIS_URL`` and ``DATABASE_URL`` keep the
+names that hosting platforms set. ``config.example.yaml`` documents every key.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT_PREFIX = "XTTS_"
+SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
+URL_VARIABLES = {"REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
+
+
+class ConfigError(Exception):
+    """A setting is wrong. The message is one sentence that names the key."""
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths are relative to the folder of the settings file, not to where the server was started."""
+    base_dir: Path = (info.context or {}).get("base_dir", Path.cwd())
+    return (base_dir / path.expanduser()).resolve()
+
+
+ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServiceConfig(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(strict=True, ge=0, le=65535)] = 60215
+    tls_certificate: ConfigPath | None = None
+    tls_key: ConfigPath | None = None
+    allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
+    allowed_origins: list[str] = []
+    data_dir: ConfigPath = Path("var")
+    secret_key: Annotated[str, Field(min_length=32)] | None = None
+    behind_tls_proxy: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    max_concurrency: Count = 2
+    max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
+    max_connections: Count = 512
+    max_message_bytes: Annotated[int, Field(strict=True, ge=1024, le=900_000)] = 262_144
+    max_pending_chars: Count = 50_000
+    max_packet_ms: Annotated[int, Field(strict=True, ge=5, le=1000)] = 60
+    max_ahead_seconds: Seconds = 10.0
+    stall_timeout_seconds: Seconds = 20.0
+    engine_timeout_seconds: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _tls_is_a_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        return self
+
+
+class ModelConfig(Section):
+    config_path: ConfigPath | None = None
+    checkpoint_path: ConfigPath | None = None
+    tokenizer_path: ConfigPath | None = None
+    speaker_wav: ConfigPath | None = None
+    language: Annotated[str, Field(min_length=2, max_length=10)] = "en"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+
+
+class VoicesConfig(Section):
+    unknown: Literal["refuse", "default"] = "refuse"
+    min_clip_seconds: Seconds = 1.0
+    max_clip_seconds: Seconds = 120.0
+    max_clip_megabytes: Annotated[float, Field(gt=0, le=500)] = 20.0
+
+
+class ForwardConfig(Section):
+    allowed_prefixes: list[Annotated[str, Field(min_length=1)]] = ["sess:"]
+    raw_channels: bool = True
+    max_queued_seconds: Seconds = 120.0
+
+
+class Config(Section):
+    service: ServiceConfig
+    model: ModelConfig
+    voices: VoicesConfig
+    forward: ForwardConfig
+    redis_url: Annotated[str, Field(pattern=r"^(redis|rediss|unix)://")] | None = None
+    database_url: Annotated[str, Field(pattern=r"^[a-z0-9+]+://")] | None = None
+
+
+@cache
+def get_config() -> Config:
+    """The settings of this process, read once. Raises ConfigError."""
+    return load_config(os.environ)
+
+
+def load_config(environment: Mapping[str, str]) -> Config:
+    """Read the settings file that `environment` names, then its overrides. Raises ConfigError."""
+    asked_for = environment.get(SETTINGS_FILE_VARIABLE)
+    path = Path(asked_for or "config.yaml").expanduser().resolve()
+    values = _read_file(path, must_exist=bool(asked_for))
+    sources = _overlay_environment(values, environment)
+    try:
+        return Config.model_validate({name: {} for name in _sections()} | values, context={"base_dir": path.parent})
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, path, sources)) from None
+
+
+def _sections() -> dict[str, type[Section]]:
+    fields = {name: field.annotation for name, field in Config.model_fields.items()}
+    return {name: kind for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, Section)}
+
+
+def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"{SETTINGS_FILE_VARIABLE} names {path}, which does not exist.") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}.") from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigError(f"{path} must hold sections such as 'service:' at its top level.")
+    # A section whose keys are all commented out reads as null: that means "nothing set".
+    return {key: {} if value is None and key in _sections() else value for key, value in values.items()}
+
+
+def _overlay_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Write the environment's overrides into `values`; returns key -> variable, for error messages."""
+    sources: dict[str, str] = {}
+    for variable, key in URL_VARIABLES.items():
+        if environment.get(variable):
+            values[key] = environment[variable]
+            sources[key] = variable
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == SETTINGS_FILE_VARIABLE:
+            continue
+        section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if section not in _sections() or not key:
+            raise ConfigError(f"The environment variable {variable} names no setting; {_did_you_mean(section, key)}.")
+        if not isinstance(values.setdefault(section, {}), dict):
+            raise ConfigError(f"{section} must be a section with keys of its own.")
+        try:
+            values[section][key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"The environment variable {variable} is not valid YAML: {text!r}.") from None
+        sources[f"{section}.{key}"] = variable
+    return sources
+
+
+def _sentence(error: ValidationError, path: Path, sources: Mapping[str, str]) -> str:
+    first = error.errors(include_url=False)[0]
+    loc = [str(part) for part in first["loc"]]
+    key = ".".join(loc) or "the settings"
+    where = sources.get(".".join(loc[:2]))
+    origin = f"The environment variable {where} sets" if where else f"{path} sets"
+    if first["type"] == "extra_forbidden":
+        return f"{origin} {key}, which is not a setting; {_did_you_mean(*loc)}."
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{origin} {key} to {first['input']!r}, but {reason[0].lower()}{reason[1:]}."
+
+
+def _did_you_mean(section: str, key: str = "", *_: str) -> str:
+    known = setting_keys()
+    close = difflib.get_close_matches(f"{section}.{key}".strip("."), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"the settings are {', '.join(known)}"
+
+
+def setting_keys() -> list[str]:
+    """Every key that a settings file may hold, as ``section.key``."""
+    sections = _sections()
+    top_level = [name for name in Config.model_fields if name not in sections]
+    return [f"{name}.{key}" for name, kind in sections.items() for key in kind.model_fields] + top_level

@@ -1,0 +1,102 @@
+"""`/healthz` (the process answers) and `/readyz` (it can speak), as JSON.
+
+They stand in front of Django: probes call by address, and ALLOWED_HOSTS must not turn them away.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from streaming import forwarding
+from streaming.executor import Executor
+
+CHECK_SECONDS = 2.0
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Health:
+    """An ASGI application around another: answers the two paths, hands on everything else."""
+
+    def __init__(self, app: App, executor: Executor, *, redis_url: str | None) -> None:
+        self._app = app
+        self._executor = executor
+        self._redis_url = redis_url
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        match scope["path"]:
+            case "/healthz":
+                await _answer(send, 200, {"status": "ok"})
+            case "/readyz":
+                report = await self.readiness()
+                await _answer(send, 200 if report["ready"] else 503, report)
+            case _:
+                await self._app(scope, receive, send)
+
+    async def readiness(self) -> dict[str, Any]:
+        database, redis_state = await asyncio.gather(_database_state(), _redis_state(self._redis_url))
+        status = self._executor.status
+        is_ready = status.is_ready and database == "ok" and redis_state in ("ok", "not configured")
+        return {
+            "ready": is_ready,
+            "engine": {
+                "state": status.state.value,
+                "name": status.info.name if status.info else None,
+                "languages": list(status.info.languages) if status.info else [],
+                "clones": status.info.clones if status.info else None,
+                "notice": status.info.notice if status.info else "",
+                "running": status.running,
+                "waiting": status.waiting,
+                "restarts": status.restarts,
+                "error": status.error,
+            },
+            "database": database,
+            "redis": redis_state,
+            "forward": {"dropped_messages": forwarding.dropped_messages},
+        }
+
+
+async def _database_state() -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await sync_to_async(_ask_database)()
+    except TimeoutError:
+        return "no answer"
+    except DatabaseError as error:
+        return f"error: {' '.join(str(error).split())}"
+    return "ok"
+
+
+def _ask_database() -> None:
+    connection.close_if_unusable_or_obsolete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM voices_voice LIMIT 1")
+
+
+async def _redis_state(url: str | None) -> str:
+    if url is None:
+        return "not configured"
+    try:
+        async with asyncio.timeout(CHECK_SECONDS), redis.asyncio.Redis.from_url(url) as client:
+            await client.ping()
+    except TimeoutError:
+        return "no answer"
+    except (RedisError, OSError) as error:
+        return f"error: {error}"
+    return "ok"
+
+
+async def _answer(send: Any, status: int, body: dict[str, Any]) -> None:
+    data = json.dumps(body, indent=2).encode() + b"\n"
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(data)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": data})
