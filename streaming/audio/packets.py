@@ -1,0 +1,40 @@
+"""Samples -> frames -> shards of bounded length.
+
+A *frame* is one chunk from the engine. Frames are joined as `chunk_length_schedule_frames` says, and whatever comes of that
+is cut into shards short enough for one packet.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streaming.audio.formats import Samples
+
+
+class FrameJoiner:
+    """Joins the first frames of a turn: the n-th packet has `schedule[n]` frames; behind the list, one each."""
+
+    def __init__(self, schedule: Sequence[int]) -> None:
+        self._wanted = list(schedule)
+        self._held: list[Samples] = []
+
+    def push(self, frame: Samples) -> Samples | None:
+        """The joined frames once there are enough of them, else None."""
+        self._held.append(frame)
+        return self.flush() if len(self._held) >= (self._wanted[0] if self._wanted else 1) else None
+
+    def flush(self) -> Samples | None:
+        """What is held, however little (the utterance is over); None if there is nothing."""
+        if not self._held:
+            return None
+        joined = np.concatenate(self._held)
+        self._held.clear()
+        del self._wanted[:1]
+        return joined
+
+
+def shards(samples: Samples, *, most: int) -> list[Samples]:
+    """`samples` cut into the fewest parts of at most `most` samples, as equal as can be: no short last packet."""
+    if not len(samples):
+        return []
+    return np.array_split(samples, -(-len(samples) // most))

@@ -1,0 +1,304 @@
+"""The shell: moves messages between socket, session and executor. No key of the wire and no close code in it."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+from django.db import DatabaseError
+from django.http.request import split_domain_port, validate_host
+
+from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.delivery import Packet
+from streaming.engine.contract import VoiceRef
+from streaming.executor import EngineUnavailable, Executor, Overloaded, SpeechError
+from streaming.forwarding import SourceError, subscribe
+from streaming.protocol import errors
+from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.errors import Fault, ProtocolError
+from streaming.protocol.opening import Rules
+from streaming.protocol.parameters import Parameters
+from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
+from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
+from voices.models import Voice
+from xtts_site.config import Config
+
+logger = logging.getLogger("streaming")
+
+# How long the farewell of a closing connection may take.
+GOODBYE_SECONDS = 1.0
+
+
+class ClientStalled(Exception):
+    """The client has not read for too long."""
+
+
+def session_rules(config: Config) -> Rules:
+    needs_redis = config.forward.raw_channels and not config.redis_url
+    return Rules(
+        formats=frozenset(FORMATS),
+        forward_prefixes=tuple(config.forward.allowed_prefixes),
+        max_pending_chars=config.service.max_pending_chars,
+        forward_refusal="mode forward reads audio_channel from Redis, and this server has none (REDIS_URL is not set)."
+        if needs_redis
+        else None,
+    )
+
+
+class StreamInputConsumer(AsyncConsumer):
+    """One `stream-input` connection."""
+
+    # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
+    channel_layer_alias = "none"
+    open_connections = 0
+
+    def __init__(self, executor: Executor, config: Config) -> None:
+        self._executor = executor
+        self._config = config
+        self._voice: Voice | None = None
+        self._session: Session | None = None
+        self._speaker: Speaker | None = None
+        self._speaking: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_counted = False
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server is shutting down (a client that is gone is not cancelled: it is reported).
+            await self._say_goodbye(receive)
+            raise
+        finally:
+            self._release()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels would look for stale database connections at every message, which costs a thread switch each time.
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    # Events from the socket
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        if not self._origin_is_allowed():
+            await self.send({"type": "websocket.close"})
+            return
+        self._count()
+        refusal, fault = await self._find_voice()
+        query = dict(parse_qsl(self.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
+        self._session = Session(query, session_rules(self._config), now=self._now(), refusal=refusal)
+        await self.send({"type": "websocket.accept"})
+        if self.__class__.open_connections > self._config.service.max_connections:
+            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
+        await self._perform(self._session.fail(fault) if fault else [])
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if self._session is None:
+            return
+        text, limit = message.get("text"), self._config.service.max_message_bytes
+        if text is None:
+            await self._perform(self._session.receive_binary())
+        elif len(text) > limit or len(text.encode("utf-8", "replace")) > limit:
+            error = ProtocolError(errors.INVALID_MESSAGE, f"The message is longer than {limit} bytes.")
+            await self._perform(self._session.refuse(error))
+        else:
+            await self._perform(self._session.receive(text, now=self._now()))
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        raise StopConsumer
+
+    # The one place that acts
+
+    async def _perform(self, actions: Sequence[Action]) -> None:
+        is_closing = any(isinstance(action, Close) for action in actions)
+        for action in actions:
+            match action:
+                case Send(text):
+                    await self._send_text(text, urgent=is_closing)
+                case Speak(item) if self._speaker:
+                    self._speaker.put(item)
+                case Open(parameters, lead_ms):
+                    self._open(parameters, lead_ms)
+                case Close(code):
+                    # In this order: closing may happen in the speaker's own task.
+                    await self.send({"type": "websocket.close", "code": code})
+                    self._stop_speaking()
+        self._set_timer()
+
+    async def _send_text(self, text: str, *, urgent: bool) -> None:
+        """Raises ClientStalled when the client does not make room in time."""
+        try:
+            async with asyncio.timeout(self._config.service.stall_timeout_seconds):
+                await self.send({"type": "websocket.send", "text": text, "urgent": urgent})
+        except TimeoutError:
+            raise ClientStalled from None
+
+    def _open(self, parameters: Parameters, lead_ms: float | None) -> None:
+        outlet = Outlet(self._send_packet, None if lead_ms is None else lead_ms / 1000)
+        output = FORMATS[parameters.output_format]
+        if parameters.mode == "forward":
+            self._start(self._forward(parameters, output, outlet))
+        else:
+            self._speaker = self._make_speaker(output, outlet)
+            self._start(self._speaker.run())
+
+    def _make_speaker(self, output: OutputFormat, outlet: Outlet) -> Speaker:
+        service = self._config.service
+        return Speaker(
+            self._executor,
+            self._speaker_voice(),
+            output,
+            outlet,
+            self._report_spoken,
+            max_packet_ms=service.max_packet_ms,
+            max_ahead=service.max_ahead_seconds,
+        )
+
+    async def _forward(self, parameters: Parameters, output: OutputFormat, outlet: Outlet) -> None:
+        config = self._config
+        forwarder = Forwarder(
+            output,
+            outlet,
+            self._report_forwarded,
+            frames=parameters.chunk_length_schedule_frames,
+            max_packet_ms=config.service.max_packet_ms,
+        )
+        async with subscribe(
+            parameters.audio_channel or "",
+            sample_rate=output.sample_rate,
+            redis_url=config.redis_url,
+            raw=config.forward.raw_channels,
+            max_seconds=config.forward.max_queued_seconds,
+        ) as source:
+            await forwarder.run(source)
+
+    # Reports from the speaker's task
+
+    def _start(self, work: Any) -> None:
+        self._speaking = asyncio.create_task(self._guard(work))
+
+    async def _guard(self, work: Any) -> None:
+        """Run the speaker; whatever ends it early ends the session with an error that says why."""
+        try:
+            await work
+        except Exception as error:
+            self._speaking = None  # it is this task: closing must not cancel it half-way
+            if self._session:
+                await self._perform(self._session.fail(_fault_of(error)))
+
+    async def _send_packet(self, packet: Packet) -> None:
+        if self._session:
+            audio = b64encode(packet.payload).decode("ascii")
+            await self._perform(self._session.audio(audio, packet.alignment, now=self._now()))
+
+    async def _report_spoken(self, item: Utterance | TurnEnd) -> None:
+        if self._session:
+            await self._perform(self._session.spoken(item, now=self._now()))
+
+    async def _report_forwarded(self, is_final: bool) -> None:
+        if self._session:
+            await self._perform(self._session.forwarded(now=self._now(), is_final=is_final))
+
+    # Time
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _set_timer(self) -> None:
+        """One timer for the session's deadline. A later deadline waits for the timer that is set already."""
+        deadline = self._session.deadline if self._session else None
+        if deadline is None or (self._timer and self._timer.when() <= deadline):
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._session and not self._session.is_closed:
+            task = asyncio.create_task(self._perform(self._session.timeout(now=self._now())))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    # Who may connect, with which voice
+
+    def _origin_is_allowed(self) -> bool:
+        """Programs send no Origin. A web page does, and must not use a server without keys behind its user's back."""
+        origin = dict(self.scope["headers"]).get(b"origin", b"").decode("latin-1")
+        service = self._config.service
+        if not origin or origin in service.allowed_origins:
+            return True
+        domain, _ = split_domain_port(urlsplit(origin).netloc)
+        return bool(domain) and validate_host(domain, service.allowed_hosts)
+
+    async def _find_voice(self) -> tuple[ProtocolError | None, Fault | None]:
+        voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
+        try:
+            self._voice = await Voice.objects.resolve(voice_id, unknown=self._config.voices.unknown)
+        except DatabaseError:
+            logger.exception("The database cannot be asked for voices")
+            return None, errors.INTERNAL_ERROR.because("The server's database does not answer; try again later.")
+        if self._voice is None:
+            return ProtocolError(errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here."), None
+        return None, None
+
+    def _speaker_voice(self) -> SpeakerVoice:
+        voice, info = self._voice, self._executor.status.info
+        if voice is None:
+            raise RuntimeError("A session without a voice was opened.")
+        if info and voice.key and not info.clones:
+            logger.info("Voice %s: the engine %s cannot clone and speaks with its own sound", voice.voice_id, info.name)
+        return SpeakerVoice(VoiceRef(voice.key), voice.language or self._config.model.language, voice.speed or 1.0)
+
+    # Ending
+
+    async def _say_goodbye(self, receive: Any) -> None:
+        """Tell the client that the server shuts down, and wait a moment for it to have heard."""
+        if self._session is None or self._session.is_closed:
+            return
+        try:
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._perform(self._session.fail(errors.SHUTTING_DOWN))
+                while (await receive())["type"] != "websocket.disconnect":
+                    pass
+        except TimeoutError:
+            logger.debug("A client did not answer the goodbye")
+
+    def _count(self) -> None:
+        self._is_counted = True
+        self.__class__.open_connections += 1
+
+    def _stop_speaking(self) -> None:
+        if self._speaking:
+            self._speaking.cancel()
+            self._speaking = None
+
+    def _release(self) -> None:
+        if self._session:
+            self._session.disconnected()
+        self._stop_speaking()
+        if self._timer:
+            self._timer.cancel()
+        if self._is_counted:
+            self._is_counted = False
+            self.__class__.open_connections -= 1
+
+
+def _fault_of(error: Exception) -> Fault:
+    match error:
+        case ClientStalled():
+            return errors.STALLED
+        case Overloaded():
+            return errors.OVERLOADED.because(str(error))
+        case EngineUnavailable():
+            return errors.ENGINE_UNAVAILABLE.because(str(error))
+        case SpeechError():
+            return errors.ENGINE_FAILED.because(str(error))
+        case SourceError():
+            return errors.SOURCE_LOST.because(str(error))
+    logger.error("A session failed", exc_info=error)
+    return errors.INTERNAL_ERROR

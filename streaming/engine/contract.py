@@ -1,0 +1,106 @@
+"""What the server and an engine say to each other. Plain values only: the same request travels to another process, and may
+travel to another machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRef:
+    """A voice as a value. `key` stands for exactly these recordings ("" for a voice without any); `clips` are the audio
+    files themselves, sent only to engines that clone."""
+
+    key: str = ""
+    clips: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One utterance. None means "as the engine likes best"."""
+
+    request_id: str
+    text: str
+    voice: VoiceRef = field(default_factory=VoiceRef)
+    language: str = "en"
+    speed: float = 1.0
+    seed: int | None = None
+    # For XTTS. Tokens per chunk; samples of overlap; seconds of context.
+    stream_chunk_size: int = 10
+    overlap_wav_len: int = 512
+    left_context_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PcmChunk:
+    """A piece of the utterance: mono float32 in [-1, 1] at the engine's rate, any length, chunks in order.
+
+    `text_end` is how far into the request's text this chunk speaks, None if the engine cannot tell. The last chunk of an
+    utterance says so; an utterance without a single audible character has no chunk at all.
+    """
+
+    request_id: str
+    samples: Samples
+    text_end: int | None = None
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The request's last word, whether spoken to its end or cancelled: its slot is free."""
+
+    request_id: str
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The request's last word where the engine could not go on with it. The engine itself goes on."""
+
+    request_id: str
+    message: str
+
+
+EngineEvent = PcmChunk | Finished | Failed
+Sink = Callable[[EngineEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is: its sample rate in Hz, the languages it speaks, whether it speaks with uploaded recordings, and
+    what its users should know (licence, limits)."""
+
+    name: str
+    sample_rate: int
+    languages: tuple[str, ...]
+    clones: bool
+    notice: str = ""
+
+
+class SpeechEngine(Protocol):
+    """An engine inside its process. `submit` and `cancel` come from another thread than `run` and return at once; every
+    submitted request gets exactly one Finished or Failed, as its last event."""
+
+    info: EngineInfo
+
+    def warm_up(self) -> None:
+        """Load and speak once, so that the first request is not slower than the second. Called first, in the thread of
+        `run`."""
+
+    def submit(self, request: SpeechRequest, sink: Sink) -> None:
+        """Begin the utterance; its events go to `sink`, which may be called from any thread."""
+
+    def cancel(self, request_id: str) -> None:
+        """End the utterance within one engine step. Unknown and finished ids do nothing."""
+
+    def run(self) -> None:
+        """Work in the calling thread until `stop`."""
+
+    def stop(self) -> None:
+        """Make `run` return, with everything the engine holds released."""

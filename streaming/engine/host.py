@@ -1,0 +1,100 @@
+"""The engine's process: `python -m streaming.engine.host FD SPEC`.
+
+It speaks the contract's values over one end of a socket pair, whose file descriptor is FD. SPEC is JSON: the engine's name
+and its options. The main thread belongs to the engine (torch wants it); a second thread reads commands, and whoever has an
+event writes it. When the server is gone, however it went, reading ends and so does this process.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+from streaming.engine.contract import EngineEvent, SpeechEngine, SpeechRequest
+from streaming.engine.framing import Broken, Cancel, Frame, Ready, Stop, decode, encode
+
+logger = logging.getLogger("streaming.engine.host")
+
+# name -> module:class. A module is imported only in the process that runs the engine.
+ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine"}
+
+
+def make_engine(name: str, options: dict[str, Any]) -> SpeechEngine:
+    module, _, attribute = ENGINES[name].partition(":")
+    return cast(SpeechEngine, getattr(import_module(module), attribute)(**options))
+
+
+class Host:
+    """One engine on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._write_lock = threading.Lock()
+        self._engine: SpeechEngine | None = None
+
+    def serve(self, name: str, options: dict[str, Any]) -> int:
+        """Load the engine, then work until told to stop. Returns the process' exit code."""
+        # Reading begins before loading: a server that dies while a model loads must not leave this process behind.
+        threading.Thread(target=self._read_commands, name="commands", daemon=True).start()
+        try:
+            engine = make_engine(name, options)
+            engine.warm_up()
+        except Exception as error:
+            logger.exception("The engine %s cannot be loaded", name)
+            self._send(Broken(f"{type(error).__name__}: {error}"))
+            return 1
+        self._engine = engine
+        self._send(Ready(engine.info))
+        engine.run()
+        return 0
+
+    def _send(self, frame: Frame) -> None:
+        data = encode(frame)
+        with self._write_lock:
+            try:
+                self._connection.send_bytes(data)
+            except OSError:
+                os._exit(1)  # the server is gone
+
+    def _emit(self, event: EngineEvent) -> None:
+        self._send(event)
+
+    def _read_commands(self) -> None:
+        while True:
+            try:
+                frame = decode(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(1)  # the server is gone: nothing that runs here is of use to anybody
+            self._obey(frame)
+
+    def _obey(self, frame: Frame) -> None:
+        engine = self._engine
+        match frame:
+            case Stop() if engine is None:
+                os._exit(0)  # still loading: there is nothing to close
+            case Stop() if engine is not None:
+                engine.stop()
+            case SpeechRequest() if engine is not None:
+                engine.submit(frame, self._emit)
+            case Cancel(request_id) if engine is not None:
+                engine.cancel(request_id)
+
+
+def main() -> int:
+    logging.basicConfig(format="{asctime} {levelname:<7} {name}: {message}", style="{", level=logging.INFO)
+    # Ctrl-C in a terminal reaches every process of the group; it is the server that ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    spec = json.loads(sys.argv[2])
+    return Host(Connection(int(sys.argv[1]))).serve(spec["name"], spec["options"])
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    # Native thread pools may still be busy; everything worth releasing has been.
+    os._exit(code)

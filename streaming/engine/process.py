@@ -1,0 +1,167 @@
+"""One engine process, as seen from the server: started, listened to, started again when it dies.
+
+Two threads hold the pipe, one for each direction, so that neither a busy engine nor a long queue ever holds up the server's
+event loop. No asyncio here: what comes from the engine is handed to `on_frame`, in the reading thread.
+"""
+
+import json
+import logging
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from streaming.engine.contract import EngineInfo
+from streaming.engine.framing import Broken, Frame, Ready, Stop, decode, encode
+
+logger = logging.getLogger("streaming.engine")
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
+FIRST_BACK_OFF_SECONDS = 0.5
+LONGEST_BACK_OFF_SECONDS = 30.0
+# A process that has been ready for this long has earned a fresh start of the back-off.
+HEALTHY_AFTER_SECONDS = 60.0
+STOP_SECONDS = 3.0
+
+
+class EngineState(Enum):
+    STARTING = "starting"
+    READY = "ready"
+    RESTARTING = "restarting"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Which engine, with which options (plain JSON values)."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class EngineProcess:
+    """`on_frame`: called with every event of the engine. `on_lost`: called when a running process has died. Both come from
+    the reading thread."""
+
+    def __init__(self, spec: EngineSpec, on_frame: Callable[[Frame], None], on_lost: Callable[[], None]) -> None:
+        self._spec = spec
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
+        self.state = EngineState.STARTING
+        self.info: EngineInfo | None = None
+        self.error: str | None = None
+        self.restarts = 0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def send(self, frame: Frame) -> None:
+        """Returns at once. What is sent while no process is ready is dropped with that process."""
+        self._outbox.put(encode(frame))
+
+    def kill(self) -> None:
+        """End the process the hard way; it is started again."""
+        if self._process:
+            self._process.kill()
+
+    def stop(self) -> None:
+        """End the process for good: politely, then firmly. Blocks for a few seconds at most."""
+        self._stopping.set()
+        self.send(Stop())
+        process = self._process
+        if process:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                logger.warning("The engine's process %d did not stop when asked; killing it", process.pid)
+                process.kill()
+        if self._thread.ident:
+            self._thread.join(STOP_SECONDS)
+        self.state = EngineState.STOPPED
+
+    def _supervise(self) -> None:
+        back_off = FIRST_BACK_OFF_SECONDS
+        while not self._stopping.is_set():
+            ready_seconds = self._run_once()
+            if self._stopping.is_set():
+                return
+            self.state = EngineState.RESTARTING
+            self._on_lost()
+            if ready_seconds > HEALTHY_AFTER_SECONDS:
+                back_off = FIRST_BACK_OFF_SECONDS
+            logger.error("The engine's process ended (%s); starting it again in %g s", self.error, back_off)
+            self._stopping.wait(back_off)
+            back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
+            self.restarts += 1
+
+    def _run_once(self) -> float:
+        """One life of the process. Returns for how long it was ready, in seconds."""
+        # Requests to the process that died are of no use to the next one: their sessions have been told.
+        outbox = self._outbox = queue.SimpleQueue()
+        ours, process = self._spawn()
+        if self._stopping.is_set():
+            outbox.put(encode(Stop()))  # the stop that was asked for went to the process before this one
+        writer = threading.Thread(target=_write_all, args=(ours, outbox), name="engine-writer", daemon=True)
+        writer.start()
+        ready_at: float | None = None
+        self.error = None
+        while frame := _read(ours):
+            match frame:
+                case Ready(info):
+                    self.info, self.state, ready_at = info, EngineState.READY, time.monotonic()
+                    logger.info("The engine %s is ready (%d Hz, process %d)", info.name, info.sample_rate, process.pid)
+                case Broken(message):
+                    self.error = message
+                case _:
+                    self._on_frame(frame)
+        exit_code = process.wait()
+        self.error = self.error or f"exit code {exit_code}"
+        outbox.put(None)
+        writer.join()
+        ours.close()
+        return time.monotonic() - ready_at if ready_at else 0.0
+
+    def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
+        ours, theirs = socket.socketpair()
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT_DIR), os.environ.get("PYTHONPATH", "")])}
+        spec = json.dumps({"name": self._spec.name, "options": self._spec.options})
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "streaming.engine.host", str(theirs.fileno()), spec],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+            )
+        return Connection(ours.detach()), self._process
+
+
+def _read(connection: Connection) -> Frame | None:
+    try:
+        return decode(connection.recv_bytes())
+    except (EOFError, OSError):
+        return None
+
+
+def _write_all(connection: Connection, outbox: "queue.SimpleQueue[bytes | None]") -> None:
+    while (data := outbox.get()) is not None:
+        try:
+            connection.send_bytes(data)
+        except OSError:
+            return  # the reading thread notices too, and acts

@@ -1,0 +1,131 @@
+"""`python manage.py serve`: daphne with host, port, TLS and limits from the settings."""
+
+import asyncio
+import logging
+from typing import Any
+
+from daphne.server import Server
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from xtts_site.config import Config, ServiceConfig, get_config
+
+logger = logging.getLogger("streaming.serve")
+
+# Above our own limit, so that a long message is answered with an error: daphne drops it without a word.
+DAPHNE_MESSAGE_FACTOR = 2
+PING_INTERVAL_SECONDS = 20
+PING_TIMEOUT_SECONDS = 60
+WEBSOCKET_NEVER_TIMES_OUT = -1
+
+
+class SpeechServer(Server):  # type: ignore[misc] # daphne has no types
+    """daphne's server, which says why it could not listen instead of only stopping."""
+
+    listen_failure: str | None = None
+
+    def listen_error(self, failure: Any) -> None:
+        self.listen_failure = failure.getErrorMessage()
+        self.stop()
+
+
+class Command(BaseCommand):
+    help = "Run the speech server with the address, TLS and limits of the settings."
+    # Its checks import every URL and so every view; the server's own start finds the same errors.
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        config = get_config()
+        check_database()
+        if config.redis_url:
+            asyncio.run(check_redis(config.redis_url))
+        check_tls(config.service)
+        # Only now: this import starts the engine.
+        from xtts_site.asgi import application
+
+        server = make_server(application, config)
+        self._welcome(config.service)
+        server.run()
+        if server.listen_failure:
+            service = config.service
+            raise CommandError(f"Cannot listen on {service.host} port {service.port}: {server.listen_failure}.")
+
+    def _welcome(self, service: ServiceConfig) -> None:
+        secure = "s" if service.tls_certificate else ""
+        address = f"{'127.0.0.1' if service.host == '0.0.0.0' else service.host}:{service.port}"  # noqa: S104
+        self.stdout.write(
+            f"Speak:  python example.py --port {service.port} --voice-id demo --text 'Hello there.'\n"
+            f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
+            f"Admin:  http{secure}://{address}/admin/\n"
+            f"State:  http{secure}://{address}/readyz\n"
+            "Voice:  the embedded one: English only, it cannot clone. Piper (GPL-3.0, in a process of its own), "
+            "voice joe (CC0).\n"
+        )
+        self.stdout.flush()
+
+
+def make_server(application: Any, config: Config) -> SpeechServer:
+    """daphne as the settings want it."""
+    most = DAPHNE_MESSAGE_FACTOR * config.service.max_message_bytes
+    return SpeechServer(
+        application,
+        endpoints=[endpoint(config.service)],
+        ping_interval=PING_INTERVAL_SECONDS,
+        ping_timeout=PING_TIMEOUT_SECONDS,
+        websocket_timeout=WEBSOCKET_NEVER_TIMES_OUT,
+        websocket_max_message_size=most,
+        websocket_max_frame_size=most,
+        proxy_forwarded_address_header="X-Forwarded-For" if config.service.behind_tls_proxy else None,
+        proxy_forwarded_proto_header="X-Forwarded-Proto" if config.service.behind_tls_proxy else None,
+        server_name="xtts",
+        verbosity=1,
+    )
+
+
+def endpoint(service: ServiceConfig) -> str:
+    """Where to listen, in Twisted's endpoint language, in which a colon is written with a backslash."""
+    host = _escaped(service.host.strip("[]"))
+    if service.tls_certificate is None:
+        return f"tcp:{service.port}:interface={host}"
+    key, certificate = _escaped(str(service.tls_key)), _escaped(str(service.tls_certificate))
+    return f"ssl:{service.port}:privateKey={key}:certKey={certificate}:interface={host}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def check_database() -> None:
+    """Raises CommandError if the database does not answer or is not set up."""
+    try:
+        executor = MigrationExecutor(connection)
+    except DatabaseError as error:
+        reason = " ".join(str(error).split())
+        raise CommandError(f"The database cannot be reached (DATABASE_URL): {reason}.") from None
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError("The database is not set up: run `python manage.py setup` first.")
+
+
+async def check_redis(url: str) -> None:
+    """Raises CommandError if Redis does not answer."""
+    import redis.asyncio
+    from redis.exceptions import RedisError
+
+    try:
+        async with asyncio.timeout(5), redis.asyncio.Redis.from_url(url) as client:
+            await client.ping()
+    except (RedisError, OSError, TimeoutError) as error:
+        reason = " ".join(str(error).split()) or "no answer"
+        raise CommandError(f"REDIS_URL is set, but Redis does not answer there: {reason}.") from None
+
+
+def check_tls(service: ServiceConfig) -> None:
+    """Raises CommandError for a certificate or key that cannot be read."""
+    for name, path in (("tls_certificate", service.tls_certificate), ("tls_key", service.tls_key)):
+        if path is None:
+            continue
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise CommandError(f"service.{name} names {path}, which cannot be read: {error.strerror}.") from None

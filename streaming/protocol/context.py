@@ -1,0 +1,94 @@
+"""One stream of text that becomes one stream of speech: buffer, settings, turn.
+
+`stream-input` has one context for its whole connection; an endpoint with several streams on a socket has one of these for
+each. A context knows nothing of sockets, closing or errors to send: text and settings in, utterances out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streaming.protocol.messages import ClientMessage
+from streaming.protocol.parameters import VENDOR_SCHEDULE, Parameters
+from streaming.protocol.text_buffer import TextBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One piece of text for the engine, with the settings that it is spoken with."""
+
+    turn: int
+    index: int
+    text: str
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """Behind this everything of the turn has been spoken."""
+
+    turn: int
+
+
+class Context:
+    """Buffer, settings and turn of one stream.
+
+    `by_turn`: changed settings wait for the next turn (the seed's rule); otherwise they hold from the next utterance.
+    `default_schedule`: None speaks only on flush, trigger and end.
+    """
+
+    def __init__(self, parameters: Parameters, *, by_turn: bool, default_schedule: bool) -> None:
+        self._by_turn = by_turn
+        self._default_schedule = VENDOR_SCHEDULE if default_schedule else None
+        self._buffer = TextBuffer()
+        self._current = self._next = parameters
+        self._turn = 0
+        self._index = 0
+        self._begun = False
+
+    @property
+    def buffered_chars(self) -> int:
+        return len(self._buffer)
+
+    def receive(self, message: ClientMessage) -> list[Utterance | TurnEnd]:
+        """Take in one message: its settings, its text, then what it asks for."""
+        self._apply(message.soft)
+        if message.text and message.text.strip():
+            self._begun = True
+        return self._speak_text(message)
+
+    def _apply(self, changed: Mapping[str, Any]) -> None:
+        self._next = self._next.updated(changed)
+        if not (self._by_turn and self._begun):
+            self._current = self._next
+
+    def _speak_text(self, message: ClientMessage) -> list[Utterance | TurnEnd]:
+        self._buffer.append(message.text or "")
+        if message.is_end:
+            spoken: list[Utterance | TurnEnd] = [*self._utterances(self._buffer.take_all()), TurnEnd(self._turn)]
+            self._begin_turn()
+            return spoken
+        # Under auto_mode every message is a phrase of its own and needs no blank at its end.
+        if message.flush or (self._current.auto_mode and message.text):
+            return [*self._utterances(self._buffer.take_all())]
+        return [*self._utterances(self._take_ready(message))]
+
+    def _take_ready(self, message: ClientMessage) -> list[str]:
+        schedule = self._current.chunk_length_schedule or self._default_schedule
+        ready = self._buffer.take_scheduled(schedule, self._index) if schedule else []
+        if message.try_trigger:
+            ready += self._buffer.take_triggered()
+        return ready
+
+    def _utterances(self, texts: list[str]) -> list[Utterance]:
+        utterances = [
+            Utterance(self._turn, self._index + offset, text, self._current) for offset, text in enumerate(texts)
+        ]
+        self._index += len(texts)
+        return utterances
+
+    def _begin_turn(self) -> None:
+        self._turn += 1
+        self._index = 0
+        self._begun = False
+        self._current = self._next

@@ -1,0 +1,71 @@
+"""How a connection's parameters are fixed: which dialect, from which sources, within which rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
+from streaming.protocol.messages import ClientMessage
+from streaming.protocol.parameters import SEED_ONLY, Parameters, parse_parameters
+
+DEFAULT_LEAD_MS = 20.0
+
+
+class Dialect(Enum):
+    SEED = auto()
+    VENDOR = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the server allows, handed in by the shell."""
+
+    formats: frozenset[str]
+    forward_prefixes: tuple[str, ...]
+    max_pending_chars: int
+    # Why forward mode cannot work here; None if it can.
+    forward_refusal: str | None = None
+
+
+def dialect_of(query: Mapping[str, str]) -> Dialect:
+    """The dialect as far as the query tells; a ttsInitRequest makes it the seed's whatever the query says."""
+    return Dialect.SEED if SEED_ONLY & query.keys() else Dialect.VENDOR
+
+
+def lead_ms(parameters: Parameters, dialect: Dialect) -> float | None:
+    """How far delivery may be ahead of real time; None: unpaced."""
+    if parameters.target_lead_ms is None and dialect is Dialect.SEED:
+        return DEFAULT_LEAD_MS
+    return parameters.target_lead_ms
+
+
+def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: Dialect, rules: Rules) -> Parameters:
+    """The query, overridden by the first message. Raises ProtocolError for what the server does not allow.
+
+    The settings of a first message that is no ttsInitRequest are not looked at here: they are those of its text.
+    """
+    overrides = first.settings if first.is_init else first.hard
+    parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
+    _check_format(parameters.output_format, rules)
+    if parameters.mode == "forward":
+        _check_forward(parameters.audio_channel, dialect, rules)
+    return parameters
+
+
+def _check_format(name: str, rules: Rules) -> None:
+    if name not in rules.formats:
+        known = ", ".join(sorted(rules.formats, key=lambda form: (len(form), form)))
+        text = f"Invalid EL_AUDIO_FORMAT: {name} is not supported here; the formats are {known}."
+        raise ProtocolError(text, text, is_format=True)
+
+
+def _check_forward(channel: str | None, dialect: Dialect, rules: Rules) -> None:
+    if dialect is not Dialect.SEED:
+        raise ProtocolError(INVALID_PARAMETER, "mode forward must be given in the query or in a ttsInitRequest.")
+    if channel is None:
+        raise ProtocolError(INVALID_PARAMETER, "mode forward needs audio_channel, which nothing has given.")
+    if not channel.startswith(rules.forward_prefixes):
+        allowed = ", ".join(rules.forward_prefixes) or "none"
+        raise ProtocolError(INVALID_PARAMETER, f"audio_channel must begin with an allowed prefix: {allowed}.")
+    if rules.forward_refusal:
+        raise ProtocolError(INVALID_PARAMETER, rules.forward_refusal)

@@ -1,0 +1,160 @@
+"""Every parameter of a session: where it may come from, its type, its range.
+
+One table serves the query string, `ttsInitRequest`, `generation_config` and `voice_settings`. A value may be text (from a
+query) or JSON; null and an empty query value mean "not given".
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
+
+Mode = Literal["generate", "forward"]
+
+# wire.md 1.3: what the vendor waits for before the n-th generation; the last value repeats.
+VENDOR_SCHEDULE = (120, 160, 250, 290)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The settings of a session or a turn. None: not given, a later source in the order of precedence decides."""
+
+    mode: Mode = "generate"
+    output_format: str = "pcm_24000"
+    target_lead_ms: float | None = None
+    audio_channel: str | None = None
+    sync_alignment: bool = False
+    auto_mode: bool = False
+    inactivity_timeout: float = 20.0
+
+    language: str | None = None
+    speed: float | None = None
+    seed: int | None = None
+    stream_chunk_size: int = 10
+    overlap_wav_len: int = 512
+    left_context_seconds: float = 1.0
+    chunk_length_schedule: tuple[int, ...] | None = None
+    chunk_length_schedule_frames: tuple[int, ...] = (1,)
+    stability: float | None = None
+    similarity_boost: float | None = None
+    style: float | None = None
+    use_speaker_boost: bool | None = None
+
+    def updated(self, values: Mapping[str, Any]) -> Self:
+        return replace(self, **values)
+
+
+def _number(name: str, value: object, low: float, high: float, unit: str = "") -> float:
+    text = f"{name} must be a number from {low:g} to {high:g}{unit}"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.")
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.") from None
+    if not (math.isfinite(number) and low <= number <= high):
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.")
+    return number
+
+
+def _real(low: float, high: float, unit: str = "") -> Callable[[str, object], float]:
+    return lambda name, value: _number(name, value, low, high, unit)
+
+
+def _integer(low: int, high: int) -> Callable[[str, object], int]:
+    def parse(name: str, value: object) -> int:
+        number = _number(name, value, low, high)
+        if number != int(number):
+            raise ProtocolError(
+                INVALID_PARAMETER, f"{name} must be a whole number from {low} to {high}, not {value!r}."
+            )
+        return int(number)
+
+    return parse
+
+
+def _boolean(name: str, value: object) -> bool:
+    # LiveKit 1.1.7 formats a Python bool into its URL: "True".
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    if found is None:
+        raise ProtocolError(INVALID_PARAMETER, f"{name} must be true or false, not {value!r}.")
+    return found
+
+
+def _text(most: int) -> Callable[[str, object], str]:
+    def parse(name: str, value: object) -> str:
+        if not isinstance(value, str) or not 1 <= len(value) <= most:
+            raise ProtocolError(
+                INVALID_PARAMETER, f"{name} must be a text of 1 to {most} characters, not {value!r:.80}."
+            )
+        return value
+
+    return parse
+
+
+def _mode(name: str, value: object) -> str:
+    if value not in ("generate", "forward"):
+        raise ProtocolError(INVALID_PARAMETER, f"{name} must be generate or forward, not {value!r}.")
+    return str(value)
+
+
+def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
+    def parse(name: str, value: object) -> tuple[int, ...]:
+        values = value.split(",") if isinstance(value, str) else value
+        if not isinstance(values, list) or not 1 <= len(values) <= 16:
+            raise ProtocolError(
+                INVALID_PARAMETER, f"{name} must be a list of 1 to 16 numbers of {unit}, not {value!r}."
+            )
+        entry = _integer(1, high)
+        return tuple(entry(f"every entry of {name}", item) for item in values)
+
+    return parse
+
+
+# name -> parser. The names are those of `Parameters`.
+PARSERS: dict[str, Callable[[str, object], Any]] = {
+    "mode": _mode,
+    "output_format": _text(64),
+    "target_lead_ms": _real(0, 5000, " milliseconds"),
+    "audio_channel": _text(200),
+    "sync_alignment": _boolean,
+    "auto_mode": _boolean,
+    "inactivity_timeout": _real(1, 180, " seconds"),
+    "language": _text(35),
+    "speed": _real(0.5, 2.0),
+    "seed": _integer(0, 4_294_967_295),
+    "stream_chunk_size": _integer(1, 100),
+    "overlap_wav_len": _integer(0, 4096),
+    "left_context_seconds": _real(0, 10, " seconds"),
+    "chunk_length_schedule": _schedule(500, "characters"),
+    "chunk_length_schedule_frames": _schedule(100, "frames"),
+    "stability": _real(0, 1),
+    "similarity_boost": _real(0, 1),
+    "style": _real(0, 1),
+    "use_speaker_boost": _boolean,
+}
+# Other spellings of the same parameter.
+ALIASES = {
+    "language_code": "language",
+    "audio_format": "output_format",
+    "EL_AUDIO_FORMAT": "output_format",
+}
+# Fixed for the whole connection by the first message, or by the end of the wait for it.
+HARD = frozenset({"mode", "output_format", "target_lead_ms", "audio_channel"})
+# What `voice_settings` may carry.
+VOICE_SETTINGS = frozenset({"stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
+# A query with one of these is from a client of the seed's own protocol.
+SEED_ONLY = frozenset({"mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "speed", "language"})
+
+
+def parse_parameters(values: Mapping[str, object]) -> dict[str, Any]:
+    """The known parameters among `values`, checked. Unknown names are ignored: clients send many that mean nothing
+    here. Raises ProtocolError naming the parameter and its range."""
+    parsed: dict[str, Any] = {}
+    for name, value in values.items():
+        known = ALIASES.get(name, name)
+        if known in PARSERS and value is not None and value != "":
+            parsed[known] = PARSERS[known](name, value)
+    return parsed

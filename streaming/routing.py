@@ -1,0 +1,29 @@
+"""Path -> consumer."""
+
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.urls import path, re_path
+
+from streaming.consumers import StreamInputConsumer
+from streaming.executor import Executor
+from xtts_site.config import Config
+
+
+class NotFoundConsumer(AsyncWebsocketConsumer):
+    """Refuses the handshake of a path that leads nowhere."""
+
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+def websocket_routes(executor: Executor, config: Config) -> list[Any]:
+    # Channels routes ASGI applications where Django's types know only views.
+    stream_input: Any = StreamInputConsumer.as_asgi(executor=executor, config=config)
+    not_found: Any = NotFoundConsumer.as_asgi()
+    return [
+        path("v1/text-to-speech/<str:voice_id>/stream-input", stream_input),
+        re_path("", not_found),
+    ]
