@@ -4,7 +4,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from channels.consumer import AsyncConsumer
@@ -54,7 +54,7 @@ class StreamInputConsumer(AsyncConsumer):
 
     # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
     channel_layer_alias = "none"
-    open_connections = 0
+    connected: ClassVar[set["StreamInputConsumer"]] = set()
 
     def __init__(self, executor: Executor, config: Config) -> None:
         self._executor = executor
@@ -64,15 +64,15 @@ class StreamInputConsumer(AsyncConsumer):
         self._speaker: Speaker | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._is_counted = False
+        self._gone = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             await super().__call__(scope, receive, send)
         except asyncio.CancelledError:
-            # The server is shutting down (a client that is gone is not cancelled: it is reported).
-            await self._say_goodbye(receive)
+            # daphne cancels what is still open when it shuts down; a client that is gone is reported, not cancelled.
+            await asyncio.wait([asyncio.ensure_future(self._hear_out(receive))], timeout=GOODBYE_SECONDS)
             raise
         finally:
             self._release()
@@ -87,12 +87,12 @@ class StreamInputConsumer(AsyncConsumer):
         if not self._origin_is_allowed():
             await self.send({"type": "websocket.close"})
             return
-        self._count()
+        self.connected.add(self)
         refusal, fault = await self._find_voice()
         query = dict(parse_qsl(self.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
         self._session = Session(query, session_rules(self._config), now=self._now(), refusal=refusal)
         await self.send({"type": "websocket.accept"})
-        if self.__class__.open_connections > self._config.service.max_connections:
+        if len(self.connected) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
         await self._perform(self._session.fail(fault) if fault else [])
 
@@ -123,9 +123,9 @@ class StreamInputConsumer(AsyncConsumer):
                     self._speaker.put(item)
                 case Open(parameters, lead_ms):
                     self._open(parameters, lead_ms)
-                case Close(code):
+                case Close(code, reason):
                     # In this order: closing may happen in the speaker's own task.
-                    await self.send({"type": "websocket.close", "code": code})
+                    await self.send({"type": "websocket.close", "code": code, "reason": reason})
                     self._stop_speaking()
         self._set_timer()
 
@@ -256,21 +256,17 @@ class StreamInputConsumer(AsyncConsumer):
 
     # Ending
 
-    async def _say_goodbye(self, receive: Any) -> None:
+    async def say_goodbye(self) -> None:
         """Tell the client that the server shuts down, and wait a moment for it to have heard."""
-        if self._session is None or self._session.is_closed:
-            return
-        try:
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await self._perform(self._session.fail(errors.SHUTTING_DOWN))
-                while (await receive())["type"] != "websocket.disconnect":
-                    pass
-        except TimeoutError:
-            logger.debug("A client did not answer the goodbye")
+        if self._session:
+            await self._perform(self._session.fail(errors.SHUTTING_DOWN))
+        await asyncio.wait([asyncio.ensure_future(self._gone.wait())], timeout=GOODBYE_SECONDS)
 
-    def _count(self) -> None:
-        self._is_counted = True
-        self.__class__.open_connections += 1
+    async def _hear_out(self, receive: Any) -> None:
+        if self._session:
+            await self._perform(self._session.fail(errors.SHUTTING_DOWN))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
 
     def _stop_speaking(self) -> None:
         if self._speaking:
@@ -283,9 +279,13 @@ class StreamInputConsumer(AsyncConsumer):
         self._stop_speaking()
         if self._timer:
             self._timer.cancel()
-        if self._is_counted:
-            self._is_counted = False
-            self.__class__.open_connections -= 1
+        self.connected.discard(self)
+        self._gone.set()
+
+
+async def say_goodbye_to_all() -> None:
+    """End every session because the server ends. Takes GOODBYE_SECONDS at most."""
+    await asyncio.gather(*(consumer.say_goodbye() for consumer in list(StreamInputConsumer.connected)))
 
 
 def _fault_of(error: Exception) -> Fault:

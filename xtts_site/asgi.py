@@ -2,6 +2,7 @@
 commands never pay for a model.
 """
 
+import asyncio
 import atexit
 import logging
 import os
@@ -14,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
 import daphne.server  # noqa: F401 - installs Twisted's asyncio reactor, before anything else can install another one
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
-from twisted.internet import reactor, threads
+from twisted.internet import defer, reactor, threads
 
 from xtts_site.config import Config, ConfigError, get_config
 
@@ -25,6 +26,7 @@ except ConfigError as error:
 
 http_application = get_asgi_application()
 
+from streaming.consumers import say_goodbye_to_all
 from streaming.engine.process import EngineSpec
 from streaming.executor import Executor
 from streaming.routing import websocket_routes
@@ -51,7 +53,15 @@ if Path(sys.argv[0]).name == "daphne":
 flow_control.install()
 executor = _make_executor(CONFIG)
 executor.start()
-# Under daphne the reactor ends the engine; the second line is for other servers, and harmless after the first.
+
+
+def _end_sessions() -> defer.Deferred[None]:
+    return defer.Deferred.fromFuture(asyncio.ensure_future(say_goodbye_to_all()))
+
+
+# Registered before daphne's own trigger, which cancels every connection (and stumbles over some that are finished).
+# The reactor waits for both; the last line is for other servers than daphne, and harmless behind the ones before it.
+cast(Any, reactor).addSystemEventTrigger("before", "shutdown", _end_sessions)
 cast(Any, reactor).addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(executor.stop))
 atexit.register(executor.stop)
 

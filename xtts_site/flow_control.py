@@ -1,8 +1,10 @@
-"""Makes daphne's `send` await the transport.
+"""Makes daphne's `send` await the transport, and its close carry any code and a reason.
 
 Stock daphne writes into a buffer without bound: a client that does not read costs all the audio that is made for it. Here
 the coroutine that sends goes on only when the transport has room again, and the kernel's own buffer is kept small, so that
 pongs are not stuck behind a minute of audio.
+
+Stock daphne hands close codes to a method that refuses all but 1000 and 3000-4999, and loses the reason.
 """
 
 import asyncio
@@ -17,6 +19,10 @@ logger = logging.getLogger("xtts_site.flow_control")
 
 # The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
 SEND_BUFFER_BYTES = 65_536
+# A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
+CLOSE_HANDSHAKE_SECONDS = 30
+# RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
+MAX_REASON_BYTES = 123
 
 
 class Valve:
@@ -50,8 +56,13 @@ def install() -> None:
 
 async def _handle_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
     """A message marked "urgent" is the last word before a close and does not wait."""
+    is_socket = isinstance(protocol, WebSocketProtocol)
+    if is_socket and message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+        reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+        protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
+        return
     await _plain_handle_reply(server, protocol, message)
-    if not isinstance(protocol, WebSocketProtocol):
+    if not is_socket:
         return
     if message["type"] == "websocket.accept":
         protocol.valve = _fit_valve(protocol)
@@ -65,6 +76,7 @@ def _fit_valve(protocol: Any) -> Valve:
     transport.unregisterProducer()
     transport.registerProducer(valve, True)
     _limit_send_buffer(transport)
+    protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_SECONDS
     return valve
 
 

@@ -83,6 +83,7 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Close:
     code: int
+    reason: str = ""
 
 
 Action = Open | Speak | Send | Close
@@ -260,11 +261,11 @@ class Session:
         return self._close_with_error(error.message, error.code, code)
 
     def _close_with_error(self, message: str, error: str, code: int) -> list[Action]:
-        return [Send(error_message(message=message, error=error, close_code=code)), *self._close(code)]
+        return [Send(error_message(message=message, error=error, close_code=code)), *self._close(code, message)]
 
-    def _close(self, code: int) -> list[Action]:
+    def _close(self, code: int, reason: str = "") -> list[Action]:
         self._state = State.CLOSED
-        return [Close(code)]
+        return [Close(code, reason)]
 
 
 def _weight(item: Utterance | TurnEnd) -> int:
