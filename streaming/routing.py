@@ -24,6 +24,7 @@ def websocket_routes(executor: Executor, config: Config) -> list[Any]:
     stream_input: Any = StreamInputConsumer.as_asgi(executor=executor, config=config)
     not_found: Any = NotFoundConsumer.as_asgi()
     return [
-        path("v1/text-to-speech/<str:voice_id>/stream-input", stream_input),
+        # Any text may stand for a voice here, percent-encoded slashes included: the voices decide, not the routing.
+        path("v1/text-to-speech/<path:voice_id>/stream-input", stream_input),
         re_path("", not_found),
     ]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 PCM_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
-_INT16_MAX = 32767.0
+# Full scale is 32768, as libsndfile and most decoders have it: then every 16-bit value survives the way there and back.
+_FULL_SCALE = 32768.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,13 @@ class OutputFormat:
 
 def encode_pcm16(samples: Samples) -> bytes:
     """Signed 16-bit little-endian, headerless. Samples beyond [-1, 1] are clipped."""
-    scaled = np.clip(samples, -1.0, 1.0) * _INT16_MAX
-    return bytes(np.rint(scaled).astype("<i2"))
+    return bytes(np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767).astype("<i2"))
 
 
 def decode_pcm16(data: bytes) -> Samples:
     """The inverse: what `encode_pcm16` makes of the result is `data` again. Raises ValueError for half a sample."""
     integers: NDArray[Any] = np.frombuffer(data, dtype="<i2")
-    return (integers / _INT16_MAX).astype(np.float32)
+    return (integers / _FULL_SCALE).astype(np.float32)
 
 
 FORMATS: dict[str, OutputFormat] = {

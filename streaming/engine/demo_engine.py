@@ -7,6 +7,7 @@ the engine's process only. It speaks one voice and one language and cannot clone
 import json
 import logging
 import threading
+import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,9 @@ MOST_PER_STEP = 120
 STEP_LEAST = 12
 FIRST_STEP_MOST = 60
 GROWTH = 4
+
+# Marks of layout, which piper would name ("asterisk"), or worse: "[[" begins raw phonemes, and a null ends the text.
+_NOT_SPOKEN = str.maketrans(dict.fromkeys("*_`~|^\\[]{}\0", " "))
 
 NOTICE = (
     "Embedded voice: piper-tts (GPL-3.0, in a process of its own) with en_US-joe-medium (CC0). "
@@ -55,7 +59,7 @@ def _step_length(rest: str, most: int, wanted: Strength) -> int:
             return index
     if len(rest) <= most:
         return len(rest)
-    return best_cut(rest, least=most // 2, most=most) or _first_cut(rest)
+    return best_cut(rest, least=STEP_LEAST, most=most) or _first_cut(rest)
 
 
 def _first_cut(rest: str) -> int:
@@ -109,8 +113,7 @@ class DemoEngine:
             del self._cancelled[request.request_id]
 
     def _chunks(self, request: SpeechRequest) -> Iterator[PcmChunk]:
-        # "[[ ... ]]" would be raw phonemes to piper, and a null would end the text: neither means that to a client.
-        text = request.text.replace("[[", "[ ").replace("]]", " ]").replace("\0", " ")
+        text = request.text.translate(_NOT_SPOKEN)
         spoken = self._audible(text)
         config = self._synthesis(request)
         for index, (start, end) in enumerate(spoken):
@@ -124,13 +127,17 @@ class DemoEngine:
         audible: list[tuple[int, int]] = []
         start = 0
         for _, end in steps(text):
-            if any(self._voice.phonemize(text[start:end])):
+            if self._is_audible(text[start:end]):
                 audible.append((start, end))
                 start = end
             elif audible:
                 audible[-1] = (audible[-1][0], end)
                 start = end
         return audible
+
+    def _is_audible(self, text: str) -> bool:
+        # Punctuation alone would be named ("exclamation").
+        return any(map(_can_be_said, text)) and any(self._voice.phonemize(text))
 
     def _synthesis(self, request: SpeechRequest) -> SynthesisConfig:
         # The model draws its noise from a generator that cannot be seeded: a seeded request does without noise.
@@ -141,6 +148,10 @@ class DemoEngine:
     def _speak_step(self, text: str, config: SynthesisConfig) -> Samples:
         parts = [sentence.audio_float_array for sentence in self._voice.synthesize(text, config)]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def _can_be_said(char: str) -> bool:
+    return char.isalnum() or char in "&@%#" or unicodedata.category(char).startswith("S")
 
 
 def _load_voice() -> PiperVoice:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import sys
 from typing import Any
 
 from daphne.server import Server
@@ -16,6 +18,7 @@ logger = logging.getLogger("streaming.serve")
 # Above our own limit, so that a long message is answered with an error: daphne drops it without a word.
 DAPHNE_MESSAGE_FACTOR = 2
 PING_INTERVAL_SECONDS = 20
+DEFAULT_PORT = 60215
 PING_TIMEOUT_SECONDS = 60
 WEBSOCKET_NEVER_TIMES_OUT = -1
 
@@ -52,10 +55,11 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot listen on {service.host} port {service.port}: {server.listen_failure}.")
 
     def _welcome(self, service: ServiceConfig) -> None:
+        port = "" if service.port == DEFAULT_PORT else f" --port {service.port}"
         secure = "s" if service.tls_certificate else ""
         address = f"{'127.0.0.1' if service.host == '0.0.0.0' else service.host}:{service.port}"  # noqa: S104
         self.stdout.write(
-            f"Speak:  python example.py --port {service.port} --voice-id demo --text 'Hello there.'\n"
+            f"Speak:  {os.path.relpath(sys.executable)} example.py{port} --text 'Hello there.'\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"Admin:  http{secure}://{address}/admin/\n"
             f"State:  http{secure}://{address}/readyz\n"
