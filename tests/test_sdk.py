@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,9 +44,7 @@ def words(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 24_000, 44_100])
 def test_convert_realtime_speaks_and_ends(client: ElevenLabs, rate: int) -> None:
-    audio = b"".join(
-        client.text_to_speech.convert_realtime("demo", text=words(TEXT), output_format=f"pcm_{rate}")  # type: ignore[arg-type]
-    )
+    audio = b"".join(client.text_to_speech.convert_realtime("demo", text=words(TEXT), output_format=f"pcm_{rate}"))
     samples = np.frombuffer(audio, dtype="<i2")
     assert 3.0 < len(samples) / rate < 8.0
     assert np.abs(samples).max() > 3000

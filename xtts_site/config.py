@@ -42,7 +42,7 @@ class Section(BaseModel):
 
 class ServiceConfig(Section):
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(strict=True, ge=0, le=65535)] = 60215
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
     tls_certificate: ConfigPath | None = None
     tls_key: ConfigPath | None = None
     allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]

@@ -18,7 +18,8 @@ logger = logging.getLogger("streaming.serve")
 # Above our own limit, so that a long message is answered with an error: daphne drops it without a word.
 DAPHNE_MESSAGE_FACTOR = 2
 PING_INTERVAL_SECONDS = 20
-DEFAULT_PORT = 60215
+DEFAULT_PORT = ServiceConfig.model_fields["port"].default
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 PING_TIMEOUT_SECONDS = 60
 WEBSOCKET_NEVER_TIMES_OUT = -1
 
@@ -49,17 +50,21 @@ class Command(BaseCommand):
 
         server = make_server(application, config)
         self._welcome(config.service)
+        if config.service.host not in LOOPBACK:
+            logger.warning(
+                "Listening on %s: keys are not built in yet, so whoever reaches it can speak", config.service.host
+            )
         server.run()
         if server.listen_failure:
             service = config.service
             raise CommandError(f"Cannot listen on {service.host} port {service.port}: {server.listen_failure}.")
 
     def _welcome(self, service: ServiceConfig) -> None:
-        port = "" if service.port == DEFAULT_PORT else f" --port {service.port}"
         secure = "s" if service.tls_certificate else ""
+        options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
         address = f"{'127.0.0.1' if service.host == '0.0.0.0' else service.host}:{service.port}"  # noqa: S104
         self.stdout.write(
-            f"Speak:  {os.path.relpath(sys.executable)} example.py{port} --text 'Hello there.'\n"
+            f"Speak:  {os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"Admin:  http{secure}://{address}/admin/\n"
             f"State:  http{secure}://{address}/readyz\n"
