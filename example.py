@@ -228,7 +228,8 @@ async def run(options: argparse.Namespace, figures: Figures) -> None:
         connecting = connection(options)
         figures.started = time.perf_counter()
         server = await stack.enter_async_context(connecting)
-        await server.send(json.dumps(init_message(options)))
+        with suppress(ConnectionClosed):  # receive() says why
+            await server.send(json.dumps(init_message(options)))
         async with asyncio.TaskGroup() as both:
             both.create_task(receive(server, sinks))
             if options.mode != "forward":
@@ -266,7 +267,7 @@ def explain(error: Exception, where: str) -> str:
         case Failure():
             return str(error)
         case ConnectionClosed():
-            return f"{where} closed the connection before the final message: {error}."
+            return f"{where} closed the connection before the final message: {str(error).rstrip('.')}."
         case ConnectionRefusedError():
             return f"Nothing is listening on {where}."
     return f"Cannot talk to {where}: {getattr(error, 'strerror', None) or error}."

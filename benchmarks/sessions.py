@@ -3,8 +3,8 @@
     make run
     .venv/bin/python benchmarks/sessions.py --sessions 1,2,4,8
 
-Every session is paced (target_lead_ms 20) and speaks the same text once. Printed per number of sessions, with the command, the
-machine and the commit:
+Every session is paced (target_lead_ms 20) and speaks the same text once. Printed per number of sessions, with the command,
+the machine and the commit:
 
 TTFA        from the text that starts generation to the first audio, median and 95th percentile, in ms
 starved     how long a player that starts at the first packet would have run dry, median and worst session, in ms

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from channels.consumer import AsyncConsumer
+from channels.db import aclose_old_connections
 from channels.exceptions import StopConsumer
 from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
@@ -237,6 +238,8 @@ class StreamInputConsumer(AsyncConsumer):
 
     async def _find_voice(self) -> tuple[ProtocolError | None, Fault | None]:
         voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
+        # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
+        await aclose_old_connections()
         try:
             self._voice = await Voice.objects.resolve(voice_id, unknown=self._config.voices.unknown)
         except DatabaseError:

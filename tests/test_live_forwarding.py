@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,27 +200,28 @@ async def test_too_much_waiting_audio_ends_the_session_with_an_error(redis_serve
 
 
 async def test_a_lost_redis_ends_forward_sessions_and_no_others(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as redis_server:
-        with LiveServer(write_settings(tmp_path, redis_url=redis_server.url)) as server:
-            async with server.connect(query="?mode=generate") as generating:
-                socket = await listen(server, redis_server)
-                publish_audio(redis_server, tone(0.2))
-                redis_server.kill()
-                turn = await asyncio.wait_for(receive_all(socket), 15)
-                assert turn.close_code == 1011
-                assert (turn.error or {})["error"] == "audio_source_lost"
-                assert "error" in server.readiness()["redis"]
-                assert (await speak(generating, "I never noticed.")).is_final
+    async with contextlib.AsyncExitStack() as stack:
+        redis_server = stack.enter_context(RedisServer(tmp_path))
+        server = stack.enter_context(LiveServer(write_settings(tmp_path, redis_url=redis_server.url)))
+        async with server.connect(query="?mode=generate") as generating:
+            socket = await listen(server, redis_server)
+            publish_audio(redis_server, tone(0.2))
+            redis_server.kill()
+            turn = await asyncio.wait_for(receive_all(socket), 15)
+            assert turn.close_code == 1011
+            assert (turn.error or {})["error"] == "audio_source_lost"
+            assert "error" in server.readiness()["redis"]
+            assert (await speak(generating, "I never noticed.")).is_final
 
-                async with server.connect(query=QUERY) as late:
-                    await send(late, type="ttsInitRequest", audio_channel=CHANNEL)
-                    assert (await asyncio.wait_for(receive_all(late), 15)).close_code == 1011
+            async with server.connect(query=QUERY) as late:
+                await send(late, type="ttsInitRequest", audio_channel=CHANNEL)
+                assert (await asyncio.wait_for(receive_all(late), 15)).close_code == 1011
 
-                redis_server.start()
-                await asyncio.to_thread(server.wait_until, lambda: server.readiness()["ready"])
-                async with await listen(server, redis_server) as again:
-                    pcm = publish_audio(redis_server, tone(0.2), is_final=True)
-                    assert played(await receive_turn(again)) == pcm
+            redis_server.start()
+            await asyncio.to_thread(server.wait_until, lambda: server.readiness()["ready"])
+            async with await listen(server, redis_server) as again:
+                pcm = publish_audio(redis_server, tone(0.2), is_final=True)
+                assert played(await receive_turn(again)) == pcm
 
 
 async def test_without_redis_forward_mode_says_so(server: LiveServer) -> None:

@@ -1,0 +1,123 @@
+"""One stream of text: what is spoken, in which turn, with which settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from streaming.protocol.context import Context, TurnEnd, Utterance
+from streaming.protocol.messages import ClientMessage
+from streaming.protocol.parameters import Parameters
+
+LONG = "word " * 100
+
+
+def seeds() -> Context:
+    return Context(Parameters(), by_turn=True, default_schedule=False)
+
+
+def vendors() -> Context:
+    return Context(Parameters(), by_turn=False, default_schedule=True)
+
+
+def say(
+    context: Context, text: str | None = None, *, flush: bool = False, settings: Mapping[str, Any] | None = None
+) -> list[Utterance | TurnEnd]:
+    return context.receive(ClientMessage(text=text, flush=flush, settings=settings or {}))
+
+
+def spoken(context: Context, text: str | None = None, **parts: Any) -> Utterance:
+    (utterance,) = say(context, text, flush=True, **parts)
+    assert isinstance(utterance, Utterance)
+    return utterance
+
+
+def test_an_utterance_says_where_it_stands() -> None:
+    context = vendors()
+    assert spoken(context, "One") == Utterance(0, 0, "One", Parameters())
+    assert spoken(context, "Two") == Utterance(0, 1, "Two", Parameters())
+
+
+def test_the_pieces_of_one_flush_are_counted_one_by_one() -> None:
+    places = [item.index for item in say(seeds(), LONG, flush=True) if isinstance(item, Utterance)]
+    assert places == [0, 1]
+
+
+def test_an_end_speaks_the_rest_and_begins_a_turn() -> None:
+    context = seeds()
+    say(context, "One")
+    assert say(context, "") == [Utterance(0, 0, "One", Parameters()), TurnEnd(0)]
+    assert spoken(context, "Two") == Utterance(1, 0, "Two", Parameters())
+
+
+def test_an_end_of_nothing_is_an_end() -> None:
+    assert say(seeds(), "") == [TurnEnd(0)]
+
+
+def test_a_blank_rest_is_not_spoken_at_the_end() -> None:
+    context = seeds()
+    say(context, "One", flush=True)
+    say(context, " ")
+    assert say(context, "") == [TurnEnd(0)]
+
+
+def test_what_is_buffered_is_counted() -> None:
+    context = seeds()
+    say(context, "Hello")
+    assert context.buffered_chars == 5
+    say(context, flush=True)
+    assert context.buffered_chars == 0
+
+
+def test_no_default_schedule_waits_for_a_flush() -> None:
+    assert say(seeds(), LONG) == []
+
+
+def test_the_default_schedule_speaks_by_itself() -> None:
+    assert say(vendors(), LONG) != []
+
+
+def test_a_given_schedule_replaces_the_default_one() -> None:
+    assert say(vendors(), LONG, settings={"chunk_length_schedule": (500, 500)})[1:] == []
+
+
+def test_by_turn_settings_wait_for_the_next_turn() -> None:
+    context = seeds()
+    say(context, "One")
+    assert spoken(context, settings={"speed": 1.5}).parameters.speed is None
+    say(context, "")
+    assert spoken(context, "Two").parameters.speed == 1.5
+
+
+def test_by_turn_a_blank_text_does_not_begin_the_turn() -> None:
+    context = seeds()
+    say(context, " ")
+    say(context, settings={"speed": 1.5})
+    assert spoken(context, "One").parameters.speed == 1.5
+
+
+def test_by_turn_several_changes_add_up() -> None:
+    context = seeds()
+    say(context, "One", settings={"speed": 1.5})
+    say(context, settings={"language": "ru"})
+    say(context, "", settings={"speed": 1.2})
+    found = spoken(context, "Two").parameters
+    assert (found.speed, found.language) == (1.2, "ru")
+
+
+def test_by_utterance_settings_hold_at_once() -> None:
+    context = vendors()
+    say(context, "One")
+    assert spoken(context, settings={"speed": 1.5}).parameters.speed == 1.5
+
+
+def test_auto_mode_speaks_each_message_with_what_was_buffered() -> None:
+    context = vendors()
+    say(context, "One ")
+    (utterance,) = say(context, "two", settings={"auto_mode": True})
+    assert isinstance(utterance, Utterance)
+    assert utterance.text == "One two"
+
+
+def test_auto_mode_says_nothing_for_a_message_without_text() -> None:
+    context = vendors()
+    say(context, settings={"auto_mode": True})
+    assert say(context) == []

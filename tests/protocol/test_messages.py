@@ -1,0 +1,175 @@
+"""Names and shapes on the wire."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.protocol.errors import ProtocolError
+from streaming.protocol.messages import (
+    Alignment,
+    ClientMessage,
+    audio_message,
+    error_message,
+    final_message,
+    parse_message,
+)
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+
+
+def parsed(**message: Any) -> ClientMessage:
+    return parse_message(json.dumps(message))
+
+
+def refused(raw: str) -> ProtocolError:
+    with pytest.raises(ProtocolError) as caught:
+        parse_message(raw)
+    return caught.value
+
+
+def test_a_text_message() -> None:
+    assert parsed(text="Hello ") == ClientMessage(text="Hello ")
+
+
+def test_an_empty_object_says_nothing() -> None:
+    assert parse_message("{}") == ClientMessage()
+
+
+@pytest.mark.parametrize(("text", "is_end"), [("", True), (" ", False), (None, False), ("Hello", False)])
+def test_only_the_empty_text_is_the_end(text: str | None, is_end: bool) -> None:
+    assert parsed(text=text).is_end is is_end
+
+
+def test_flags() -> None:
+    message = parsed(flush=True, try_trigger_generation=True)
+    assert (message.flush, message.try_trigger) == (True, True)
+
+
+@pytest.mark.parametrize("value", [None, False])
+def test_flags_that_are_not_set(value: bool | None) -> None:
+    message = parsed(flush=value, try_trigger_generation=value)
+    assert (message.flush, message.try_trigger) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["flush", "try_trigger_generation"])
+@pytest.mark.parametrize("value", [1, "true", [], {}])
+def test_a_flag_must_be_a_boolean(name: str, value: object) -> None:
+    assert name in refused(json.dumps({name: value})).message
+
+
+@pytest.mark.parametrize("value", [1, True, ["Hello"], {"text": "Hello"}])
+def test_text_must_be_a_string(value: object) -> None:
+    assert "text" in refused(json.dumps({"text": value})).message
+
+
+@pytest.mark.parametrize("raw", ["", "{", "{]", "'", "\ufeff{}", "nul", "[" * 100_000, '{"a":' * 100_000])
+def test_what_is_no_json_is_refused(raw: str) -> None:
+    assert refused(raw).code == "invalid_input_message"
+
+
+@pytest.mark.parametrize("raw", ["[]", "1", "null", "true", '"text"', "NaN"])
+def test_json_that_is_no_object_is_refused(raw: str) -> None:
+    assert "object" in refused(raw).message
+
+
+def test_a_number_with_more_digits_than_python_reads_is_refused() -> None:
+    assert refused('{"speed": 1' + 5000 * "0" + "}").code == "invalid_input_message"
+
+
+def test_nesting_up_to_the_limit_of_the_parser_is_refused() -> None:
+    for depth in range(800, 1000):
+        assert refused('{"generation_config": {"speed": ' + depth * "[" + depth * "]" + "}}")
+
+
+@given(st.text(st.characters(categories=["Cs", "Lu"]), min_size=1))
+def test_half_a_character_becomes_a_replacement_and_the_rest_stays(text: str) -> None:
+    whole = json.loads(json.dumps(text))
+    assert parsed(text=text).text == whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def test_half_a_character_can_be_encoded() -> None:
+    assert parse_message('{"text": "a\\ud800b\\udc00"}').text == "a\ufffdb\ufffd"
+
+
+def test_a_whole_character_outside_the_basic_plane_stays() -> None:
+    assert parse_message('{"text": "\\ud83d\\ude00"}').text == "😀"
+
+
+def test_an_init_carries_every_parameter_at_its_top_level() -> None:
+    message = parsed(type="ttsInitRequest", stream_chunk_size=3, sync_alignment=True, language_code="ru")
+    assert message.is_init
+    assert message.settings == {"stream_chunk_size": 3, "sync_alignment": True, "language": "ru"}
+
+
+def test_another_message_carries_only_hard_parameters_at_its_top_level() -> None:
+    assert parsed(output_format="pcm_16000", speed=1.5).settings == {"output_format": "pcm_16000"}
+
+
+@pytest.mark.parametrize("key", ["generation_config", "generator_config"])
+def test_settings_come_in_either_spelling(key: str) -> None:
+    assert parsed(**{key: {"speed": 1.5, "stream_chunk_size": 3}}).settings == {"speed": 1.5, "stream_chunk_size": 3}
+
+
+def test_hard_and_soft_settings_are_told_apart() -> None:
+    message = parsed(generation_config={"speed": 1.5, "mode": "generate"})
+    assert (message.hard, message.soft) == ({"mode": "generate"}, {"speed": 1.5})
+
+
+def test_voice_settings_carry_only_what_belongs_there() -> None:
+    settings = parsed(voice_settings={"speed": 1.1, "stability": 0.5, "language": "ru", "mode": "forward"}).settings
+    assert settings == {"speed": 1.1, "stability": 0.5}
+
+
+def test_generation_config_wins_over_the_message_and_that_over_voice_settings() -> None:
+    speeds: dict[str, Any] = {"voice_settings": {"speed": 0.7}, "speed": 0.8, "generation_config": {"speed": 0.9}}
+    assert parsed(type="ttsInitRequest", **speeds).settings == {"speed": 0.9}
+    del speeds["generation_config"]
+    assert parsed(type="ttsInitRequest", **speeds).settings == {"speed": 0.8}
+
+
+@pytest.mark.parametrize("key", ["voice_settings", "generation_config", "generator_config"])
+@pytest.mark.parametrize("value", [None, {}])
+def test_a_section_may_be_missing(key: str, value: object) -> None:
+    assert parsed(**{key: value}).settings == {}
+
+
+@pytest.mark.parametrize("key", ["voice_settings", "generation_config", "generator_config"])
+@pytest.mark.parametrize("value", [[], 1, "speed", True])
+def test_a_section_must_be_an_object(key: str, value: object) -> None:
+    assert key in refused(json.dumps({key: value})).message
+
+
+@pytest.mark.parametrize("name", ["xi_api_key", "context_id", "pronunciation_dictionary_locators", "whatever"])
+@given(value=ANYTHING)
+def test_unknown_keys_are_ignored(name: str, value: object) -> None:
+    assert parse_message(json.dumps({name: value})) == ClientMessage()
+
+
+def test_audio() -> None:
+    message = json.loads(audio_message("QUJD", Alignment(["ä", '"'], [0, 30], [30, 30])))
+    aligned = {"chars": ["ä", '"'], "charStartTimesMs": [0, 30], "charDurationsMs": [30, 30]}
+    assert message == {"audio": "QUJD", "isFinal": False, "normalizedAlignment": aligned, "alignment": aligned}
+
+
+def test_audio_without_characters() -> None:
+    assert json.loads(audio_message("QUJD", None)) == {
+        "audio": "QUJD",
+        "isFinal": False,
+        "normalizedAlignment": None,
+        "alignment": None,
+    }
+
+
+def test_the_final_message_has_no_other_key() -> None:
+    assert json.loads(final_message()) == {"isFinal": True}
+
+
+def test_an_error_says_it_in_three_ways() -> None:
+    message = error_message(message='No "x"\n', error="invalid_parameter", close_code=1008)
+    assert json.loads(message) == {"message": 'No "x"\n', "error": "invalid_parameter", "code": 1008}

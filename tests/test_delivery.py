@@ -1,0 +1,172 @@
+"""From chunks to packets: no sample and no character is lost, whatever the chunking."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streaming.audio.formats import FORMATS, PCM_RATES, Samples
+from streaming.audio.packets import FrameJoiner
+from streaming.audio.resample import Resampler
+from streaming.delivery import Delivery, Packet
+
+SOURCE_RATE = 24000
+NOISE: Samples = np.random.default_rng(1).uniform(-1, 1, 24_000).astype(np.float32)
+TEXT = "Hello, world. 你好。"
+
+
+@dataclass
+class Cutting:
+    """How the audio arrives: where it is cut, and how far into the text each chunk reaches, if the engine says so."""
+
+    cuts: list[int]
+    reached: list[int] | None
+    frames: list[int]
+
+
+CUTTINGS = st.builds(
+    Cutting,
+    st.lists(st.integers(0, len(NOISE)), max_size=12).map(sorted),
+    st.none() | st.lists(st.integers(0, len(TEXT)), min_size=13, max_size=13).map(sorted),
+    st.lists(st.integers(1, 4), max_size=4),
+)
+
+
+def delivery(
+    rate: int = SOURCE_RATE, *, text: str = TEXT, frames: list[int] | None = None, most_ms: int = 60
+) -> Delivery:
+    joiner = FrameJoiner(frames or [])
+    output = FORMATS[f"pcm_{rate}"]
+    return Delivery(text=text, source_rate=SOURCE_RATE, output=output, joiner=joiner, max_packet_ms=most_ms)
+
+
+def delivered(rate: int, cutting: Cutting, samples: Samples = NOISE) -> list[Packet]:
+    on_its_way, packets = delivery(rate, frames=cutting.frames), list[Packet]()
+    edges = [0, *cutting.cuts, len(samples)]
+    for index, (start, end) in enumerate(pairwise(edges)):
+        text_end = cutting.reached[index] if cutting.reached else None
+        packets += on_its_way.push(samples[start:end], text_end=text_end, last=index == len(edges) - 2)
+    return packets
+
+
+def one_shot(rate: int, samples: Samples = NOISE) -> bytes:
+    resampler = Resampler(SOURCE_RATE, rate)
+    return FORMATS[f"pcm_{rate}"].encode(np.concatenate([resampler.push(samples), resampler.finish()]))
+
+
+def payload(packets: list[Packet]) -> bytes:
+    return b"".join(packet.payload for packet in packets)
+
+
+def chars(packets: list[Packet]) -> str:
+    return "".join(char for packet in packets if packet.alignment for char in packet.alignment.chars)
+
+
+def aligned_ms(packets: list[Packet]) -> int:
+    return sum(sum(packet.alignment.durations_ms) for packet in packets if packet.alignment)
+
+
+@pytest.mark.parametrize("rate", PCM_RATES)
+def test_one_chunk_is_cut_into_packets_of_at_most_60_ms(rate: int) -> None:
+    packets = list(delivery(rate).push(NOISE, last=True))
+    assert payload(packets) == one_shot(rate)
+    assert max(packet.seconds for packet in packets) <= 0.06
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_the_audio_is_the_same_for_any_chunking(rate: int, cutting: Cutting) -> None:
+    assert payload(delivered(rate, cutting)) == one_shot(rate)
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_no_packet_is_empty_or_over_the_limit(rate: int, cutting: Cutting) -> None:
+    for packet in delivered(rate, cutting):
+        assert 0 < packet.seconds <= 0.06
+        assert len(packet.payload) == round(packet.seconds * rate) * 2
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+@example(SOURCE_RATE, Cutting([len(NOISE)], None, []))
+def test_every_character_comes_once_and_in_order(rate: int, cutting: Cutting) -> None:
+    assert chars(delivered(rate, cutting)) == TEXT
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_the_spans_are_as_long_as_the_audio(rate: int, cutting: Cutting) -> None:
+    packets = delivered(rate, cutting)
+    assert aligned_ms(packets) == round(1000 * sum(packet.seconds for packet in packets))
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_the_last_character_comes_with_the_last_packet(rate: int, cutting: Cutting) -> None:
+    alignment = delivered(rate, cutting)[-1].alignment
+    assert alignment is not None
+    assert alignment.chars[-1] == TEXT[-1]
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_characters_begin_within_their_packet(rate: int, cutting: Cutting) -> None:
+    for packet in delivered(rate, cutting):
+        if packet.alignment:
+            assert min(packet.alignment.starts_ms) >= 0
+            assert max(packet.alignment.starts_ms) <= packet.seconds * 1000 + 1
+
+
+@given(st.integers(5, 1000))
+def test_the_limit_is_the_one_that_is_set(most_ms: int) -> None:
+    packets = list(delivery(most_ms=most_ms).push(NOISE, last=True))
+    assert max(packet.seconds for packet in packets) <= most_ms / 1000
+
+
+def test_a_very_short_limit_still_lets_samples_through() -> None:
+    assert len(list(delivery(8000, most_ms=0).push(NOISE[:300], last=True))) == 100
+
+
+def test_frames_are_held_until_there_are_enough_of_them() -> None:
+    on_its_way = delivery(frames=[2])
+    assert list(on_its_way.push(NOISE[:1000])) == []
+    assert payload(list(on_its_way.push(NOISE[1000:1200]))) == one_shot(SOURCE_RATE, NOISE[:1200])
+
+
+def test_the_last_chunk_lets_go_what_is_held() -> None:
+    on_its_way = delivery(frames=[9])
+    assert list(on_its_way.push(NOISE[:500])) == []
+    assert payload(list(on_its_way.push(NOISE[500:900], last=True))) == one_shot(SOURCE_RATE, NOISE[:900])
+
+
+@pytest.mark.parametrize("rate", PCM_RATES)
+def test_a_source_that_ends_without_a_last_chunk_loses_no_sample(rate: int) -> None:
+    on_its_way = delivery(rate, text="")
+    packets = [*on_its_way.push(NOISE), *on_its_way.finish()]
+    assert payload(packets) == one_shot(rate)
+
+
+@pytest.mark.parametrize("rate", PCM_RATES)
+def test_a_source_that_ends_without_a_last_chunk_loses_no_character(rate: int) -> None:
+    on_its_way = delivery(rate)
+    packets = [*on_its_way.push(NOISE), *on_its_way.finish()]
+    assert chars(packets) == TEXT
+    assert aligned_ms(packets) == 1000
+
+
+def test_an_utterance_without_audio_has_no_packet() -> None:
+    assert list(delivery().finish()) == []
+    assert list(delivery(16000).finish()) == []
+
+
+def test_without_text_there_is_no_alignment() -> None:
+    assert {packet.alignment for packet in delivery(text="").push(NOISE, last=True)} == {None}
+
+
+def test_utterances_of_a_turn_share_their_frames() -> None:
+    joiner, lengths = FrameJoiner([1, 2]), []
+    for _ in range(2):
+        on_its_way = Delivery(
+            text="", source_rate=SOURCE_RATE, output=FORMATS["pcm_24000"], joiner=joiner, max_packet_ms=60
+        )
+        packets = [*on_its_way.push(NOISE[:480]), *on_its_way.push(NOISE[:480], last=True)]
+        lengths.append([round(packet.seconds * 1000) for packet in packets])
+    assert lengths == [[20, 20], [20, 20]]

@@ -1,0 +1,309 @@
+"""The executor on the real engine in its real process."""
+
+import asyncio
+import gc
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from streaming.engine.contract import PcmChunk, SpeechRequest
+from streaming.engine.process import EngineSpec, EngineState
+from streaming.executor import (
+    EngineFailed,
+    EngineUnavailable,
+    Executor,
+    Overloaded,
+    SpeechError,
+    SpeechStream,
+)
+
+MAX_RUNNING = 2
+MAX_WAITING = 3
+# About a minute of speech: it cannot be over by accident.
+LONG = "The weather is fine today, and the birds are singing in the trees. " * 15
+ids = count()
+
+
+def request(text: str = "Hello.") -> SpeechRequest:
+    return SpeechRequest(str(next(ids)), text, seed=1)
+
+
+def make_executor(*, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING, silence: float = 60) -> Executor:
+    spec = EngineSpec("demo", {"threads": max_running})
+    return Executor(spec, max_running=max_running, max_waiting=max_waiting, silence_limit=silence)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def is_idle(executor: Executor) -> bool:
+    return executor.status.running == executor.status.waiting == 0
+
+
+async def listen(stream: SpeechStream) -> list[PcmChunk]:
+    return [chunk async for chunk in stream]
+
+
+async def ending(stream: SpeechStream) -> str:
+    """How the stream ended, within a time that no test needs."""
+    try:
+        async with asyncio.timeout(15):
+            await listen(stream)
+    except SpeechError as error:
+        return type(error).__name__
+    return "finished"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Executor]:
+    executor = make_executor()
+    executor.start()
+    yield executor
+    executor.stop()
+
+
+@pytest.fixture
+async def executor(shared: Executor) -> AsyncIterator[Executor]:
+    """A ready executor, handed back with nothing running."""
+    await until(lambda: shared.status.is_ready)
+    yield shared
+    await until(lambda: is_idle(shared))
+
+
+@pytest.fixture
+async def own_executor() -> AsyncIterator[Executor]:
+    """One generation at once, and the test may damage it."""
+    executor = make_executor(max_running=1, silence=1)
+    executor.start()
+    await until(lambda: executor.status.is_ready)
+    yield executor
+    if pid := executor.engine_pid:
+        wake(pid)
+    await asyncio.to_thread(executor.stop)
+
+
+def wake(pid: int) -> None:
+    if Path(f"/proc/{pid}").exists():
+        os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_stream_speaks_its_chunks_and_ends(executor: Executor) -> None:
+    chunks = await listen(executor.speak(request("Hello there. How are you today?")))
+    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert sum(len(chunk.samples) for chunk in chunks) > executor.speak(request()).sample_rate
+
+
+async def test_running_and_waiting_are_bounded_and_the_rest_is_refused(executor: Executor) -> None:
+    streams = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING + MAX_WAITING)]
+    assert (executor.status.running, executor.status.waiting) == (MAX_RUNNING, MAX_WAITING)
+    with pytest.raises(Overloaded, match="3 utterances are waiting already"):
+        executor.speak(request())
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_without_a_line_the_slots_are_all_there_is() -> None:
+    executor = make_executor(max_running=1, max_waiting=0)
+    executor.start()
+    await until(lambda: executor.status.is_ready)
+    stream = executor.speak(request(LONG))
+    with pytest.raises(Overloaded):
+        executor.speak(request())
+    await stream.aclose()
+    await until(lambda: is_idle(executor))
+    await listen(executor.speak(request()))
+    await asyncio.to_thread(executor.stop)
+
+
+async def test_first_come_first_served(executor: Executor) -> None:
+    order: list[int] = []
+
+    async def note(index: int, stream: SpeechStream) -> None:
+        await anext(stream)
+        order.append(index)
+        await stream.aclose()
+
+    blocking = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING - 1)]
+    tasks = [note(n, executor.speak(request("Good morning, my friend."))) for n in range(1 + MAX_WAITING)]
+    await asyncio.gather(*tasks)
+    for stream in blocking:
+        await stream.aclose()
+    assert order == sorted(order)
+
+
+async def test_cancelling_in_the_line_leaves_it_at_once(executor: Executor) -> None:
+    running = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING)]
+    waiting = executor.speak(request())
+    await waiting.aclose()
+    assert (executor.status.running, executor.status.waiting) == (MAX_RUNNING, 0)
+    for stream in running:
+        await stream.aclose()
+
+
+async def test_a_cancelled_generation_holds_its_slot_until_the_engine_lets_go(executor: Executor) -> None:
+    stream = executor.speak(request(LONG))
+    await anext(stream)
+    await stream.aclose()
+    assert executor.status.running == 1
+    async with asyncio.timeout(5):  # the whole text would take longer than the next step
+        await until(lambda: is_idle(executor))
+
+
+async def test_a_closed_stream_is_over_and_may_be_closed_again(executor: Executor) -> None:
+    stream = executor.speak(request(LONG))
+    await anext(stream)
+    await stream.aclose()
+    await stream.aclose()
+    assert await listen(stream) == []
+
+
+async def test_closing_a_stream_releases_who_is_waiting_for_its_next_chunk(executor: Executor) -> None:
+    blocking = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING)]
+    waiting = executor.speak(request())
+    listener = asyncio.create_task(listen(waiting))
+    await asyncio.sleep(0)
+    await waiting.aclose()
+    done, _ = await asyncio.wait([listener], timeout=5)
+    listener.cancel()
+    for stream in blocking:
+        await stream.aclose()
+    assert done
+
+
+async def test_a_slot_is_freed_although_nobody_fetches_the_chunks(executor: Executor) -> None:
+    text = "Hello there. How are you today? I am very well."
+    unheard = [executor.speak(request(text)) for _ in range(MAX_RUNNING)]
+    await listen(executor.speak(request()))
+    await until(lambda: is_idle(executor))
+    assert all(stream.is_generated and stream.queued_seconds > 1 for stream in unheard)
+    for stream in unheard:
+        assert (await listen(stream))[-1].last
+        assert stream.queued_seconds == pytest.approx(0, abs=1e-6)
+
+
+async def test_what_cannot_be_sent_to_the_engine_costs_no_slot(executor: Executor) -> None:
+    for _ in range(MAX_RUNNING + 1):
+        try:
+            stream = executor.speak(SpeechRequest(str(next(ids)), "Hello.", language="\ud800"))
+        except (SpeechError, ValueError):
+            continue
+        await ending(stream)
+    assert executor.status.running == 0
+
+
+async def test_while_the_engine_starts_nothing_is_taken() -> None:
+    executor = make_executor()
+    with pytest.raises(EngineUnavailable):
+        executor.speak(request())
+    executor.start()
+    with pytest.raises(EngineUnavailable):
+        executor.speak(request())
+    await asyncio.to_thread(executor.stop)
+
+
+async def test_a_killed_process_fails_who_runs_and_who_waits_and_comes_back(own_executor: Executor) -> None:
+    streams = [own_executor.speak(request(LONG)) for _ in range(3)]
+    await anext(streams[0])
+    os.kill(own_executor.engine_pid or 0, signal.SIGKILL)
+    assert [await ending(stream) for stream in streams] == ["EngineFailed"] * 3
+    assert is_idle(own_executor)
+    with pytest.raises(EngineUnavailable):
+        own_executor.speak(request())
+    await until(lambda: own_executor.status.is_ready)
+    assert own_executor.status.restarts == 1
+    assert (await listen(own_executor.speak(request())))[-1].last
+
+
+async def test_an_engine_that_hangs_with_a_listener_is_replaced(own_executor: Executor) -> None:
+    os.kill(own_executor.engine_pid or 0, signal.SIGSTOP)
+    streams = [own_executor.speak(request()) for _ in range(2)]
+    with pytest.raises(EngineFailed):
+        await listen(streams[0])
+    assert await ending(streams[1]) == "EngineFailed"
+    await until(lambda: own_executor.status.is_ready)
+
+
+async def test_an_engine_that_hangs_after_its_listener_left_is_replaced(own_executor: Executor) -> None:
+    """The slot of a client that hung up is held by an engine that does not hear the cancel."""
+    os.kill(own_executor.engine_pid or 0, signal.SIGSTOP)
+    await own_executor.speak(request()).aclose()
+    waiting = own_executor.speak(request())
+    assert await ending(waiting) == "EngineFailed"
+
+
+async def test_waiting_in_line_for_longer_than_the_silence_limit_is_no_fault(own_executor: Executor) -> None:
+    first, second = own_executor.speak(request(LONG)), own_executor.speak(request())
+    listeners = asyncio.gather(listen(first), listen(second))
+    chunks, _ = await listeners
+    assert chunks[-1].last
+    assert own_executor.status.restarts == 0
+
+
+async def test_stopping_ends_every_stream(own_executor: Executor) -> None:
+    streams = [own_executor.speak(request(LONG)) for _ in range(3)]
+    await anext(streams[0])
+    await asyncio.to_thread(own_executor.stop)
+    for stream in streams:
+        assert await ending(stream) in ("EngineFailed", "EngineUnavailable", "finished")
+
+
+async def test_stopping_leaves_no_process(own_executor: Executor) -> None:
+    pid = own_executor.engine_pid
+    await asyncio.to_thread(own_executor.stop)
+    assert own_executor.status.state is EngineState.STOPPED
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(EngineUnavailable):
+        own_executor.speak(request())
+
+
+async def client(executor: Executor, moment: random.Random) -> None:
+    """Asks for something short, listens to some of it, or leaves before anything came."""
+    while True:
+        try:
+            stream = executor.speak(request(moment.choice(("Hi.", "Hello there.", "One, two, three. And four."))))
+        except Overloaded:
+            await asyncio.sleep(0.002)
+        else:
+            break
+    listener = asyncio.create_task(listen(stream))
+    if moment.random() < 0.6:
+        await asyncio.wait([listener], timeout=moment.choice((0, 0.001, 0.01, 0.05, 0.2)))
+        listener.cancel()
+        await asyncio.wait([listener])
+        await stream.aclose()
+    else:
+        await listener
+
+
+async def crowd(executor: Executor, *, size: int, seed: int) -> None:
+    moment = random.Random(seed)
+    for _ in range(size // 10):
+        await asyncio.gather(*(client(executor, moment) for _ in range(10)))
+    await until(lambda: is_idle(executor))
+
+
+def resident_megabytes(pid: int) -> float:
+    gc.collect()
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024
+
+
+async def test_hundreds_of_requests_with_cancels_at_any_moment_leave_nothing_behind(executor: Executor) -> None:
+    tasks = asyncio.all_tasks()
+    pids = [os.getpid(), executor.engine_pid or 0]
+    await crowd(executor, size=60, seed=1)
+    before = [resident_megabytes(pid) for pid in pids]
+    await crowd(executor, size=400, seed=2)
+    grown = [resident_megabytes(pid) - megabytes for pid, megabytes in zip(pids, before, strict=True)]
+    assert max(grown) < 30
+    assert asyncio.all_tasks() == tasks
+    assert executor.status.restarts == 0
+    assert (await listen(executor.speak(request())))[-1].last
