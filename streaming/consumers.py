@@ -5,14 +5,14 @@ import logging
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from channels.consumer import AsyncConsumer
 from channels.db import aclose_old_connections
 from channels.exceptions import StopConsumer
 from django.db import DatabaseError
-from django.http.request import split_domain_port, validate_host
 
+from streaming.admission import origin_is_allowed, session_rules
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.delivery import Packet
 from streaming.engine.contract import VoiceRef
@@ -21,7 +21,6 @@ from streaming.forwarding import SourceError, subscribe
 from streaming.protocol import errors
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.errors import Fault, ProtocolError
-from streaming.protocol.opening import Rules
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
 from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
@@ -36,18 +35,6 @@ GOODBYE_SECONDS = 1.0
 
 class ClientStalled(Exception):
     """The client has not read for too long."""
-
-
-def session_rules(config: Config) -> Rules:
-    needs_redis = config.forward.raw_channels and not config.redis_url
-    return Rules(
-        formats=frozenset(FORMATS),
-        forward_prefixes=tuple(config.forward.allowed_prefixes),
-        max_pending_chars=config.service.max_pending_chars,
-        forward_refusal="mode forward reads audio_channel from Redis, and this server has none (REDIS_URL is not set)."
-        if needs_redis
-        else None,
-    )
 
 
 class StreamInputConsumer(AsyncConsumer):
@@ -85,7 +72,7 @@ class StreamInputConsumer(AsyncConsumer):
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        if not self._origin_is_allowed():
+        if not origin_is_allowed(self.scope, self._config.service):
             await self.send({"type": "websocket.close"})
             return
         self.connected.add(self)
@@ -151,7 +138,7 @@ class StreamInputConsumer(AsyncConsumer):
         service = self._config.service
         return Speaker(
             self._executor,
-            self._speaker_voice(),
+            self._sound_of_voice(),
             output,
             outlet,
             self._report_spoken,
@@ -176,6 +163,28 @@ class StreamInputConsumer(AsyncConsumer):
             max_seconds=config.forward.max_queued_seconds,
         ) as source:
             await forwarder.run(source)
+
+    async def _find_voice(self) -> tuple[ProtocolError | None, Fault | None]:
+        """Look the voice up; returns what is wrong with the request, or with the server."""
+        voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
+        # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
+        await aclose_old_connections()
+        try:
+            self._voice = await Voice.objects.resolve(voice_id, unknown=self._config.voices.unknown)
+        except DatabaseError:
+            logger.exception("The database cannot be asked for voices")
+            return None, errors.INTERNAL_ERROR.because("The server's database does not answer; try again later.")
+        if self._voice is None:
+            return ProtocolError(errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here."), None
+        return None, None
+
+    def _sound_of_voice(self) -> SpeakerVoice:
+        voice, info = self._voice, self._executor.status.info
+        if voice is None:
+            raise RuntimeError("A session without a voice was opened.")
+        if info and voice.key and not info.clones:
+            logger.info("Voice %s: the engine %s cannot clone and speaks with its own sound", voice.voice_id, info.name)
+        return SpeakerVoice(VoiceRef(voice.key), voice.language or self._config.model.language, voice.speed or 1.0)
 
     # Reports from the speaker's task
 
@@ -224,38 +233,6 @@ class StreamInputConsumer(AsyncConsumer):
             task = asyncio.create_task(self._perform(self._session.timeout(now=self._now())))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
-
-    # Who may connect, with which voice
-
-    def _origin_is_allowed(self) -> bool:
-        """Programs send no Origin. A web page does, and must not use a server without keys behind its user's back."""
-        origin = dict(self.scope["headers"]).get(b"origin", b"").decode("latin-1")
-        service = self._config.service
-        if not origin or origin in service.allowed_origins:
-            return True
-        domain, _ = split_domain_port(urlsplit(origin).netloc)
-        return bool(domain) and validate_host(domain, service.allowed_hosts)
-
-    async def _find_voice(self) -> tuple[ProtocolError | None, Fault | None]:
-        voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
-        # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
-        await aclose_old_connections()
-        try:
-            self._voice = await Voice.objects.resolve(voice_id, unknown=self._config.voices.unknown)
-        except DatabaseError:
-            logger.exception("The database cannot be asked for voices")
-            return None, errors.INTERNAL_ERROR.because("The server's database does not answer; try again later.")
-        if self._voice is None:
-            return ProtocolError(errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here."), None
-        return None, None
-
-    def _speaker_voice(self) -> SpeakerVoice:
-        voice, info = self._voice, self._executor.status.info
-        if voice is None:
-            raise RuntimeError("A session without a voice was opened.")
-        if info and voice.key and not info.clones:
-            logger.info("Voice %s: the engine %s cannot clone and speaks with its own sound", voice.voice_id, info.name)
-        return SpeakerVoice(VoiceRef(voice.key), voice.language or self._config.model.language, voice.speed or 1.0)
 
     # Ending
 

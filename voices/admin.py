@@ -26,6 +26,7 @@ else:  # these classes take no parameters when they run
     ClipInlineBase, VoiceAdminBase = admin.TabularInline, admin.ModelAdmin
 
 admin.site.site_header = admin.site.site_title = "XTTS streaming server"
+admin.site.site_url = None  # there is no site to view: the rest of the server talks to programs
 
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "

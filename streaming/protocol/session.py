@@ -2,7 +2,7 @@
 
 The laws, for every input in every state:
 
-1.  Nothing is sent before the client's first message, or 1.5 s without one.
+1.  Nothing but an error of ours is sent before the client's first message, or 1.5 s without one.
 2.  The first message, or that silence, fixes the hard parameters. Changing one later is the client's error.
 3.  The dialect is the seed's if the first message is a ttsInitRequest or the query has a parameter that only the seed
     knows; otherwise the vendor's.
