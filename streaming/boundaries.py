@@ -15,16 +15,19 @@ class Strength(IntEnum):
     SENTENCE = 3
 
 
-# Either blanks, with the punctuation before them, or the full-width marks of scripts that write no blanks at all.
-_BOUNDARY = re.compile(
-    r"""(?P<mark>[.!?…。！？,;:、，；：—–-]*) (?P<closing>["'”’»)\]}]*) (?P<blank>\s+)
-      | (?P<wide>[。！？、，；：]+) (?P<wide_closing>[」』”’）]*)""",
-    re.VERBOSE,
-)
+# Blanks (those that forbid a break excepted), or the full-width marks of scripts that write no blanks. What stands before
+# the blanks is looked at afterwards: a pattern that began with it would try every start of a long run of marks.
+_BOUNDARY = re.compile(r"[^\S\u00a0\u2007\u202f]+|(?P<wide>[。！？、，；：]+)[」』”’）]*\s*")
+_CLOSING = "\"'”’»)]}"
 _SENTENCE_MARKS = frozenset(".!?…。！？")
 _CLAUSE_MARKS = frozenset(",;:、，；：—–")
+_MARKS = "".join(_SENTENCE_MARKS | _CLAUSE_MARKS) + "-"
+# How much of the text before a blank tells what kind of boundary it is.
+_LOOK_BACK = 12
 # "Dr. Smith", "J. S. Bach": the dot belongs to the word.
-_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|No|etc|e\.g|i\.e)|\b[A-Z])\.$")
+_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e)|\b[A-HJ-Z])\.$")
+# Thai to Khmer, and Chinese and Japanese: a word's end cannot be seen.
+_WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def boundaries(text: str) -> Iterator[tuple[int, Strength]]:
@@ -33,21 +36,39 @@ def boundaries(text: str) -> Iterator[tuple[int, Strength]]:
     The end of the text is not one of them by itself (the word there may go on), nor are leading blanks (a piece of
     nothing but blanks says nothing).
     """
-    for match in _BOUNDARY.finditer(text):
-        if match.start() > 0 or not match[0].isspace():
-            yield match.end(), _strength(text, match)
+    yield from _boundaries_from(0, text)
 
 
-def _strength(text: str, match: re.Match[str]) -> Strength:
-    marks = match["wide"] or match["mark"] or ""
-    if "\n" in (match["blank"] or ""):
+def _boundaries_from(start: int, text: str) -> Iterator[tuple[int, Strength]]:
+    for match in _BOUNDARY.finditer(text, start):
+        if match["wide"]:
+            if not _is_inside_a_number(text, match):
+                yield match.end(), _strength_of_marks(match["wide"])
+        elif match.start() > start:
+            yield match.end(), _strength_of_blank(text, match)
+
+
+def _is_inside_a_number(text: str, match: re.Match[str]) -> bool:
+    return text[match.start() - 1 : match.start()].isdigit() and text[match.end() : match.end() + 1].isdigit()
+
+
+def _strength_of_blank(text: str, match: re.Match[str]) -> Strength:
+    if "\n" in match[0]:
         return Strength.SENTENCE
+    before = text[max(0, match.start() - _LOOK_BACK) : match.start()].rstrip(_CLOSING)
+    marks = before[len(before.rstrip(_MARKS)) :]
+    if marks == "." and _ABBREVIATION.search(before):
+        return Strength.WORD
+    if marks.startswith("-"):
+        # A hyphen is a clause mark only between blanks ("one - two"), never in or behind a word ("twenty-one").
+        return Strength.CLAUSE if before[: -len(marks)][-1:].isspace() else Strength.WORD
+    return _strength_of_marks(marks)
+
+
+def _strength_of_marks(marks: str) -> Strength:
     if _SENTENCE_MARKS.intersection(marks):
-        is_abbreviation = marks == "." and _ABBREVIATION.search(text, max(0, match.start() - 5), match.start() + 1)
-        return Strength.WORD if is_abbreviation else Strength.SENTENCE
-    # A hyphen is a clause mark only between blanks ("one - two"), never in or behind a word ("twenty-one").
-    is_dash = marks.startswith("-") and text[match.start() - 1 : match.start()].isspace()
-    return Strength.CLAUSE if is_dash or _CLAUSE_MARKS.intersection(marks) else Strength.WORD
+        return Strength.SENTENCE
+    return Strength.CLAUSE if _CLAUSE_MARKS.intersection(marks) else Strength.WORD
 
 
 def best_cut(text: str, *, least: int, most: int) -> int | None:
@@ -64,16 +85,27 @@ def best_cut(text: str, *, least: int, most: int) -> int | None:
 
 
 def pieces(text: str, *, most: int) -> list[str]:
-    """`text` cut into pieces of at most `most` characters that join up to it. A word longer than that stays whole."""
+    """`text` cut into pieces of at most `most` characters that join up to it.
+
+    A word longer than that stays whole; only scripts without blanks are cut between any two of their characters.
+    """
     result: list[str] = []
     start = 0
     while len(text) - start > most:
-        rest = text[start:]
-        cut = best_cut(rest, least=most // 2, most=most) or next((index for index, _ in boundaries(rest)), None)
-        if cut is None or cut == len(rest):
-            break
-        result.append(rest[:cut])
+        # A window, not the rest: the work must grow with the text, not with its square.
+        window = text[start : start + most + 1]
+        cut = best_cut(window, least=most // 2, most=most) or _blind_cut(text, start, most)
+        result.append(text[start : start + cut])
         start += cut
     if start < len(text):
         result.append(text[start:])
     return result
+
+
+def _blind_cut(text: str, start: int, most: int) -> int:
+    """How far to go from `start` where no boundary is within `most` characters."""
+    following = text[start + most]
+    if following.isalnum() and _WITHOUT_BLANKS.match(following):
+        return most
+    end = next((index for index, _ in _boundaries_from(start, text)), len(text))
+    return end - start

@@ -109,8 +109,8 @@ class StreamInputConsumer(AsyncConsumer):
                     await self._send_text(text, urgent=is_closing)
                 case Speak(item) if self._speaker:
                     self._speaker.put(item)
-                case Open(parameters, lead_ms):
-                    self._open(parameters, lead_ms)
+                case Open(parameters):
+                    self._open(parameters)
                 case Close(code, reason):
                     # In this order: closing may happen in the speaker's own task.
                     await self.send({"type": "websocket.close", "code": code, "reason": reason})
@@ -125,8 +125,9 @@ class StreamInputConsumer(AsyncConsumer):
         except TimeoutError:
             raise ClientStalled from None
 
-    def _open(self, parameters: Parameters, lead_ms: float | None) -> None:
-        outlet = Outlet(self._send_packet, None if lead_ms is None else lead_ms / 1000)
+    def _open(self, parameters: Parameters) -> None:
+        lead = parameters.target_lead_ms
+        outlet = Outlet(self._send_packet, None if lead is None else lead / 1000)
         output = FORMATS[parameters.output_format]
         if parameters.mode == "forward":
             self._start(self._forward(parameters, output, outlet))

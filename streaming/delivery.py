@@ -39,27 +39,34 @@ class Delivery:
         self._most = max(1, output.sample_rate * max_packet_ms // 1000)
         self._resampler = Resampler(source_rate, output.sample_rate)
         self._aligner = Aligner(text)
+        # With a text, one sample waits for the end, so that the end always has a packet for the last character.
+        self._keep_back = 1 if text else 0
+        self._held: Samples = np.zeros(0, dtype=np.float32)
         self._received = 0  # samples at source_rate
         self._delivered = 0  # samples at output.sample_rate
 
-    def push(self, samples: Samples, *, text_end: int | None = None, last: bool = False) -> Iterator[Packet]:
+    def push(self, samples: Samples, *, text_end: int | None = None, last: bool = False) -> list[Packet]:
         """The packets that `samples` (mono float32 at the source rate) completes. `text_end`: how far into the text this
         chunk speaks, if the engine knows."""
         self._received += len(samples)
-        joined = self._joiner.push(samples)
-        if last:
-            rest = self._joiner.flush()
-            converted = [self._resampler.push(frame) for frame in (joined, rest) if frame is not None]
-            ready = np.concatenate([*converted, self._resampler.finish()])
-        else:
-            ready = self._resampler.push(joined) if joined is not None else samples[:0]
-        parts = shards(ready, most=self._most)
+        parts = shards(self._ready(samples, last=last), most=self._most)
         self._align(parts, text_end, last=last)
-        return self._packets(parts, last=last)
+        return list(self._packets(parts, last=last))
 
-    def finish(self) -> Iterator[Packet]:
+    def finish(self) -> list[Packet]:
         """The rest, where the source ended without a last chunk."""
         return self.push(np.zeros(0, dtype=np.float32), last=True)
+
+    def _ready(self, samples: Samples, *, last: bool) -> Samples:
+        """What can go out now, at the output's rate."""
+        frames = [self._joiner.push(samples), self._joiner.flush() if last else None]
+        converted = [self._resampler.push(frame) for frame in frames if frame is not None]
+        if last:
+            return np.concatenate([self._held, *converted, self._resampler.finish()])
+        ready = np.concatenate([self._held, *converted])
+        keep = max(0, len(ready) - self._keep_back)
+        ready, self._held = ready[:keep], ready[keep:]
+        return ready
 
     def _align(self, parts: list[Samples], text_end: int | None, *, last: bool) -> None:
         rate = self._output.sample_rate

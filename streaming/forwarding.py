@@ -97,6 +97,11 @@ def _default_layer() -> BaseChannelLayer:
     return layer
 
 
+def encode_raw(samples: Samples, *, is_final: bool = False) -> str:
+    """A raw publication, as any producer may make it: samples at the session's rate."""
+    return json.dumps({"audio": base64.b64encode(encode_pcm16(samples)).decode("ascii"), "isFinal": is_final})
+
+
 def parse_raw(data: bytes, sample_rate: int) -> ForwardedAudio:
     """One raw publication. Raises ValueError."""
     message = json.loads(data)

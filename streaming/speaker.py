@@ -126,13 +126,17 @@ class Speaker:
             joiner=self._joiner,
             max_packet_ms=self._max_packet_ms,
         )
+        is_complete = False
         async for chunk in queued.stream:
+            is_complete = chunk.last
             self._undelivered = len(chunk.samples) / queued.stream.sample_rate
             for packet in delivery.push(chunk.samples, text_end=chunk.text_end, last=chunk.last):
                 self._submit_ahead()
                 await self._outlet.deliver([packet])
                 self._undelivered -= packet.seconds
         self._undelivered = 0.0
+        if not is_complete:
+            await self._outlet.deliver(delivery.finish())
 
     def _begin_turn(self, utterance: Utterance) -> None:
         if utterance.turn != self._turn:

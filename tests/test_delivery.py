@@ -95,6 +95,7 @@ def test_every_character_comes_once_and_in_order(rate: int, cutting: Cutting) ->
 
 
 @given(st.sampled_from(PCM_RATES), CUTTINGS)
+@example(SOURCE_RATE, Cutting([len(NOISE)], None, []))
 def test_the_spans_are_as_long_as_the_audio(rate: int, cutting: Cutting) -> None:
     packets = delivered(rate, cutting)
     assert aligned_ms(packets) == round(1000 * sum(packet.seconds for packet in packets))
@@ -126,7 +127,7 @@ def test_a_very_short_limit_still_lets_samples_through() -> None:
 
 
 def test_frames_are_held_until_there_are_enough_of_them() -> None:
-    on_its_way = delivery(frames=[2])
+    on_its_way = delivery(frames=[2], text="")
     assert list(on_its_way.push(NOISE[:1000])) == []
     assert payload(list(on_its_way.push(NOISE[1000:1200]))) == one_shot(SOURCE_RATE, NOISE[:1200])
 

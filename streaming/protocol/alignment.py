@@ -28,6 +28,7 @@ class Aligner:
         self._assigned = 0
         self._time = 0.0
         self._spans: deque[tuple[str, float, float]] = deque()
+        self._last: tuple[str, float, float] | None = None
 
     def extend(self, until: float, text_end: int | None) -> None:
         """Audio up to `until` exists now, and speaks the text up to `text_end` (None: the engine does not know). The
@@ -48,8 +49,9 @@ class Aligner:
             before = self._spans.pop()
             self._spans.append((before[0], before[1], moved))
         else:
+            # What begins before it has been sent: its span begins where theirs ended, in an earlier packet.
             moved = start
-        self._spans.append((char, moved, end))
+        self._last = (char, moved, end)
 
     def _assign(self, until: float, text_end: int) -> None:
         chars = self._text[self._assigned : text_end]
@@ -70,6 +72,9 @@ class Aligner:
         taken: list[tuple[str, float, float]] = []
         while self._spans and (last or self._spans[0][1] < end):
             taken.append(self._spans.popleft())
+        if last and self._last:
+            taken.append(self._last)
+            self._last = None
         if not taken:
             return None
         origin = _ms(start)

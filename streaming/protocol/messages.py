@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.protocol.errors import INVALID_MESSAGE, ProtocolError
-from streaming.protocol.parameters import ALIASES, HARD, PARSERS, VOICE_SETTINGS, parse_parameters
+from streaming.protocol.parameters import (
+    ALIASES,
+    HARD,
+    PARSERS,
+    VOICE_SETTINGS,
+    parse_parameters,
+    shown,
+    well_formed,
+)
 
 INIT_TYPE = "ttsInitRequest"
 # The schema calls it generator_config, the guide and every client generation_config.
@@ -51,31 +59,43 @@ class Alignment:
 
 def parse_message(raw: str) -> ClientMessage:
     """Read one text frame. Raises ProtocolError; no other exception, whatever the text."""
+    data = _parse_object(raw)
+    text = data.get("text")
+    if text is not None and not isinstance(text, str):
+        raise ProtocolError(INVALID_MESSAGE, f"text must be a string, not {type(text).__name__}.")
+    is_first = data.get("type") == INIT_TYPE
+    return ClientMessage(
+        is_init=is_first,
+        text=well_formed(text) if text else text,
+        flush=_flag(data, "flush"),
+        try_trigger=_flag(data, "try_trigger_generation"),
+        settings=_settings(data, top_level=PARSERS.keys() if is_first else HARD),
+    )
+
+
+def is_init(raw: str) -> bool:
+    """Whether a message that may be wrong in other ways is a ttsInitRequest."""
+    try:
+        return _parse_object(raw).get("type") == INIT_TYPE
+    except ProtocolError:
+        return False
+
+
+def _parse_object(raw: str) -> dict[str, Any]:
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
         raise ProtocolError(INVALID_MESSAGE, "The message is not valid JSON.") from None
     if not isinstance(data, dict):
         raise ProtocolError(INVALID_MESSAGE, "The message must be a JSON object.")
-    text = data.get("text")
-    if text is not None and not isinstance(text, str):
-        raise ProtocolError(INVALID_MESSAGE, f"text must be a string, not {type(text).__name__}.")
-    is_init = data.get("type") == INIT_TYPE
-    return ClientMessage(
-        is_init=is_init,
-        # A lone surrogate cannot be spoken, logged or sent on: it becomes the replacement character.
-        text=text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if text else text,
-        flush=_flag(data, "flush"),
-        try_trigger=_flag(data, "try_trigger_generation"),
-        settings=_settings(data, top_level=PARSERS.keys() if is_init else HARD),
-    )
+    return data
 
 
 def _flag(data: Mapping[str, Any], key: str) -> bool:
     value = data.get(key)
     if value is None or isinstance(value, bool):
         return bool(value)
-    raise ProtocolError(INVALID_MESSAGE, f"{key} must be true or false, not {value!r:.80}.")
+    raise ProtocolError(INVALID_MESSAGE, f"{key} must be true or false, not {shown(value)}.")
 
 
 def _settings(data: Mapping[str, Any], *, top_level: Any) -> dict[str, Any]:

@@ -32,13 +32,6 @@ def dialect_of(query: Mapping[str, str]) -> Dialect:
     return Dialect.SEED if SEED_ONLY & query.keys() else Dialect.VENDOR
 
 
-def lead_ms(parameters: Parameters, dialect: Dialect) -> float | None:
-    """How far delivery may be ahead of real time; None: unpaced."""
-    if parameters.target_lead_ms is None and dialect is Dialect.SEED:
-        return DEFAULT_LEAD_MS
-    return parameters.target_lead_ms
-
-
 def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: Dialect, rules: Rules) -> Parameters:
     """The query, overridden by the first message. Raises ProtocolError for what the server does not allow.
 
@@ -46,6 +39,8 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
     """
     overrides = first.settings if first.is_init else first.hard
     parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
+    if parameters.target_lead_ms is None and dialect is Dialect.SEED:
+        parameters = parameters.updated({"target_lead_ms": DEFAULT_LEAD_MS})
     _check_format(parameters.output_format, rules)
     if parameters.mode == "forward":
         _check_forward(parameters.audio_channel, dialect, rules)

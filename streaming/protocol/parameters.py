@@ -5,6 +5,7 @@ query) or JSON; null and an empty query value mean "not given".
 """
 
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -46,16 +47,30 @@ class Parameters:
         return replace(self, **values)
 
 
+_QUOTE = reprlib.Repr()
+_QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """A client's value in an error message: short, whatever it is, and however deep."""
+    return _QUOTE.repr(value)
+
+
+def well_formed(text: str) -> str:
+    """`text` without halves of characters, which cannot be spoken, logged or sent on."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _number(name: str, value: object, low: float, high: float, unit: str = "") -> float:
     text = f"{name} must be a number from {low:g} to {high:g}{unit}"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.")
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.")
     try:
         number = float(value)
     except (ValueError, OverflowError):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.") from None
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.") from None
     if not (math.isfinite(number) and low <= number <= high):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {value!r}.")
+        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.")
     return number
 
 
@@ -68,7 +83,7 @@ def _integer(low: int, high: int) -> Callable[[str, object], int]:
         number = _number(name, value, low, high)
         if number != int(number):
             raise ProtocolError(
-                INVALID_PARAMETER, f"{name} must be a whole number from {low} to {high}, not {value!r}."
+                INVALID_PARAMETER, f"{name} must be a whole number from {low} to {high}, not {shown(value)}."
             )
         return int(number)
 
@@ -79,7 +94,7 @@ def _boolean(name: str, value: object) -> bool:
     # LiveKit 1.1.7 formats a Python bool into its URL: "True".
     found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     if found is None:
-        raise ProtocolError(INVALID_PARAMETER, f"{name} must be true or false, not {value!r}.")
+        raise ProtocolError(INVALID_PARAMETER, f"{name} must be true or false, not {shown(value)}.")
     return found
 
 
@@ -87,16 +102,23 @@ def _text(most: int) -> Callable[[str, object], str]:
     def parse(name: str, value: object) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= most:
             raise ProtocolError(
-                INVALID_PARAMETER, f"{name} must be a text of 1 to {most} characters, not {value!r:.80}."
+                INVALID_PARAMETER, f"{name} must be a text of 1 to {most} characters, not {shown(value)}."
             )
-        return value
+        return well_formed(value)
 
     return parse
 
 
+def _format(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > 64:
+        text = f"Invalid EL_AUDIO_FORMAT: {shown(value)} is not the name of a format."
+        raise ProtocolError(text, text, is_format=True)
+    return well_formed(value)
+
+
 def _mode(name: str, value: object) -> str:
     if value not in ("generate", "forward"):
-        raise ProtocolError(INVALID_PARAMETER, f"{name} must be generate or forward, not {value!r}.")
+        raise ProtocolError(INVALID_PARAMETER, f"{name} must be generate or forward, not {shown(value)}.")
     return str(value)
 
 
@@ -105,7 +127,7 @@ def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
         values = value.split(",") if isinstance(value, str) else value
         if not isinstance(values, list) or not 1 <= len(values) <= 16:
             raise ProtocolError(
-                INVALID_PARAMETER, f"{name} must be a list of 1 to 16 numbers of {unit}, not {value!r}."
+                INVALID_PARAMETER, f"{name} must be a list of 1 to 16 numbers of {unit}, not {shown(value)}."
             )
         entry = _integer(1, high)
         return tuple(entry(f"every entry of {name}", item) for item in values)
@@ -116,7 +138,7 @@ def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
 # name -> parser. The names are those of `Parameters`.
 PARSERS: dict[str, Callable[[str, object], Any]] = {
     "mode": _mode,
-    "output_format": _text(64),
+    "output_format": _format,
     "target_lead_ms": _real(0, 5000, " milliseconds"),
     "audio_channel": _text(200),
     "sync_alignment": _boolean,

@@ -16,6 +16,7 @@ The laws, for every input in every state:
 The session reads no clock: every call brings `now` (seconds, monotonic), and `deadline` says when to call `timeout`.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -35,9 +36,10 @@ from streaming.protocol.messages import (
     audio_message,
     error_message,
     final_message,
+    is_init,
     parse_message,
 )
-from streaming.protocol.opening import Dialect, Rules, dialect_of, lead_ms, opening_parameters
+from streaming.protocol.opening import Dialect, Rules, dialect_of, opening_parameters
 from streaming.protocol.parameters import Parameters
 
 INIT_WAIT_SECONDS = 1.5
@@ -62,10 +64,9 @@ class Event(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The hard parameters are fixed. `lead_ms` None: deliver as fast as the client reads."""
+    """The hard parameters are fixed. Without a `target_lead_ms` among them: deliver as fast as the client reads."""
 
     parameters: Parameters
-    lead_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +105,24 @@ class Session:
         self._context = self._new_context()
         self._active_at = now
         self._opening_ends = now + INIT_WAIT_SECONDS
-        # Characters handed to the speaker and not spoken yet (an end marker counts as one), and how many items.
+        # Handed to the speaker and not spoken yet, in order; and how many characters that is.
+        self._pending: deque[Utterance | TurnEnd] = deque()
         self._pending_chars = 0
-        self._pending_items = 0
 
     @property
     def is_closed(self) -> bool:
         return self._state is State.CLOSED
 
     @property
+    def _is_listening(self) -> bool:
+        return self._state in (State.OPENING, State.OPEN)
+
+    @property
     def deadline(self) -> float | None:
         """When to call `timeout`; None while there is nothing to wait for."""
         if self._state is State.OPENING:
             return self._opening_ends
-        if self._state is State.OPEN and not self._pending_items:
+        if self._state is State.OPEN and not self._pending:
             return self._active_at + self._parameters.inactivity_timeout
         return None
 
@@ -125,18 +130,22 @@ class Session:
 
     def receive(self, raw: str, *, now: float) -> list[Action]:
         """A text frame arrived."""
+        # The shell's timer may be late: what the deadline brings comes before the message.
+        overdue = self.timeout(now=now) if self._state is State.OPENING else []
         self._active_at = now
-        if self._state not in (State.OPENING, State.OPEN):
-            return []
+        if not self._is_listening:
+            return overdue
         try:
             message = parse_message(raw)
-            return self._step(Event.INIT if message.is_init else Event.CONTENT, message)
+            return overdue + self._step(Event.INIT if message.is_init else Event.CONTENT, message)
         except ProtocolError as error:
-            return self._refuse(error)
+            if self._state is State.OPENING and is_init(raw):
+                self._dialect = Dialect.SEED
+            return overdue + self._refuse(error)
 
     def receive_binary(self) -> list[Action]:
         """A binary frame arrived: there is none in this protocol."""
-        if self._state not in (State.OPENING, State.OPEN):
+        if not self._is_listening:
             return []
         return self._refuse(
             ProtocolError(INVALID_MESSAGE, "Binary frames are not part of this protocol.", is_format=True)
@@ -144,7 +153,7 @@ class Session:
 
     def refuse(self, error: ProtocolError) -> list[Action]:
         """The shell found the peer's fault itself (a message over the size limit)."""
-        return [] if self.is_closed else self._refuse(error)
+        return self._refuse(error) if self._is_listening else []
 
     def timeout(self, *, now: float) -> list[Action]:
         """The deadline may have passed."""
@@ -156,9 +165,11 @@ class Session:
             return self._refuse(error)
 
     def spoken(self, item: Utterance | TurnEnd, *, now: float) -> list[Action]:
-        """Everything of `item` has been delivered."""
+        """Everything of `item` has been delivered. Items are reported in the order in which they were handed out."""
+        if not self._pending or self._pending[0] is not item:
+            raise ValueError(f"{item} was not the next to be spoken")
         self._active_at = now
-        self._pending_items -= 1
+        self._pending.popleft()
         self._pending_chars -= _weight(item)
         return self._end_turn() if isinstance(item, TurnEnd) else []
 
@@ -172,7 +183,8 @@ class Session:
         if self.is_closed:
             return []
         self._active_at = now
-        wanted = self._dialect is Dialect.VENDOR or self._parameters.sync_alignment
+        spoken = self._pending[0] if self._pending else None
+        wanted = self._dialect is Dialect.VENDOR or (isinstance(spoken, Utterance) and spoken.parameters.sync_alignment)
         return [Send(audio_message(audio_base64, alignment if wanted else None))]
 
     def fail(self, fault: Fault) -> list[Action]:
@@ -206,12 +218,12 @@ class Session:
         self._parameters = self._parameters.updated(message.soft)
         if self._parameters.mode == "forward":
             return []
-        items = self._context.receive(message)
-        self._pending_items += len(items)
-        self._pending_chars += sum(_weight(item) for item in items)
-        if self._pending_chars + self._context.buffered_chars > self._rules.max_pending_chars:
-            limit = self._rules.max_pending_chars
+        waiting, limit = self._pending_chars + self._context.buffered_chars, self._rules.max_pending_chars
+        if waiting + len(message.text or " ") > limit:
             raise ProtocolError(TOO_MUCH_TEXT, f"More than {limit} characters are waiting to be spoken.")
+        items = self._context.receive(message)
+        self._pending += items
+        self._pending_chars += sum(_weight(item) for item in items)
         if message.is_end and self._dialect is Dialect.VENDOR:
             self._state = State.ENDING
         return [Speak(item) for item in items]
@@ -233,7 +245,7 @@ class Session:
         self._parameters = opening_parameters(self._query, message, self._dialect, self._rules)
         self._context = self._new_context()
         self._state = State.OPEN
-        return [Open(self._parameters, lead_ms(self._parameters, self._dialect))]
+        return [Open(self._parameters)]
 
     def _new_context(self) -> Context:
         is_seed = self._dialect is Dialect.SEED
@@ -251,7 +263,7 @@ class Session:
     def _end_turn(self) -> list[Action]:
         if self.is_closed:
             return []
-        if self._state is State.ENDING and not self._pending_items:
+        if self._state is State.ENDING and not self._pending:
             return [Send(final_message()), *self._close(NORMAL_CLOSE)]
         return [Send(final_message())]
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from streaming.boundaries import best_cut, pieces
 
-# The most text of one utterance, in characters. About what XTTS says in one go; longer text is spoken piece by piece.
+# The most text of one utterance, in characters, unless a schedule waits for more. About what XTTS says in one go; longer
+# text is spoken piece by piece.
 MAX_UTTERANCE = 250
 # A client that sets try_trigger_generation on every word must not be spoken word by word.
 TRIGGER_MINIMUM = 50
@@ -24,7 +25,7 @@ class TextBuffer:
         return len(self._text)
 
     def append(self, text: str) -> None:
-        if self._text.strip() or text.strip():
+        if self._text or not text.isspace():
             self._text += text
 
     def take_scheduled(self, schedule: Sequence[int], done: int) -> list[str]:
@@ -36,9 +37,11 @@ class TextBuffer:
         return taken
 
     def take_triggered(self) -> list[str]:
-        """What a polite "now, if you can" lets go."""
-        piece = self._take(TRIGGER_MINIMUM)
-        return [piece] if piece else []
+        """What a polite "now, if you can" lets go: all but the last words, if they are not enough."""
+        taken: list[str] = []
+        while piece := self._take(TRIGGER_MINIMUM):
+            taken.append(piece)
+        return taken
 
     def take_all(self) -> list[str]:
         """Everything, for a flush or the end. A blank rest is dropped: there is nothing to say."""

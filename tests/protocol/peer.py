@@ -93,7 +93,7 @@ def parameters(actions: Sequence[Action]) -> Parameters:
 
 
 def lead(actions: Sequence[Action]) -> float | None:
-    (found,) = [action.lead_ms for action in actions if isinstance(action, Open)]
+    (found,) = [action.parameters.target_lead_ms for action in actions if isinstance(action, Open)]
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from streaming.protocol.errors import ProtocolError
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.opening import Dialect, Rules, dialect_of, lead_ms, opening_parameters
+from streaming.protocol.opening import Dialect, Rules, dialect_of, opening_parameters
 from streaming.protocol.parameters import Parameters
 from tests.protocol.peer import RULES
 
@@ -42,7 +42,8 @@ def test_no_other_name_is_the_seeds(name: str) -> None:
     ],
 )
 def test_the_lead(dialect: Dialect, given: float | None, expected: float | None) -> None:
-    assert lead_ms(Parameters(target_lead_ms=given), dialect) == expected
+    query = {} if given is None else {"target_lead_ms": str(given)}
+    assert opening_parameters(query, ClientMessage(), dialect, RULES).target_lead_ms == expected
 
 
 def test_without_anything_the_defaults_hold() -> None:

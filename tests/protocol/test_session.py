@@ -567,9 +567,20 @@ def test_audio_without_characters_carries_null() -> None:
     assert (message["normalizedAlignment"], message["alignment"]) == (None, None)
 
 
-def test_the_seeds_dialect_aligns_only_when_asked() -> None:
-    assert sent(seed().audio("AAAA", ALIGNMENT, now=1.0))[0]["alignment"] is None
-    assert sent(seed(sync_alignment="true").audio("AAAA", ALIGNMENT, now=1.0))[0]["alignment"] is not None
+@pytest.mark.parametrize(("query", "is_aligned"), [({}, False), ({"sync_alignment": "true"}, True)])
+def test_the_seeds_dialect_aligns_only_when_asked(query: dict[str, str], is_aligned: bool) -> None:
+    connection = seed(**query)
+    say(connection, text="a", flush=True)
+    (message,) = sent(connection.audio("AAAA", ALIGNMENT, now=1.0))
+    assert (message["alignment"] is not None) == is_aligned
+
+
+def test_alignment_may_be_asked_for_from_the_next_turn_on() -> None:
+    connection = seed()
+    first = say(connection, text="One", generation_config={"sync_alignment": True}) + say(connection, text="")
+    report(connection, first)
+    say(connection, text="Two", flush=True)
+    assert sent(connection.audio("AAAA", ALIGNMENT, now=1.0))[0]["alignment"] is not None
 
 
 def test_audio_behind_the_close_is_dropped() -> None:

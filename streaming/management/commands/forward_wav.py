@@ -1,8 +1,6 @@
 """`python manage.py forward_wav CHANNEL FILE`: plays a recording into a channel that forward sessions listen to."""
 
 import asyncio
-import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import soundfile
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis.exceptions import RedisError
 
-from streaming.audio.formats import Samples, encode_pcm16
-from streaming.forwarding import Publisher
+from streaming.audio.formats import Samples
+from streaming.forwarding import Publisher, encode_raw
 from xtts_site.config import get_config
 
 CHUNK_SECONDS = 0.2
@@ -74,7 +72,6 @@ async def _play(channel: str, samples: Samples, rate: int, pause: float) -> None
 async def _play_raw(channel: str, samples: Samples, rate: int, pause: float, url: str) -> None:
     async with redis.asyncio.Redis.from_url(url) as client:
         for chunk in _chunks(samples, rate):
-            audio = base64.b64encode(encode_pcm16(chunk)).decode("ascii")
-            await client.publish(channel, json.dumps({"audio": audio, "isFinal": False}))
+            await client.publish(channel, encode_raw(chunk))
             await asyncio.sleep(pause)
-        await client.publish(channel, json.dumps({"isFinal": True}))
+        await client.publish(channel, encode_raw(samples[:0], is_final=True))
