@@ -13,9 +13,9 @@ def main() -> None:
 
     try:
         get_config()
+        execute_from_command_line(sys.argv)
     except ConfigError as error:
         sys.exit(str(error))
-    execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

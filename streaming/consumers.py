@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -60,7 +62,8 @@ class StreamInputConsumer(AsyncConsumer):
             await super().__call__(scope, receive, send)
         except asyncio.CancelledError:
             # daphne cancels what is still open when it shuts down; a client that is gone is reported, not cancelled.
-            await asyncio.wait([asyncio.ensure_future(self._hear_out(receive))], timeout=GOODBYE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hear_out(receive), GOODBYE_SECONDS)
             raise
         finally:
             self._release()
@@ -130,10 +133,10 @@ class StreamInputConsumer(AsyncConsumer):
         outlet = Outlet(self._send_packet, None if lead is None else lead / 1000)
         output = FORMATS[parameters.output_format]
         if parameters.mode == "forward":
-            self._start(self._forward(parameters, output, outlet))
+            self._start(partial(self._forward, parameters, output, outlet))
         else:
             self._speaker = self._make_speaker(output, outlet)
-            self._start(self._speaker.run())
+            self._start(self._speaker.run)
 
     def _make_speaker(self, output: OutputFormat, outlet: Outlet) -> Speaker:
         service = self._config.service
@@ -189,13 +192,13 @@ class StreamInputConsumer(AsyncConsumer):
 
     # Reports from the speaker's task
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
         self._speaking = asyncio.create_task(self._guard(work))
 
-    async def _guard(self, work: Any) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run the speaker; whatever ends it early ends the session with an error that says why."""
         try:
-            await work
+            await work()
         except Exception as error:
             self._speaking = None  # it is this task: closing must not cancel it half-way
             if self._session:
@@ -241,7 +244,8 @@ class StreamInputConsumer(AsyncConsumer):
         """Tell the client that the server shuts down, and wait a moment for it to have heard."""
         if self._session:
             await self._perform(self._session.fail(errors.SHUTTING_DOWN))
-        await asyncio.wait([asyncio.ensure_future(self._gone.wait())], timeout=GOODBYE_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), GOODBYE_SECONDS)
 
     async def _hear_out(self, receive: Any) -> None:
         if self._session:
@@ -253,6 +257,8 @@ class StreamInputConsumer(AsyncConsumer):
         if self._speaking:
             self._speaking.cancel()
             self._speaking = None
+        if self._speaker:
+            self._speaker.close()
 
     def _release(self) -> None:
         if self._session:

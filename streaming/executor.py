@@ -57,6 +57,8 @@ class SpeechStream:
     def __init__(self, executor: "Executor", request: SpeechRequest, sample_rate: int) -> None:
         self._executor = executor
         self.request = request
+        # Which process it was meant for, counted from 1.
+        self.process_life = 0
         self.sample_rate = sample_rate
         self._events: asyncio.Queue[PcmChunk | Finished | Failed] = asyncio.Queue()
         self._is_over = False
@@ -71,8 +73,7 @@ class SpeechStream:
     async def __anext__(self) -> PcmChunk:
         if self._is_over:
             raise StopAsyncIteration
-        event = await self._next_event()
-        match event:
+        match event := await self._events.get():
             case PcmChunk():
                 self.queued_seconds -= len(event.samples) / self.sample_rate
                 return event
@@ -83,17 +84,14 @@ class SpeechStream:
                 self._is_over = True
                 raise StopAsyncIteration
 
-    async def _next_event(self) -> PcmChunk | Finished | Failed:
-        while True:
-            try:
-                async with asyncio.timeout(self._executor.silence_limit):
-                    return await self._events.get()
-            except TimeoutError:
-                self._executor.silent(self)
-
     async def aclose(self) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End the iteration here, and the generation within one engine step."""
         self._is_over = True
         self._executor.cancel(self)
+        self._events.put_nowait(Finished(self.request.request_id, cancelled=True))  # for who waits in __anext__
 
     def touch(self) -> None:
         """For the executor: the engine has the request, or has been heard."""
@@ -119,7 +117,8 @@ class Executor:
         self._process = EngineProcess(spec, on_frame=self._hand_over, on_lost=self._hand_over_loss)
         self._max_running = max_running
         self._max_waiting = max_waiting
-        self.silence_limit = silence_limit
+        self._silence_limit = silence_limit
+        self._watch: asyncio.TimerHandle | None = None
         self._running: dict[str, SpeechStream] = {}
         self._waiting: deque[SpeechStream] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -151,6 +150,7 @@ class Executor:
             raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
         self._loop = asyncio.get_running_loop()
         stream = SpeechStream(self, request, info.sample_rate)
+        stream.process_life = self._process.lives
         self._waiting.append(stream)
         self._admit()
         return stream
@@ -162,29 +162,45 @@ class Executor:
         elif self._running.get(stream.request.request_id) is stream and not stream.is_generated:
             self._process.send(Cancel(stream.request.request_id))
 
-    def silent(self, stream: SpeechStream) -> None:
-        """A stream has waited for long. In the line that is patience; in a slot the engine may be stuck."""
-        is_running = self._running.get(stream.request.request_id) is stream
-        if is_running and asyncio.get_running_loop().time() - stream.heard_at >= self.silence_limit:
-            logger.error("The engine has been silent for %g s; killing its process", self.silence_limit)
-            self._process.kill()
-
     def _admit(self) -> None:
         while self._waiting and len(self._running) < self._max_running:
             stream = self._waiting.popleft()
+            try:
+                self._process.send(stream.request)
+            except Exception as error:
+                logger.exception("A request cannot be sent to the engine")
+                stream.put(Failed(stream.request.request_id, f"The request cannot be sent to the engine: {error}"))
+                continue
             self._running[stream.request.request_id] = stream
             stream.touch()
-            self._process.send(stream.request)
+        self._set_watch()
+
+    def _set_watch(self) -> None:
+        """Whoever listens or has left: a slot whose engine is silent for too long is not lost for ever."""
+        if self._loop is None or self._watch or not self._running:
+            return
+        oldest = min(stream.heard_at for stream in self._running.values())
+        self._watch = self._loop.call_at(oldest + self._silence_limit, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        oldest = min((stream.heard_at for stream in self._running.values()), default=None)
+        if self._loop and oldest is not None and self._loop.time() - oldest >= self._silence_limit:
+            logger.error("The engine has been silent for %g s; killing its process", self._silence_limit)
+            self._process.kill()
+            # Its end is reported like any other's, and ends these streams.
+            return
+        self._set_watch()
 
     # From the engine's reading thread to the event loop.
 
     def _hand_over(self, frame: Frame) -> None:
         self._on_loop(self._receive, frame)
 
-    def _hand_over_loss(self) -> None:
-        self._on_loop(self._lose_all)
+    def _hand_over_loss(self, life: int) -> None:
+        self._on_loop(self._lose, life)
 
-    def _on_loop(self, function: Callable[..., None], *arguments: Frame) -> None:
+    def _on_loop(self, function: Callable[..., None], *arguments: Frame | int) -> None:
         if self._loop is None or self._loop.is_closed():
             return
         try:
@@ -201,10 +217,12 @@ class Executor:
                     stream.put(frame)
                 self._admit()
 
-    def _lose_all(self) -> None:
-        """The process died: everybody who was in it or waiting for it is told."""
-        lost = [*self._running.values(), *self._waiting]
-        self._running.clear()
-        self._waiting.clear()
+    def _lose(self, life: int) -> None:
+        """A process ended: everybody who was in it or waiting for it is told."""
+        lost = [stream for stream in (*self._running.values(), *self._waiting) if stream.process_life <= life]
         for stream in lost:
+            if stream in self._waiting:
+                self._waiting.remove(stream)
+            self._running.pop(stream.request.request_id, None)
             stream.put(Failed(stream.request.request_id, "The speech engine stopped unexpectedly."))
+        self._admit()

@@ -104,7 +104,10 @@ def encode_raw(samples: Samples, *, is_final: bool = False) -> str:
 
 def parse_raw(data: bytes, sample_rate: int) -> ForwardedAudio:
     """One raw publication. Raises ValueError."""
-    message = json.loads(data)
+    try:
+        message = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(message, dict):
         raise ValueError("not an object")
     audio, is_final = message.get("audio"), message.get("isFinal", False)
@@ -125,9 +128,9 @@ class EventOrder:
         """Raises SourceError for a gap, ValueError for an event that is none of `Publisher`'s."""
         try:
             batch, sequence, rate = str(event["batch"]), int(event["sequence"]), int(event["rate"])
-            samples = decode_pcm16(bytes(event["audio"]))
+            samples = decode_pcm16(memoryview(event["audio"]).tobytes())
             is_final = bool(event["final"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, OverflowError) as error:
             raise ValueError("not an event of forward mode") from error
         if not 4000 <= rate <= 192_000:
             raise ValueError(f"a sample rate of {rate} Hz")
@@ -152,6 +155,8 @@ class Subscription:
         self.dropped = 0
 
     def put(self, audio: ForwardedAudio) -> None:
+        if self._error:
+            return  # nothing is played behind what was lost
         if self._seconds + audio.seconds > self._max_seconds or len(self._queued) > 100 * self._max_seconds:
             self.fail(SourceError(f"More than {self._max_seconds:g} seconds of audio are waiting to be forwarded."))
             return

@@ -44,6 +44,8 @@ class Outlet:
             if self._pacer:
                 await self._wait_until_due(self._pacer)
                 self._pacer.sent(packet.seconds)
+            else:
+                await asyncio.sleep(0)  # a client that reads fast must not keep the loop from everybody else
             await self._send(packet)
 
     async def _wait_until_due(self, pacer: Pacer) -> None:
@@ -63,8 +65,9 @@ class _Queued:
 class Speaker:
     """Generate mode: speaks a connection's utterances in order.
 
-    The next utterance is submitted as soon as the one before it is generated, while less than `max_ahead` seconds of audio
-    wait to be sent: then there is no pause between them, and no engine works for a client that does not listen.
+    The next utterance is submitted with the first packet after the one before it is generated, while less than `max_ahead`
+    seconds of audio wait to be sent: then there is no pause between them, and no engine works for a client that does not
+    listen.
     """
 
     def __init__(
@@ -111,9 +114,14 @@ class Speaker:
                 await self._on_spoken(queued.item)
                 self._submit_ahead()
         finally:
-            for queued in self._queue:
-                if queued.stream:
-                    await queued.stream.aclose()
+            self.close()
+
+    def close(self) -> None:
+        """Cancel what is submitted. For whoever stops `run`, which may not even have begun."""
+        for queued in self._queue:
+            if queued.stream:
+                queued.stream.cancel()
+        self._queue.clear()
 
     async def _speak(self, queued: _Queued, utterance: Utterance) -> None:
         if queued.stream is None:

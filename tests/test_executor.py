@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -55,7 +56,7 @@ async def listen(stream: SpeechStream) -> list[PcmChunk]:
 async def ending(stream: SpeechStream) -> str:
     """How the stream ended, within a time that no test needs."""
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(8):
             await listen(stream)
     except SpeechError as error:
         return type(error).__name__
@@ -153,8 +154,7 @@ async def test_a_cancelled_generation_holds_its_slot_until_the_engine_lets_go(ex
     await anext(stream)
     await stream.aclose()
     assert executor.status.running == 1
-    async with asyncio.timeout(5):  # the whole text would take longer than the next step
-        await until(lambda: is_idle(executor))
+    await until(lambda: is_idle(executor), 5)  # the whole text would take longer than the step
 
 
 async def test_a_closed_stream_is_over_and_may_be_closed_again(executor: Executor) -> None:
@@ -189,14 +189,10 @@ async def test_a_slot_is_freed_although_nobody_fetches_the_chunks(executor: Exec
         assert stream.queued_seconds == pytest.approx(0, abs=1e-6)
 
 
-async def test_what_cannot_be_sent_to_the_engine_costs_no_slot(executor: Executor) -> None:
-    for _ in range(MAX_RUNNING + 1):
-        try:
-            stream = executor.speak(SpeechRequest(str(next(ids)), "Hello.", language="\ud800"))
-        except (SpeechError, ValueError):
-            continue
-        await ending(stream)
-    assert executor.status.running == 0
+async def test_what_cannot_be_sent_to_the_engine_costs_no_slot(own_executor: Executor) -> None:
+    with suppress(SpeechError, ValueError):
+        await listen(own_executor.speak(SpeechRequest("1", "Hello.", language="\ud800")))
+    assert is_idle(own_executor)
 
 
 async def test_while_the_engine_starts_nothing_is_taken() -> None:
@@ -285,8 +281,9 @@ async def client(executor: Executor, moment: random.Random) -> None:
 
 async def crowd(executor: Executor, *, size: int, seed: int) -> None:
     moment = random.Random(seed)
-    for _ in range(size // 10):
-        await asyncio.gather(*(client(executor, moment) for _ in range(10)))
+    async with asyncio.timeout(60):
+        for _ in range(size // 10):
+            await asyncio.gather(*(client(executor, moment) for _ in range(10)))
     await until(lambda: is_idle(executor))
 
 
@@ -301,7 +298,7 @@ async def test_hundreds_of_requests_with_cancels_at_any_moment_leave_nothing_beh
     pids = [os.getpid(), executor.engine_pid or 0]
     await crowd(executor, size=60, seed=1)
     before = [resident_megabytes(pid) for pid in pids]
-    await crowd(executor, size=400, seed=2)
+    await crowd(executor, size=250, seed=2)
     grown = [resident_megabytes(pid) - megabytes for pid, megabytes in zip(pids, before, strict=True)]
     assert max(grown) < 30
     assert asyncio.all_tasks() == tasks

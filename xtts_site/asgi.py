@@ -21,10 +21,9 @@ from xtts_site.config import Config, ConfigError, get_config
 
 try:
     CONFIG: Config = get_config()
+    http_application = get_asgi_application()
 except ConfigError as error:
     sys.exit(str(error))
-
-http_application = get_asgi_application()
 
 from streaming.consumers import say_goodbye_to_all
 from streaming.engine.process import EngineSpec
@@ -48,7 +47,7 @@ def _make_executor(config: Config) -> Executor:
     )
 
 
-if Path(sys.argv[0]).name == "daphne":
+if "daphne" in Path(sys.argv[0]).parts[-2:]:  # the command, or `python -m daphne`
     logger.info("Started by daphne's command line: it sets address, TLS and limits, not service.* of the settings")
 flow_control.install()
 executor = _make_executor(CONFIG)

@@ -7,6 +7,7 @@ names that hosting platforms set. ``config.example.yaml`` documents every key.
 
 import difflib
 import os
+import reprlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "XTTS_"
 SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
+SECRETS = frozenset({"service.secret_key", "redis_url", "database_url"})
 URL_VARIABLES = {"REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
 
 
@@ -28,7 +30,30 @@ class ConfigError(Exception):
 def _absolute(path: Path, info: ValidationInfo) -> Path:
     """Relative paths are relative to the folder of the settings file, not to where the server was started."""
     base_dir: Path = (info.context or {}).get("base_dir", Path.cwd())
-    return (base_dir / path.expanduser()).resolve()
+    try:
+        return (base_dir / path.expanduser()).resolve()
+    except RuntimeError:  # "~nobody" is no user's home
+        raise ValueError("there is no such home directory") from None
+
+
+def _redis_url(url: str) -> str:
+    from redis.asyncio.connection import parse_url
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise ValueError("a Redis URL looks like redis://user:password@host:6379/0") from None
+    return url
+
+
+def _database_url(url: str) -> str:
+    import dj_database_url
+
+    try:
+        dj_database_url.parse(url)
+    except ValueError:  # its own errors are of this kind, and quote the URL
+        raise ValueError("a database URL looks like postgres://user:password@host:5432/name") from None
+    return url
 
 
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
@@ -96,8 +121,8 @@ class Config(Section):
     model: ModelConfig
     voices: VoicesConfig
     forward: ForwardConfig
-    redis_url: Annotated[str, Field(pattern=r"^(redis|rediss|unix)://")] | None = None
-    database_url: Annotated[str, Field(pattern=r"^[a-z0-9+]+://")] | None = None
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = None
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
 
 
 @cache
@@ -109,7 +134,10 @@ def get_config() -> Config:
 def load_config(environment: Mapping[str, str]) -> Config:
     """Read the settings file that `environment` names, then its overrides. Raises ConfigError."""
     asked_for = environment.get(SETTINGS_FILE_VARIABLE)
-    path = Path(asked_for or "config.yaml").expanduser().resolve()
+    try:
+        path = Path(asked_for or "config.yaml").expanduser().resolve()
+    except RuntimeError:
+        raise ConfigError(f"{SETTINGS_FILE_VARIABLE} names {asked_for}, and there is no such home directory.") from None
     values = _read_file(path, must_exist=bool(asked_for))
     sources = _overlay_environment(values, environment)
     try:
@@ -132,10 +160,7 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}.") from None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from None
+    values = _parse_yaml(text, str(path))
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
@@ -144,45 +169,61 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     return {key: {} if value is None and key in _sections() else value for key, value in values.items()}
 
 
+def _parse_yaml(text: str, source: str) -> Any:
+    """Raises ConfigError, without a word of the text in it: it may hold passwords."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{source} is not valid YAML{line}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"{source} is not valid YAML.") from None
+
+
 def _overlay_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Write the environment's overrides into `values`; returns key -> variable, for error messages."""
+    """Write the environment's overrides into `values`; returns key -> variable, for error messages. An empty variable
+    counts as none."""
     sources: dict[str, str] = {}
     for variable, key in URL_VARIABLES.items():
         if environment.get(variable):
             values[key] = environment[variable]
             sources[key] = variable
     for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == SETTINGS_FILE_VARIABLE:
+        if not text or not variable.startswith(ENVIRONMENT_PREFIX) or variable == SETTINGS_FILE_VARIABLE:
             continue
         section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
         if section not in _sections() or not key:
-            raise ConfigError(f"The environment variable {variable} names no setting; {_did_you_mean(section, key)}.")
+            raise ConfigError(f"The environment variable {variable} names no setting; {_did_you_mean(section, key)}")
         if not isinstance(values.setdefault(section, {}), dict):
             raise ConfigError(f"{section} must be a section with keys of its own.")
-        try:
-            values[section][key] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"The environment variable {variable} is not valid YAML: {text!r}.") from None
-        sources[f"{section}.{key}"] = variable
+        name = f"{section}.{key}"
+        # A secret is what it says, whatever it would mean in YAML.
+        values[section][key] = text if name in SECRETS else _parse_yaml(text, f"The environment variable {variable}")
+        sources[name] = variable
     return sources
 
 
 def _sentence(error: ValidationError, path: Path, sources: Mapping[str, str]) -> str:
     first = error.errors(include_url=False)[0]
     loc = [str(part) for part in first["loc"]]
-    key = ".".join(loc) or "the settings"
+    key = ".".join(loc)
     where = sources.get(".".join(loc[:2]))
     origin = f"The environment variable {where} sets" if where else f"{path} sets"
     if first["type"] == "extra_forbidden":
-        return f"{origin} {key}, which is not a setting; {_did_you_mean(*loc)}."
+        return f"{origin} {key}, which is not a setting; {_did_you_mean(*loc)}"
+    if loc[-1:] == loc and key in _sections() and first["type"] == "model_type":
+        return f"{path}: {key} must be a section with keys of its own."
     reason = first["msg"].removeprefix("Value error, ")
-    return f"{origin} {key} to {first['input']!r}, but {reason[0].lower()}{reason[1:]}."
+    # Only a plain value is shown, and never one that may be a secret.
+    is_shown = key not in SECRETS and isinstance(first["input"], str | int | float | bool)
+    value = f" to {reprlib.repr(first['input'])}" if is_shown else ""
+    return f"{origin} {key}{value}, but {reason[0].lower()}{reason[1:]}."
 
 
 def _did_you_mean(section: str, key: str = "", *_: str) -> str:
     known = setting_keys()
     close = difflib.get_close_matches(f"{section}.{key}".strip("."), known, n=1)
-    return f"did you mean {close[0]}?" if close else f"the settings are {', '.join(known)}"
+    return f"did you mean {close[0]}?" if close else f"the settings are {', '.join(known)}."
 
 
 def setting_keys() -> list[str]:

@@ -72,6 +72,8 @@ async def _handle_reply(server: Server, protocol: Any, message: dict[str, Any]) 
 
 def _fit_valve(protocol: Any) -> Valve:
     valve, transport = Valve(), protocol.transport
+    if protocol.state != protocol.STATE_OPEN:
+        return valve  # the client left during the handshake
     # The HTTP channel of the upgrade is still registered there; it would stop *reading* when writing is slow.
     transport.unregisterProducer()
     transport.registerProducer(valve, True)
@@ -83,6 +85,6 @@ def _fit_valve(protocol: Any) -> Valve:
 def _limit_send_buffer(transport: Any) -> None:
     while hasattr(transport, "wrappedProtocol"):  # TLS around the TCP transport
         transport = transport.transport
-    handle = transport.getHandle()
-    if isinstance(handle, socket.socket):
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    tcp_socket = getattr(transport, "socket", None)  # gone with the connection
+    if isinstance(tcp_socket, socket.socket):
+        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

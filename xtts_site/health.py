@@ -5,6 +5,7 @@ They stand in front of Django: probes call by address, and ALLOWED_HOSTS must no
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from redis.exceptions import RedisError
 
 from streaming import forwarding
 from streaming.executor import Executor
+
+logger = logging.getLogger("xtts_site.health")
 
 CHECK_SECONDS = 2.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -68,7 +71,9 @@ async def _database_state() -> str:
     except TimeoutError:
         return "no answer"
     except DatabaseError as error:
-        return f"error: {' '.join(str(error).split())}"
+        # The details name addresses; they are for the log, not for whoever asks.
+        logger.warning("The database does not answer: %s", " ".join(str(error).split()))
+        return "error"
     return "ok"
 
 
@@ -87,7 +92,8 @@ async def _redis_state(url: str | None) -> str:
     except TimeoutError:
         return "no answer"
     except (RedisError, OSError) as error:
-        return f"error: {error}"
+        logger.warning("Redis does not answer: %s", error)
+        return "error"
     return "ok"
 
 

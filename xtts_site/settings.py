@@ -2,26 +2,42 @@
 
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
 
-from xtts_site.config import get_config
+from xtts_site.config import ConfigError, get_config
 
 CONFIG = get_config()
 SERVICE = CONFIG.service
 
 
 def _kept_secret_key(path: Path) -> str:
-    """The secret key of this installation: made at the first start, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """The secret key of this installation: made at the first start, readable by its owner only. Raises ConfigError."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or not path.stat().st_size:
+            _make_secret_key(path)
+        return path.read_text()
+    except OSError as error:
+        raise ConfigError(f"service.data_dir cannot be used: {error.strerror}: {path.parent}.") from None
+
+
+def _make_secret_key(path: Path) -> None:
+    # Written beside it and linked, so that nobody ever sees half a key; of several that start at once, one wins.
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(50))
+    try:
+        if path.exists() and not path.stat().st_size:
+            path.unlink()
+        os.link(name, path)
     except FileExistsError:
         pass
-    return path.read_text()
+    finally:
+        os.unlink(name)
 
 
 def _database(url: str | None) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from streaming.engine.contract import EngineEvent, SpeechEngine, SpeechRequest
-from streaming.engine.framing import Broken, Cancel, Frame, Ready, Stop, decode, encode
+from streaming.engine.contract import EngineEvent, Failed, SpeechEngine, SpeechRequest
+from streaming.engine.framing import Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine.host")
 
@@ -68,8 +68,8 @@ class Host:
         while True:
             try:
                 frame = decode(self._connection.recv_bytes())
-            except (EOFError, OSError):
-                os._exit(1)  # the server is gone: nothing that runs here is of use to anybody
+            except (EOFError, OSError, FramingError):
+                os._exit(1)  # the server is gone, or mad: nothing that runs here is of use to anybody
             self._obey(frame)
 
     def _obey(self, frame: Frame) -> None:
@@ -80,9 +80,16 @@ class Host:
             case Stop() if engine is not None:
                 engine.stop()
             case SpeechRequest() if engine is not None:
-                engine.submit(frame, self._emit)
+                self._submit(engine, frame)
             case Cancel(request_id) if engine is not None:
                 engine.cancel(request_id)
+
+    def _submit(self, engine: SpeechEngine, request: SpeechRequest) -> None:
+        try:
+            engine.submit(request, self._emit)
+        except Exception as error:
+            logger.exception("The engine refuses a request")
+            self._send(Failed(request.request_id, f"{type(error).__name__}: {error}"))
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from streaming.engine.contract import EngineInfo
-from streaming.engine.framing import Broken, Frame, Ready, Stop, decode, encode
+from streaming.engine.framing import Broken, Frame, FramingError, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine")
 
@@ -49,10 +49,10 @@ class EngineSpec:
 
 
 class EngineProcess:
-    """`on_frame`: called with every event of the engine. `on_lost`: called when a running process has died. Both come from
-    the reading thread."""
+    """`on_frame`: called with every event of the engine. `on_lost`: called when a process has ended, with its number (the
+    first is 1). Both come from the reading thread."""
 
-    def __init__(self, spec: EngineSpec, on_frame: Callable[[Frame], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, spec: EngineSpec, on_frame: Callable[[Frame], None], on_lost: Callable[[int], None]) -> None:
         self._spec = spec
         self._on_frame = on_frame
         self._on_lost = on_lost
@@ -63,7 +63,11 @@ class EngineProcess:
         self.state = EngineState.STARTING
         self.info: EngineInfo | None = None
         self.error: str | None = None
-        self.restarts = 0
+        self.lives = 0
+
+    @property
+    def restarts(self) -> int:
+        return max(0, self.lives - 1)
 
     @property
     def pid(self) -> int | None:
@@ -84,6 +88,7 @@ class EngineProcess:
     def stop(self) -> None:
         """End the process for good: politely, then firmly. Blocks for a few seconds at most."""
         self._stopping.set()
+        self.state = EngineState.STOPPED
         self.send(Stop())
         process = self._process
         if process:
@@ -94,25 +99,35 @@ class EngineProcess:
                 process.kill()
         if self._thread.ident:
             self._thread.join(STOP_SECONDS)
-        self.state = EngineState.STOPPED
 
     def _supervise(self) -> None:
         back_off = FIRST_BACK_OFF_SECONDS
         while not self._stopping.is_set():
-            ready_seconds = self._run_once()
+            self.lives += 1
+            ready_seconds = self._live()
+            if not self._stopping.is_set():
+                self.state = EngineState.RESTARTING
+            self._on_lost(self.lives)
             if self._stopping.is_set():
                 return
-            self.state = EngineState.RESTARTING
-            self._on_lost()
             if ready_seconds > HEALTHY_AFTER_SECONDS:
                 back_off = FIRST_BACK_OFF_SECONDS
             logger.error("The engine's process ended (%s); starting it again in %g s", self.error, back_off)
             self._stopping.wait(back_off)
             back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
-            self.restarts += 1
+
+    def _live(self) -> float:
+        """One life of the process, from start to end. Returns for how long it was ready, in seconds. Raises nothing: the
+        supervisor must survive whatever happens to what it supervises."""
+        try:
+            return self._run_once()
+        except Exception as error:
+            logger.exception("The engine's process cannot be supervised")
+            self.error = f"{type(error).__name__}: {error}"
+            self.kill()
+            return 0.0
 
     def _run_once(self) -> float:
-        """One life of the process. Returns for how long it was ready, in seconds."""
         # Requests to the process that died are of no use to the next one: their sessions have been told.
         outbox = self._outbox = queue.SimpleQueue()
         ours, process = self._spawn()
@@ -121,21 +136,23 @@ class EngineProcess:
         writer = threading.Thread(target=_write_all, args=(ours, outbox), name="engine-writer", daemon=True)
         writer.start()
         ready_at: float | None = None
-        self.error = None
+        reason: str | None = None
         while frame := _read(ours):
             match frame:
                 case Ready(info):
-                    self.info, self.state, ready_at = info, EngineState.READY, time.monotonic()
+                    self.info, self.error, ready_at = info, None, time.monotonic()
+                    if not self._stopping.is_set():
+                        self.state = EngineState.READY
                     logger.info("The engine %s is ready (%d Hz, process %d)", info.name, info.sample_rate, process.pid)
                 case Broken(message):
-                    self.error = message
+                    reason = message
                 case _:
                     self._on_frame(frame)
-        exit_code = process.wait()
-        self.error = self.error or f"exit code {exit_code}"
+        ours.close()
+        exit_code = _end(process)
+        self.error = reason or f"exit code {exit_code}"
         outbox.put(None)
         writer.join()
-        ours.close()
         return time.monotonic() - ready_at if ready_at else 0.0
 
     def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
@@ -157,6 +174,18 @@ def _read(connection: Connection) -> Frame | None:
         return decode(connection.recv_bytes())
     except (EOFError, OSError):
         return None
+    except FramingError:
+        logger.exception("The engine's process talks nonsense")
+        return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """The pipe is closed, so it is about to end, or else it is made to."""
+    try:
+        return process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _write_all(connection: Connection, outbox: "queue.SimpleQueue[bytes | None]") -> None:

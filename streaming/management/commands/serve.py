@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import os
+import ssl
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from daphne.server import Server
@@ -25,9 +28,15 @@ WEBSOCKET_NEVER_TIMES_OUT = -1
 
 
 class SpeechServer(Server):  # type: ignore[misc] # daphne has no types
-    """daphne's server, which says why it could not listen instead of only stopping."""
+    """daphne's server, which says when it listens, and why it could not instead of only stopping."""
 
+    on_listening: Callable[[], None] | None = None
     listen_failure: str | None = None
+
+    def listen_success(self, port: Any) -> None:
+        super().listen_success(port)
+        if self.on_listening:
+            self.on_listening()
 
     def listen_error(self, failure: Any) -> None:
         self.listen_failure = failure.getErrorMessage()
@@ -49,20 +58,17 @@ class Command(BaseCommand):
         from xtts_site.asgi import application
 
         server = make_server(application, config)
-        self._welcome(config.service)
-        if config.service.host not in LOOPBACK:
-            logger.warning(
-                "Listening on %s: keys are not built in yet, so whoever reaches it can speak", config.service.host
-            )
+        server.on_listening = partial(self._welcome, config.service)
         server.run()
         if server.listen_failure:
             service = config.service
-            raise CommandError(f"Cannot listen on {service.host} port {service.port}: {server.listen_failure}.")
+            reason = one_sentence(server.listen_failure)
+            raise CommandError(f"Cannot listen on {service.host} port {service.port}: {reason}")
 
     def _welcome(self, service: ServiceConfig) -> None:
         secure = "s" if service.tls_certificate else ""
         options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
-        address = f"{'127.0.0.1' if service.host == '0.0.0.0' else service.host}:{service.port}"  # noqa: S104
+        address = f"{reachable(service.host)}:{service.port}"
         self.stdout.write(
             f"Speak:  {os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
@@ -72,6 +78,19 @@ class Command(BaseCommand):
             "voice joe (CC0).\n"
         )
         self.stdout.flush()
+        if service.host not in LOOPBACK:
+            logger.warning("Listening on %s: keys are not built in yet, so whoever reaches it can speak", service.host)
+
+
+def reachable(host: str) -> str:
+    """Where a client on this machine finds a server that listens on `host`, as a URL has it."""
+    bare = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104
+    return f"[{bare}]" if ":" in bare else bare
+
+
+def one_sentence(error: object) -> str:
+    """An error's own words on one line, with one full stop."""
+    return " ".join(str(error).split()).rstrip(".?!") + "."
 
 
 def make_server(application: Any, config: Config) -> SpeechServer:
@@ -110,8 +129,7 @@ def check_database() -> None:
     try:
         executor = MigrationExecutor(connection)
     except DatabaseError as error:
-        reason = " ".join(str(error).split())
-        raise CommandError(f"The database cannot be reached (DATABASE_URL): {reason}.") from None
+        raise CommandError(f"The database cannot be reached (DATABASE_URL): {one_sentence(error)}") from None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database is not set up: run `python manage.py setup` first.")
 
@@ -125,16 +143,24 @@ async def check_redis(url: str) -> None:
         async with asyncio.timeout(5), redis.asyncio.Redis.from_url(url) as client:
             await client.ping()
     except (RedisError, OSError, TimeoutError) as error:
-        reason = " ".join(str(error).split()) or "no answer"
-        raise CommandError(f"REDIS_URL is set, but Redis does not answer there: {reason}.") from None
+        reason = one_sentence(error if str(error) else "no answer")
+        raise CommandError(f"REDIS_URL is set, but Redis does not answer there: {reason}") from None
 
 
 def check_tls(service: ServiceConfig) -> None:
-    """Raises CommandError for a certificate or key that cannot be read."""
+    """Raises CommandError for a certificate or key that cannot be read, or does not fit the other."""
+    if service.tls_certificate is None or service.tls_key is None:
+        return
     for name, path in (("tls_certificate", service.tls_certificate), ("tls_key", service.tls_key)):
-        if path is None:
-            continue
         try:
             path.read_bytes()
         except OSError as error:
             raise CommandError(f"service.{name} names {path}, which cannot be read: {error.strerror}.") from None
+    try:
+        # A key with a password is refused, not asked for on a terminal that may not be there.
+        ssl.create_default_context().load_cert_chain(service.tls_certificate, service.tls_key, password="")
+    except ssl.SSLError as error:
+        raise CommandError(
+            f"service.tls_certificate and service.tls_key ({service.tls_certificate}, {service.tls_key}) are no pair of "
+            f"PEM files without a password: {one_sentence(error)}"
+        ) from None

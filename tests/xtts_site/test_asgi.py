@@ -1,0 +1,39 @@
+"""What importing the application does, beyond what test_serve sees of it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.live import command_environment, write_settings
+from xtts_site.config import PROJECT_DIR
+
+
+def run(settings_file: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_DIR,
+        env=command_environment(settings_file) | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_process_that_imported_it_and_ends_takes_the_engine_with_it(tmp_path: Path) -> None:
+    code = "from xtts_site.asgi import executor\nwhile executor.engine_pid is None: pass\nprint(executor.engine_pid)"
+    result = run(write_settings(tmp_path), code)
+    assert result.returncode == 0, result.stderr
+    assert not Path(f"/proc/{int(result.stdout)}").exists()
+
+
+def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> None:
+    result = run(write_settings(tmp_path), "import xtts_site.asgi", XTTS_SERVICE__PORT="http")
+    assert result.returncode == 1
+    assert result.stderr.startswith("The environment variable XTTS_SERVICE__PORT sets service.port to 'http', but ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_checkpoint_that_cannot_be_used_yet_is_said(tmp_path: Path) -> None:
+    settings_file = write_settings(tmp_path, model={"checkpoint_path": "/srv/model"})
+    assert "XTTS is not built in yet" in run(settings_file, "import xtts_site.asgi").stderr

@@ -1,0 +1,243 @@
+"""Settings: file, environment, and one sentence for whatever is wrong with them."""
+
+import contextlib
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xtts_site.config import Config, ConfigError, load_config, setting_keys
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str | None = None, **environment: str) -> Config:
+    if text is not None:
+        Path("config.yaml").write_text(text)
+    return load_config(environment)
+
+
+def refused(text: str | None = None, **environment: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(text, **environment)
+    sentence = str(caught.value)
+    assert re.search(r"[^.?!][.?!]\Z", sentence), f"not one sentence: {sentence}"
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    config = load()
+    assert (config.service.host, config.service.port) == ("127.0.0.1", 60215)
+    assert config.service.data_dir == tmp_path / "var"
+    assert (config.redis_url, config.database_url) == (None, None)
+
+
+def test_the_file_overrides_the_defaults() -> None:
+    config = load("service: {port: 8000}\nredis_url: redis://localhost/0\nforward: {allowed_prefixes: ['a:', 'b:']}")
+    assert config.service.port == 8000
+    assert config.redis_url == "redis://localhost/0"
+    assert config.forward.allowed_prefixes == ["a:", "b:"]
+
+
+def test_the_environment_overrides_the_file() -> None:
+    config = load("service: {port: 8000, host: '::1'}", XTTS_SERVICE__PORT="9000")
+    assert (config.service.port, config.service.host) == (9000, "::1")
+
+
+def test_the_environment_is_read_as_yaml() -> None:
+    config = load(XTTS_SERVICE__ALLOWED_HOSTS="[a.example, b.example]", XTTS_FORWARD__RAW_CHANNELS="no")
+    assert config.service.allowed_hosts == ["a.example", "b.example"]
+    assert config.forward.raw_channels is False
+
+
+def test_urls_have_the_names_that_hosting_platforms_set() -> None:
+    config = load("redis_url: redis://file/0", REDIS_URL="redis://environment/0", DATABASE_URL="postgres://host/voices")
+    assert config.redis_url == "redis://environment/0"
+    assert config.database_url == "postgres://host/voices"
+
+
+def test_an_empty_url_in_the_environment_is_none() -> None:
+    assert load(REDIS_URL="", DATABASE_URL="").redis_url is None
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "service:\n#  port: 8000\n", "---\n"])
+def test_what_is_commented_out_is_not_set(text: str) -> None:
+    assert load(text).service.port == 60215
+
+
+def test_a_commented_out_section_can_be_set_by_the_environment() -> None:
+    assert load("service:\n#  port: 8000\n", XTTS_SERVICE__PORT="9000").service.port == 9000
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "xtts.yaml").write_text("service: {data_dir: data}\nmodel: {speaker_wav: /srv/me.wav}")
+    config = load(XTTS_SETTINGS_FILE="etc/xtts.yaml")
+    assert config.service.data_dir == tmp_path / "etc" / "data"
+    assert config.model.speaker_wav == Path("/srv/me.wav")
+
+
+def test_a_path_may_begin_with_the_home_folder() -> None:
+    assert load("service: {data_dir: ~/xtts}").service.data_dir == Path.home() / "xtts"
+
+
+def test_the_keys_are_known_by_name() -> None:
+    keys = setting_keys()
+    assert {"service.port", "model.speaker_wav", "voices.unknown", "forward.raw_channels", "redis_url"} < set(keys)
+    assert not {"service", "model", "voices", "forward"} & set(keys)
+    assert len(keys) == len(set(keys))
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError):
+        load().service.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "suggested"),
+    [
+        ("service: {prot: 1}", "service.prot", "service.port"),
+        ("servce: {port: 1}", "servce", "service"),
+        ("redis: redis://host", "redis", "redis_url"),
+        ("zzz: 1", "zzz", "service.port"),
+    ],
+)
+def test_an_unknown_key_in_the_file_is_named_and_something_suggested(text: str, named: str, suggested: str) -> None:
+    sentence = refused(text)
+    assert f"config.yaml sets {named}, which is not a setting" in sentence
+    assert suggested in sentence
+
+
+@pytest.mark.parametrize(
+    ("variable", "suggested"),
+    [
+        ("XTTS_SERVICE__PROT", "service.port"),
+        ("XTTS_SERVCE__PORT", "service.port"),
+        ("XTTS_PORT", "service.port"),
+        ("XTTS_REDIS_URL", "redis_url"),
+        ("XTTS_SERVICE", "service.port"),
+    ],
+)
+def test_an_unknown_variable_is_named_and_something_suggested(variable: str, suggested: str) -> None:
+    sentence = refused(**{variable: "1"})
+    assert variable in sentence
+    assert suggested in sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("service: {port: 70000}", "service.port to 70000"),
+        ("service: {port: '80'}", "service.port to '80'"),
+        ("service: {port: true}", "service.port"),
+        ("service: {max_concurrency: 0}", "service.max_concurrency"),
+        ("service: {stall_timeout_seconds: 0}", "service.stall_timeout_seconds"),
+        ("service: {stall_timeout_seconds: .nan}", "service.stall_timeout_seconds"),
+        ("service: {log_level: loud}", "service.log_level"),
+        ("service: {tls_key: key.pem}", "tls_certificate and tls_key belong together"),
+        ("voices: {unknown: guess}", "voices.unknown"),
+        ("forward: {allowed_prefixes: 'sess:'}", "forward.allowed_prefixes"),
+        ("forward: {allowed_prefixes: ['']}", "forward.allowed_prefixes"),
+        ("model: {device: tpu}", "model.device"),
+        ("redis_url: http://host", "redis_url"),
+        ("database_url: voices.db", "database_url"),
+        ("service: 5", "service"),
+        ("service: [port]", "service"),
+        ("service: {data_dir: ~nobody-of-that-name/var}", "service.data_dir"),
+    ],
+)
+def test_a_bad_value_is_named(text: str, named: str) -> None:
+    sentence = refused(text)
+    assert named in sentence
+    assert "config.yaml" in sentence
+
+
+def test_a_bad_variable_is_named() -> None:
+    sentence = refused("service: {port: 8000}", XTTS_SERVICE__PORT="http")
+    assert sentence.startswith("The environment variable XTTS_SERVICE__PORT sets service.port to 'http', but ")
+
+
+def test_a_bad_url_variable_is_named() -> None:
+    assert "REDIS_URL" in refused(REDIS_URL="localhost:6379")
+
+
+def test_a_variable_that_is_not_yaml_is_named() -> None:
+    assert "XTTS_SERVICE__ALLOWED_HOSTS" in refused(XTTS_SERVICE__ALLOWED_HOSTS="[a.example")
+
+
+def test_a_variable_for_a_key_of_what_is_no_section() -> None:
+    assert "service must be a section" in refused("service: 5", XTTS_SERVICE__PORT="1")
+
+
+def test_a_file_that_was_asked_for_must_exist(tmp_path: Path) -> None:
+    sentence = refused(XTTS_SETTINGS_FILE=str(tmp_path / "missing.yaml"))
+    assert sentence == f"XTTS_SETTINGS_FILE names {tmp_path}/missing.yaml, which does not exist."
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert str(tmp_path) in refused(XTTS_SETTINGS_FILE=str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"service: [", b"a: b: c", b"\xff\xfe\x00", b"\x00", b"service: !!python/name:os"])
+def test_a_file_that_is_not_yaml_is_named(content: bytes) -> None:
+    Path("config.yaml").write_bytes(content)
+    assert "config.yaml" in refused()
+
+
+@pytest.mark.parametrize("value", ["2001-99-99", "0x_", "[" * 2000])
+def test_yaml_whose_values_cannot_be_built_is_refused_too(value: str) -> None:
+    assert "config.yaml" in refused(f"service: {{host: {value}}}")
+
+
+@pytest.mark.parametrize("text", ["5", "- service", "just text", "5: 6", "? [a]\n: b"])
+def test_a_file_without_sections_is_named(text: str) -> None:
+    assert "config.yaml" in refused(text)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text("servicport:{}[]'\"-?!&*|>%@#0x._~ \n\t2001", max_size=40), st.booleans())
+def test_any_text_is_settings_or_a_config_error(text: str, in_environment: bool) -> None:
+    with contextlib.suppress(ConfigError):
+        if in_environment:
+            load(XTTS_SERVICE__HOST=text)
+        else:
+            load(text)
+
+
+SECRET = "hunter2-geheim"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"redis_url: http://:{SECRET}@host",
+        f"service: {{secret_key: {SECRET}}}",
+        f"service: {{secret_key: {SECRET * 4}, tls_key: key.pem}}",
+        f"service: [secret_key, {SECRET}]",
+        f"database_url: postgres://anna:{SECRET}@host/voices: oops",
+        f'redis_url: "redis://:{SECRET}@host',
+        f"redis_url: {{url: 'redis://:{SECRET}@host'}}",
+        f"service: {{port: 80}}\nredis_url: ['redis://:{SECRET}@host']",
+    ],
+)
+def test_no_sentence_tells_a_secret_of_the_file(text: str) -> None:
+    assert SECRET not in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_URL", f"http://:{SECRET}@host"),
+        ("XTTS_SERVICE__SECRET_KEY", SECRET),
+        ("XTTS_SERVICE__SECRET_KEY", f"*{SECRET}"),
+        ("XTTS_SERVICE__SECRET_KEY", f"[{SECRET}"),
+    ],
+)
+def test_no_sentence_tells_a_secret_of_the_environment(variable: str, value: str) -> None:
+    assert SECRET not in refused(**{variable: value})
