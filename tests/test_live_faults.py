@@ -113,3 +113,13 @@ async def test_closing_without_goodbye_in_the_handshake_is_no_traceback(own_serv
         await send(socket, text="")
         assert (await receive_turn(socket)).is_final
     assert "Traceback" not in own_server.log
+
+
+async def test_clients_that_close_while_audio_is_sent_are_no_traceback(own_server: LiveServer) -> None:
+    for packets in range(8):
+        async with own_server.connect(query="?output_format=pcm_48000") as socket:
+            await send(socket, text=LONG_TEXT, flush=True)
+            for _ in range(packets):
+                await socket.recv()
+    await asyncio.to_thread(own_server.wait_until, lambda: own_server.readiness()["engine"]["running"] == 0)
+    assert "Traceback" not in own_server.log

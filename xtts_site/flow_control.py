@@ -12,6 +12,7 @@ import logging
 import socket
 from typing import Any
 
+from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
@@ -61,7 +62,10 @@ async def _handle_reply(server: Server, protocol: Any, message: dict[str, Any]) 
         reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
         protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
         return
-    await _plain_handle_reply(server, protocol, message)
+    try:
+        await _plain_handle_reply(server, protocol, message)
+    except Disconnected:
+        return  # the client is gone, and the application is about to be told
     if not is_socket:
         return
     if message["type"] == "websocket.accept":
