@@ -141,12 +141,17 @@ class Executor:
     def engine_pid(self) -> int | None:
         return self._process.pid
 
-    def speak(self, request: SpeechRequest) -> SpeechStream:
-        """Put the utterance in line. Raises EngineUnavailable and Overloaded."""
+    def speak(self, request: SpeechRequest, *, continues: bool = False) -> SpeechStream:
+        """Put the utterance in line. Raises EngineUnavailable and Overloaded.
+
+        What `continues` a speech that has begun is not refused in the middle of it, however long the line: a connection
+        has one utterance in line at most, so the number of connections bounds these.
+        """
         info = self._process.info
         if self._process.state is not EngineState.READY or info is None:
             raise EngineUnavailable("The speech engine is not ready; try again shortly.")
-        if len(self._running) >= self._max_running and len(self._waiting) >= self._max_waiting:
+        is_full = len(self._running) >= self._max_running and len(self._waiting) >= self._max_waiting
+        if is_full and not continues:
             raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
         self._loop = asyncio.get_running_loop()
         stream = SpeechStream(self, request, info.sample_rate)

@@ -125,7 +125,7 @@ class Speaker:
 
     async def _speak(self, queued: _Queued, utterance: Utterance) -> None:
         if queued.stream is None:
-            queued.stream = self._executor.speak(self._request(utterance))
+            queued.stream = self._submit(utterance)
         self._begin_turn(utterance)
         delivery = Delivery(
             text=utterance.text,
@@ -168,10 +168,13 @@ class Speaker:
 
     def _try_submit(self, queued: _Queued, utterance: Utterance) -> None:
         try:
-            queued.stream = self._executor.speak(self._request(utterance))
+            queued.stream = self._submit(utterance)
         except SpeechError as error:
             # Its turn to speak may come when there is room again; if not, the error is raised then.
             logger.debug("An utterance could not be submitted ahead: %s", error)
+
+    def _submit(self, utterance: Utterance) -> SpeechStream:
+        return self._executor.speak(self._request(utterance), continues=utterance.index > 0)
 
     def _request(self, utterance: Utterance) -> SpeechRequest:
         parameters = utterance.parameters

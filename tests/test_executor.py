@@ -111,6 +111,14 @@ async def test_running_and_waiting_are_bounded_and_the_rest_is_refused(executor:
         await stream.aclose()
 
 
+async def test_a_speech_that_has_begun_is_not_refused_in_the_middle(executor: Executor) -> None:
+    streams = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING + MAX_WAITING)]
+    streams.append(executor.speak(request(), continues=True))
+    assert executor.status.waiting == MAX_WAITING + 1
+    for stream in streams:
+        await stream.aclose()
+
+
 async def test_without_a_line_the_slots_are_all_there_is() -> None:
     executor = make_executor(max_running=1, max_waiting=0)
     executor.start()

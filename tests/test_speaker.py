@@ -34,8 +34,8 @@ class Watched(Executor):
         super().__init__(spec, max_running=max_running, max_waiting=max_waiting)
         self.asked: list[SpeechRequest] = []
 
-    def speak(self, request: SpeechRequest) -> SpeechStream:
-        stream = super().speak(request)
+    def speak(self, request: SpeechRequest, *, continues: bool = False) -> SpeechStream:
+        stream = super().speak(request, continues=continues)
         self.asked.append(request)
         return stream
 
