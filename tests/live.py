@@ -43,10 +43,15 @@ def command_environment(settings_file: Path) -> dict[str, str]:
 
 def manage(settings_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a management command to its end."""
+    return run_python(settings_file, "manage.py", *arguments)
+
+
+def run_python(settings_file: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the project's folder to its end, with variables beside the settings file."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=PROJECT_DIR,
-        env=command_environment(settings_file),
+        env=command_environment(settings_file) | environment,
         capture_output=True,
         text=True,
         timeout=120,

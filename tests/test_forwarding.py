@@ -93,8 +93,7 @@ class TestEventOrder:
 
     def test_who_comes_late_begins_in_the_middle(self) -> None:
         order = EventOrder()
-        order.take(event(7))
-        order.take(event(8))
+        assert [order.take(event(number)).is_final for number in (7, 8)] == [False, False]
 
     @pytest.mark.parametrize("second", [2, 0, -1])
     def test_a_gap_or_a_repetition_ends_the_source(self, second: int) -> None:
@@ -105,9 +104,8 @@ class TestEventOrder:
 
     def test_the_next_batch_begins_at_zero(self) -> None:
         order = EventOrder()
-        order.take(event(0, "a", final=True))
-        order.take(event(0, "b"))
-        order.take(event(1, "b"))
+        events = [event(0, "a", final=True), event(0, "b"), event(1, "b")]
+        assert [order.take(one).is_final for one in events] == [True, False, False]
 
     def test_a_next_batch_without_its_beginning_has_lost_it(self) -> None:
         order = EventOrder()
@@ -151,8 +149,8 @@ class TestSubscription:
     async def test_what_was_fetched_makes_room(self) -> None:
         subscription = Subscription(1)
         for _ in range(20):
-            subscription.put(audio(0.9))
-            await anext(subscription)
+            subscription.put(part := audio(0.9))
+            assert await anext(subscription) is part
 
     async def test_too_much_is_an_error_behind_what_is_queued(self) -> None:
         subscription = Subscription(1)

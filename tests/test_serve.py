@@ -17,7 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
 from streaming.management.commands.serve import endpoint
-from tests.live import LiveServer, command_environment, free_port, manage, send, write_settings
+from tests.live import LiveServer, command_environment, free_port, manage, run_python, send, write_settings
 from xtts_site.config import PROJECT_DIR, ServiceConfig
 
 
@@ -34,15 +34,7 @@ def engines_reading(settings_file: Path) -> list[int]:
 
 def refused(settings_file: Path, **environment: str) -> str:
     """What `serve` says instead of starting: one sentence, with nothing left behind."""
-    result = subprocess.run(
-        [sys.executable, "manage.py", "serve"],
-        cwd=PROJECT_DIR,
-        env=command_environment(settings_file) | environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    result = run_python(settings_file, "manage.py", "serve", **environment)
     said = result.stderr.splitlines()
     assert result.returncode != 0
     assert "Traceback" not in result.stderr + result.stdout

@@ -1,23 +1,13 @@
 """What importing the application does, beyond what test_serve sees of it."""
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.live import command_environment, write_settings
-from xtts_site.config import PROJECT_DIR
+from tests.live import run_python, write_settings
 
 
 def run(settings_file: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=PROJECT_DIR,
-        env=command_environment(settings_file) | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_python(settings_file, "-c", code, **environment)
 
 
 def test_a_process_that_imported_it_and_ends_takes_the_engine_with_it(tmp_path: Path) -> None:

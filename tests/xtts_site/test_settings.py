@@ -8,22 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.live import command_environment, write_settings
+from tests.live import command_environment, run_python, write_settings
 from xtts_site.config import PROJECT_DIR
 
 
 def shell(settings_file: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code with Django set up."""
     begin = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'xtts_site.settings'; import django; django.setup()\n"
-    return subprocess.run(
-        [sys.executable, "-c", f"{begin}from django.conf import settings\nfrom django.db import connection\n{code}"],
-        cwd=PROJECT_DIR,
-        env=command_environment(settings_file) | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    prepared = f"{begin}from django.conf import settings\nfrom django.db import connection\n{code}"
+    return run_python(settings_file, "-c", prepared, **environment)
 
 
 def printed(settings_file: Path, expression: str, **environment: str) -> str:
