@@ -29,7 +29,7 @@ from streaming.consumers import say_goodbye_to_all
 from streaming.engine.process import EngineSpec
 from streaming.executor import Executor
 from streaming.routing import websocket_routes
-from xtts_site import flow_control
+from xtts_site import flow_control, upload_limit
 from xtts_site.health import Health
 
 logger = logging.getLogger("xtts_site")
@@ -50,6 +50,7 @@ def _make_executor(config: Config) -> Executor:
 if "daphne" in Path(sys.argv[0]).parts[-2:]:  # the command, or `python -m daphne`
     logger.info("Started by daphne's command line: it sets address, TLS and limits, not service.* of the settings")
 flow_control.install()
+upload_limit.install(int(CONFIG.service.max_upload_megabytes * 2**20))
 executor = _make_executor(CONFIG)
 executor.start()
 

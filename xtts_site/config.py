@@ -80,6 +80,7 @@ class ServiceConfig(Section):
     max_concurrency: Count = 2
     max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
     max_connections: Count = 512
+    max_upload_megabytes: Annotated[float, Field(gt=0, le=2000)] = 100.0
     max_message_bytes: Annotated[int, Field(strict=True, ge=1024, le=900_000)] = 262_144
     max_pending_chars: Count = 50_000
     max_packet_ms: Annotated[int, Field(strict=True, ge=5, le=1000)] = 60

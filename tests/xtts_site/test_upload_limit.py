@@ -1,0 +1,48 @@
+import http.client
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live import LiveServer, write_settings
+
+KILOBYTE = b"x" * 1024
+
+
+@pytest.fixture(scope="module")
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    settings = write_settings(tmp_path_factory.mktemp("strict"), service={"max_upload_megabytes": 0.25})
+    with LiveServer(settings) as live:
+        yield live
+
+
+def post(server: LiveServer, body: bytes | Iterator[bytes]) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        connection.request("POST", "/admin/login/", body=body)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_body_within_the_limit_reaches_django(strict_server: LiveServer) -> None:
+    status, _ = post(strict_server, KILOBYTE * 250)
+    assert status == 403  # Django's own word: there is no CSRF token in it
+
+
+def test_a_body_over_the_limit_is_refused_in_words(strict_server: LiveServer) -> None:
+    status, text = post(strict_server, KILOBYTE * 260)
+    assert status == 413
+    assert text == "The request is longer than 262144 bytes.\n"
+
+
+def test_a_body_without_a_length_is_refused_too(strict_server: LiveServer) -> None:
+    status, _ = post(strict_server, (KILOBYTE for _ in range(260)))
+    assert status == 413
+
+
+def test_an_endless_body_costs_the_connection(strict_server: LiveServer) -> None:
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        post(strict_server, (KILOBYTE * 64 for _ in range(10_000)))
+    assert strict_server.readiness()["ready"]
+    assert "Traceback" not in strict_server.log
