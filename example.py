@@ -69,9 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
     add("host", default="127.0.0.1", help="an IPv6 address in brackets")
     add("port", type=int, default=60215)
     add("voice_id", default="demo")
-    add("sr", type=int, default=24000, help="sample rate: 16000, 22050, 24000 (default), 44100 or 48000")
+    add("sr", type=int, default=24000, help="sample rate: 8000, 16000, 22050, 24000 (default), 32000, 44100, 48000")
     add("text", help="what to say")
-    add("file", help="a UTF-8 file with what to say; - is standard input, sent on as it comes")
+    add("file", help="a UTF-8 file with what to say; - is standard input, spoken as it comes")
     add("piece_delay_ms", type=float, default=0.0, help="wait after every word, like somebody who writes slowly")
     add("play", action="store_true", help="play while it arrives (needs ffplay)")
     add("save", action=argparse.BooleanOptionalAction, default=True, help="write a WAV file")
@@ -94,7 +94,7 @@ def chosen(options: argparse.Namespace, place: str) -> dict[str, Any]:
 
 def init_message(options: argparse.Namespace) -> dict[str, Any]:
     message = {"type": "ttsInitRequest", "audio_format": f"pcm_{options.sr}"} | chosen(options, "init")
-    generation = chosen(options, "generation")
+    generation = ({"chunk_length_schedule": [50]} if options.file == "-" else {}) | chosen(options, "generation")
     return message | ({"generation_config": generation} if generation else {})
 
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ for _variable in [name for name in os.environ if name.startswith("XTTS_") or nam
     del os.environ[_variable]
 os.environ["XTTS_SETTINGS_FILE"] = str(Path(_directory.name) / "config.yaml")
 Path(os.environ["XTTS_SETTINGS_FILE"]).write_text("service:\n  data_dir: var\n")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 

@@ -43,6 +43,7 @@ class RedisServer:
                     time.sleep(0.02)
                 else:
                     return
+        self.kill()
         raise AssertionError("the Redis server did not start")
 
     def kill(self) -> None:

@@ -56,6 +56,7 @@ executor.start()
 
 
 def _end_sessions() -> defer.Deferred[None]:
+    logger.info("Shutting down")
     return defer.Deferred.fromFuture(asyncio.ensure_future(say_goodbye_to_all()))
 
 

@@ -217,6 +217,9 @@ def _sentence(error: ValidationError, path: Path, sources: Mapping[str, str]) ->
     reason = first["msg"].removeprefix("Value error, ")
     # Only a plain value is shown, and never one that may be a secret.
     is_shown = key not in SECRETS and isinstance(first["input"], str | int | float | bool)
+    if key in _sections():  # the keys of a section do not fit each other
+        variables = sorted(variable for name, variable in sources.items() if name.startswith(f"{key}."))
+        return f"{', '.join(variables) or path}: {key}: {reason}."
     value = f" to {reprlib.repr(first['input'])}" if is_shown else ""
     return f"{origin} {key}{value}, but {reason[0].lower()}{reason[1:]}."
 

@@ -39,7 +39,7 @@ class SpeechServer(Server):  # type: ignore[misc] # daphne has no types
             self.on_listening()
 
     def listen_error(self, failure: Any) -> None:
-        self.listen_failure = failure.getErrorMessage()
+        self.listen_failure = str(getattr(failure.value, "socketError", failure.getErrorMessage()))
         self.stop()
 
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         if server.listen_failure:
             service = config.service
             reason = one_sentence(server.listen_failure)
-            raise CommandError(f"Cannot listen on {service.host} port {service.port}: {reason}")
+            raise CommandError(f"Cannot listen on service.host {service.host}, service.port {service.port}: {reason}")
 
     def _welcome(self, service: ServiceConfig) -> None:
         secure = "s" if service.tls_certificate else ""

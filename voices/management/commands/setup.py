@@ -1,6 +1,8 @@
 """`manage.py setup`: everything that a first start needs; afterwards, and on every later start, nothing but a look."""
 
+import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,8 @@ class Command(BaseCommand):
 
     def _show_password(self, password: str) -> None:
         line = f"   Sign in to /admin/ as   {ADMIN_NAME}   with the password   {password}   "
-        hint = f"   It is shown only this once. A new one: python manage.py changepassword {ADMIN_NAME}"
+        python = os.path.relpath(sys.executable)
+        hint = f"   It is shown only this once. A new one: {python} manage.py changepassword {ADMIN_NAME}"
         rule = "=" * max(len(line), len(hint) + 3)
         self.stdout.write("\n".join(("", rule, self.style.SUCCESS(line), hint, rule, "")))
 
