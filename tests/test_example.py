@@ -83,7 +83,7 @@ def test_saves_what_it_heard_at_the_asked_rate(server: LiveServer) -> None:
 def test_prints_figures_that_fit_the_recording(server: LiveServer) -> None:
     output = example(server.port, "--text", SENTENCE).stdout
     assert float(figure(output, "audio")) == pytest.approx(seconds(), abs=0.01)
-    assert float(figure(output, "audio")) / int(figure(output, "packets")) <= 0.06
+    assert float(figure(output, "audio")) / int(figure(output, "packets")) <= 0.0605  # the figure is rounded
     assert 0 < int(figure(output, "TTFA")) <= int(figure(output, "TTFT")) < 10_000
     assert int(figure(output, "longest starvation")) <= int(figure(output, "longest gap"))
 
