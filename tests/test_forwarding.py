@@ -248,6 +248,7 @@ class TestWithoutRedis:
         async with asyncio.timeout(5):
             while asyncio.all_tasks() != tasks:
                 await asyncio.sleep(0.005)
+        assert asyncio.all_tasks() == tasks
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))

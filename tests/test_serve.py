@@ -209,6 +209,7 @@ def test_ending_it_during_the_start_leaves_no_engine(tmp_path: Path) -> None:
         server.process.terminate()
         server.process.wait(15)
     wait_until_gone(settings_file)
+    assert engines_reading(settings_file) == []
 
 
 class HastyServer(LiveServer):

@@ -169,3 +169,4 @@ def test_a_process_that_does_not_stop_when_asked_is_killed(
     os.kill(engine.pid or 0, signal.SIGSTOP)
     engine.stop()
     until(lambda: not is_alive(engine.pid))
+    assert engine.state is EngineState.STOPPED

@@ -149,6 +149,7 @@ def test_a_stored_recording_is_not_read_again(voice: Voice, add_clip: AddClip, m
     (media_root / str(clip.file.name)).unlink()
     clip.full_clean()
     clip.save()
+    assert ReferenceClip.objects.get(pk=clip.pk).sha256 == clip.sha256
 
 
 def test_deleting_a_clip_deletes_its_file(
