@@ -1,0 +1,315 @@
+"""A GPT-2 transformer in int8, compiled for the processor that it runs on: one function that all threads run side by side.
+
+Weights are int8 with a scale per output; activations are quantised row by row to 12 bits, which costs nothing next to 8 (the
+products are 16-bit either way) and leaves the weights as the only coarse part. Sums of integers are exact and attention runs
+over one row at a time, so a row comes out the same to the last bit, whatever stands next to it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from streaming.engine.simd import bits_of_float, dot_1, dot_4, float_from_bits, wait_for_all
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.int8]
+Halves = NDArray[np.uint16]
+Shorts = NDArray[np.int16]
+Longs = NDArray[np.int64]
+
+# 4095 * 127 * 4096 products still fit 32 bits.
+ACTIVATION_MAX = 4095.0
+MOST_INPUTS = 4096
+
+
+class Linear(NamedTuple):
+    """Every layer's linear of one kind: weight [layers, outputs, inputs], scale and bias [layers, outputs]."""
+
+    weight: Bytes
+    scale: Floats
+    bias: Floats
+
+
+class Norm(NamedTuple):
+    """Every layer's norm of one kind: [layers, width]."""
+
+    weight: Floats
+    bias: Floats
+
+
+class Layers(NamedTuple):
+    norm_1: Norm
+    attention_in: Linear
+    attention_out: Linear
+    norm_2: Norm
+    mlp_in: Linear
+    mlp_out: Linear
+
+
+class Cache(NamedTuple):
+    """Keys and values as bfloat16 bit patterns: [layers, slots, heads, positions, head size]."""
+
+    keys: Halves
+    values: Halves
+
+
+class Scratch(NamedTuple):
+    """Room for the rows of one call. hidden [rows, width] is input and output."""
+
+    hidden: Floats
+    mixed: Floats  # [rows, width], out of attention
+    wide: Floats  # [rows, 4 * width]
+    quantised: Shorts  # [rows, 4 * width]
+    row_scale: Floats  # [rows]
+    scores: Floats  # [threads, positions]
+    sums: NDArray[np.int32]  # [threads, 16]: a cache line each
+    meeting: Longs  # [1], the barrier
+
+
+_compile = njit(nogil=True, fastmath=True, cache=True, error_model="numpy", boundscheck=False)
+
+
+@_compile
+def exponential(x: float) -> float:
+    """e to the x in float32, within two units in the last place; unlike the library's it can be vectorised."""
+    x = min(max(x, np.float32(-87.0)), np.float32(88.0))
+    n = np.rint(x * np.float32(1.44269504))
+    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+    p = np.float32(1.9875691500e-4)
+    p = p * r + np.float32(1.3981999507e-3)
+    p = p * r + np.float32(8.3334519073e-3)
+    p = p * r + np.float32(4.1665795894e-2)
+    p = p * r + np.float32(1.6666665459e-1)
+    p = p * r + np.float32(5.0000001201e-1)
+    p = p * r * r + r + np.float32(1.0)
+    return p * float_from_bits(np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)))
+
+
+@_compile
+def _widen(half: int) -> float:
+    return float_from_bits(np.uint32(half) << np.uint32(16))
+
+
+@_compile
+def _narrow(value: float) -> int:
+    """To bfloat16, rounded to nearest even."""
+    bits = bits_of_float(np.float32(value))
+    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
+
+
+@_compile
+def _quantise(values: Floats, into: Shorts) -> float:
+    """Round a row to 12 bits; returns what one step of it is worth."""
+    largest = np.float32(0.0)
+    for i in range(values.shape[0]):
+        largest = max(largest, abs(values[i]))
+    if largest == 0.0:
+        into[: values.shape[0]] = 0
+        return np.float32(0.0)
+    inverse = np.float32(ACTIVATION_MAX) / largest
+    for i in range(values.shape[0]):
+        into[i] = np.int16(np.rint(values[i] * inverse))
+    return largest / np.float32(ACTIVATION_MAX)
+
+
+@_compile
+def normalise(row: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
+    """Layer norm of one row (epsilon 1e-5, as GPT-2 has it)."""
+    width = row.shape[0]
+    mean = np.float32(0.0)
+    for i in range(width):
+        mean += row[i]
+    mean /= np.float32(width)
+    variance = np.float32(0.0)
+    for i in range(width):
+        variance += (row[i] - mean) * (row[i] - mean)
+    factor = np.float32(1.0) / np.sqrt(variance / np.float32(width) + np.float32(1e-5))
+    for i in range(width):
+        out[i] = (row[i] - mean) * factor * weight[i] + bias[i]
+
+
+@_compile
+def _gelu(row: Floats) -> None:
+    """GPT-2's GELU (the tanh form), in place."""
+    for i in range(row.shape[0]):
+        x = row[i]
+        inner = np.float32(1.5957691216) * (x + np.float32(0.044715) * x * x * x)
+        row[i] = x / (np.float32(1.0) + exponential(-inner))
+
+
+@_compile
+def multiply(weight: Bytes, output: int, rows: int, quantised: Shorts, sums: NDArray[np.int32], row: int) -> int:
+    """Sums of one output for up to four rows from `row`; returns how many."""
+    inputs = weight.shape[1]
+    stride = quantised.shape[1]
+    at = weight.ctypes.data + output * inputs
+    x = quantised.ctypes.data + 2 * row * stride
+    if rows - row >= 4:
+        dot_4(at, x, stride, inputs, sums.ctypes.data)
+        return 4
+    dot_1(at, x, stride, inputs, sums.ctypes.data)
+    return 1
+
+
+@_compile
+def _linear(
+    layer: int, linear: Linear, first: int, last: int, rows: int, scratch: Scratch, thread: int, out: Floats, add: bool
+) -> None:
+    """Outputs first to last of a linear, for all rows: written to `out`, or added to it."""
+    weight, scale, bias = linear.weight[layer], linear.scale[layer], linear.bias[layer]
+    sums = scratch.sums[thread]
+    # Rows in groups that fit the cache together, so that a weight is read from memory once a group.
+    group = 64 if weight.shape[1] <= 1024 else 16
+    for start in range(0, rows, group):
+        end = min(rows, start + group)
+        for output in range(first, last):
+            row = start
+            while row < end:
+                count = multiply(weight, output, end, scratch.quantised, sums, row)
+                for i in range(count):
+                    value = np.float32(sums[i]) * (scratch.row_scale[row + i] * scale[output]) + bias[output]
+                    if add:
+                        out[row + i, output] += value
+                    else:
+                        out[row + i, output] = value
+                row += count
+
+
+@_compile
+def _store(
+    cache: Cache, layer: int, slots: Longs, positions: Longs, first: int, last: int, rows: int, wide: Floats
+) -> None:
+    """Keys and values of the outputs first to last (queries, keys, values, one after the other) into the cache."""
+    width = wide.shape[1] // 4
+    size = cache.keys.shape[4]
+    for row in range(rows):
+        for output in range(max(first, width), last):
+            which, channel = output // width, output % width
+            target = cache.keys if which == 1 else cache.values
+            value = _narrow(wide[row, output])
+            target[layer, slots[row], channel // size, positions[row], channel % size] = value
+
+
+@_compile
+def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Floats, out: Floats) -> None:
+    """One row, one head: `out` = softmax(query keys / sqrt(size)) values, over the first `length` positions."""
+    size = query.shape[0]
+    factor = np.float32(1.0) / np.sqrt(np.float32(size))
+    largest = np.float32(-1e30)
+    for position in range(length):
+        key = keys[position]
+        total = np.float32(0.0)
+        for i in range(size):
+            total += query[i] * _widen(key[i])
+        scores[position] = total * factor
+        largest = max(largest, scores[position])
+    total = np.float32(0.0)
+    for position in range(length):
+        scores[position] = exponential(scores[position] - largest)
+        total += scores[position]
+    out[:] = np.float32(0.0)
+    for position in range(length):
+        value = values[position]
+        share = scores[position]
+        for i in range(size):
+            out[i] += share * _widen(value[i])
+    inverse = np.float32(1.0) / total
+    for i in range(size):
+        out[i] *= inverse
+
+
+@_compile
+def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, scratch: Scratch) -> None:
+    for row in range(thread, rows, threads):
+        scratch.row_scale[row] = _quantise(values[row], scratch.quantised[row])
+    wait_for_all(scratch.meeting.ctypes.data, threads)
+
+
+@_compile
+def _normalise_rows(thread: int, threads: int, rows: int, norm: Norm, layer: int, scratch: Scratch) -> None:
+    for row in range(thread, rows, threads):
+        normalise(scratch.hidden[row], norm.weight[layer], norm.bias[layer], scratch.mixed[row])
+        scratch.row_scale[row] = _quantise(scratch.mixed[row], scratch.quantised[row])
+    wait_for_all(scratch.meeting.ctypes.data, threads)
+
+
+@_compile
+def _share(thread: int, threads: int, outputs: int) -> tuple[int, int]:
+    """Which outputs of a linear are this thread's."""
+    return thread * outputs // threads, (thread + 1) * outputs // threads
+
+
+@_compile
+def _attention(
+    thread: int, threads: int, layer: int, rows: int, slots: Longs, positions: Longs, cache: Cache, scratch: Scratch
+) -> None:
+    """From queries to mixed values, one task for each row and head."""
+    size = cache.keys.shape[4]
+    heads = cache.keys.shape[2]
+    for task in range(thread, rows * heads, threads):
+        row, head = task // heads, task % heads
+        part = slice(head * size, (head + 1) * size)
+        keys, values = cache.keys[layer, slots[row], head], cache.values[layer, slots[row], head]
+        length = positions[row] + 1
+        _attend(scratch.wide[row, part], keys, values, length, scratch.scores[thread], scratch.mixed[row, part])
+    wait_for_all(scratch.meeting.ctypes.data, threads)
+
+
+@_compile
+def run_layers(
+    thread: int,
+    threads: int,
+    rows: int,
+    slots: Longs,
+    positions: Longs,
+    layers: Layers,
+    cache: Cache,
+    scratch: Scratch,
+) -> None:
+    """All layers over `rows` rows; each of `threads` threads calls this with its number, and they meet at barriers.
+
+    Row r belongs to slot slots[r] and stands at positions[r]; it sees the positions up to its own. Rows of one slot stand
+    one after the other.
+    """
+    meeting = scratch.meeting.ctypes.data
+    width = scratch.hidden.shape[1]
+    for layer in range(layers.norm_1.weight.shape[0]):
+        _normalise_rows(thread, threads, rows, layers.norm_1, layer, scratch)
+        first, last = _share(thread, threads, 3 * width)
+        _linear(layer, layers.attention_in, first, last, rows, scratch, thread, scratch.wide, False)
+        _store(cache, layer, slots, positions, first, last, rows, scratch.wide)
+        wait_for_all(meeting, threads)
+        _attention(thread, threads, layer, rows, slots, positions, cache, scratch)
+        _quantise_rows(thread, threads, rows, scratch.mixed, scratch)
+        first, last = _share(thread, threads, width)
+        _linear(layer, layers.attention_out, first, last, rows, scratch, thread, scratch.hidden, True)
+        wait_for_all(meeting, threads)
+        _normalise_rows(thread, threads, rows, layers.norm_2, layer, scratch)
+        first, last = _share(thread, threads, 4 * width)
+        _linear(layer, layers.mlp_in, first, last, rows, scratch, thread, scratch.wide, False)
+        wait_for_all(meeting, threads)
+        for row in range(thread, rows, threads):
+            _gelu(scratch.wide[row])
+        _quantise_rows(thread, threads, rows, scratch.wide, scratch)
+        first, last = _share(thread, threads, width)
+        _linear(layer, layers.mlp_out, first, last, rows, scratch, thread, scratch.hidden, True)
+        wait_for_all(meeting, threads)
+
+
+@_compile
+def run_head(
+    thread: int,
+    threads: int,
+    rows: int,
+    head: Linear,
+    latents: Floats,
+    logits: Floats,
+    scratch: Scratch,
+) -> None:
+    """logits [rows, outputs] of the latents [rows, width], each thread its share of the outputs."""
+    _quantise_rows(thread, threads, rows, latents, scratch)
+    first, last = _share(thread, threads, head.weight.shape[1])
+    _linear(0, head, first, last, rows, scratch, thread, logits, False)
+    wait_for_all(scratch.meeting.ctypes.data, threads)

@@ -1,0 +1,157 @@
+"""The transformer on CPU with int8 weights: packs them, owns the cache and the threads, runs the compiled kernel."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import layer_norm
+
+from streaming.engine.gpt_weights import GptWeights, LinearWeights, NormWeights
+from streaming.engine.int8_kernel import Cache, Layers, Linear, Norm, Scratch, run_head, run_layers
+
+WEIGHT_MAX = 127.0
+
+
+def pack_linear(linears: Sequence[LinearWeights]) -> Linear:
+    """Float weights of one kind, layer by layer, to int8 with a scale per output."""
+    weights = np.empty((len(linears), *linears[0].weight.shape), np.int8)
+    scales = np.empty((len(linears), linears[0].weight.shape[0]), np.float32)
+    for layer, linear in enumerate(linears):
+        scale = linear.weight.abs().amax(dim=1).clamp(min=1e-12) / WEIGHT_MAX
+        weights[layer] = torch.round(linear.weight / scale[:, None]).to(torch.int8).numpy()
+        scales[layer] = scale.numpy()
+    return Linear(weights, scales, np.stack([_array(linear.bias) for linear in linears]))
+
+
+def pack_norm(norms: Sequence[NormWeights]) -> Norm:
+    return Norm(np.stack([_array(norm.weight) for norm in norms]), np.stack([_array(norm.bias) for norm in norms]))
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return np.ascontiguousarray(tensor.to(torch.float32).numpy())
+
+
+class Crew:
+    """Threads that run the same function side by side, the caller being the first of them."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._work = [queue.SimpleQueue[Callable[[int], None] | None]() for _ in range(threads - 1)]
+        for index, work in enumerate(self._work):
+            threading.Thread(target=self._serve, args=(index + 1, work), name=f"int8-{index + 1}", daemon=True).start()
+
+    def run(self, function: Callable[[int], None]) -> None:
+        """`function(number)` in every thread. They must meet at a barrier last: only the caller's return is awaited."""
+        for work in self._work:
+            work.put(function)
+        function(0)
+
+    def stop(self) -> None:
+        for work in self._work:
+            work.put(None)
+
+    @staticmethod
+    def _serve(number: int, work: "queue.SimpleQueue[Callable[[int], None] | None]") -> None:
+        while function := work.get():
+            function(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Prefix:
+    """Keys and values of a sequence's first positions: [layers, heads, positions, size]."""
+
+    keys: NDArray[np.uint16]
+    values: NDArray[np.uint16]
+
+
+class Int8Transformer:
+    """Rows of different sequences in one call: a decode step of each, a prefill of one, or both at once."""
+
+    def __init__(self, weights: GptWeights, *, slots: int, positions: int, threads: int, most_rows: int = 128) -> None:
+        layers = weights.layers
+        self._layers = Layers(
+            pack_norm([layer.norm_1 for layer in layers]),
+            pack_linear([layer.attention_in for layer in layers]),
+            pack_linear([layer.attention_out for layer in layers]),
+            pack_norm([layer.norm_2 for layer in layers]),
+            pack_linear([layer.mlp_in for layer in layers]),
+            pack_linear([layer.mlp_out for layer in layers]),
+        )
+        self._head = pack_linear([weights.audio_head])
+        self._final_norms = weights.final_norms
+        self._crew = Crew(threads)
+        self._most_rows = max(most_rows, slots)
+        width = weights.width
+        shape = (len(layers), slots, weights.heads, positions, width // weights.heads)
+        # Untouched memory costs nothing: a slot takes as much as its longest sequence yet.
+        self._cache = Cache(np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
+        rows = self._most_rows
+        self._scratch = Scratch(
+            hidden=np.zeros((rows, width), np.float32),
+            mixed=np.zeros((rows, width), np.float32),
+            wide=np.zeros((rows, 4 * width), np.float32),
+            quantised=np.zeros((rows, 4 * width), np.int16),
+            row_scale=np.zeros(rows, np.float32),
+            scores=np.zeros((threads, positions), np.float32),
+            sums=np.zeros((threads, 16), np.int32),
+            meeting=np.zeros(1, np.int64),
+        )
+        self._logits = np.zeros((rows, weights.audio_head.weight.shape[0]), np.float32)
+
+    def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
+        """hidden (rows, width) of any number of rows, those of one slot one after the other; returns the latents (rows,
+        width). Keys and values are kept at the rows' positions."""
+        parts = [
+            self._forward(hidden[start:end], slots[start:end], positions[start:end])
+            for start, end in _spans(len(slots), self._most_rows)
+        ]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
+        rows, scratch, crew = len(slots), self._scratch, self._crew
+        scratch.hidden[:rows] = hidden.numpy()
+        slot_array, position_array = np.asarray(slots, np.int64), np.asarray(positions, np.int64)
+
+        def work(thread: int) -> None:
+            run_layers(thread, crew.threads, rows, slot_array, position_array, self._layers, self._cache, self._scratch)
+
+        crew.run(work)
+        latents = torch.from_numpy(scratch.hidden[:rows].copy())
+        for norm in self._final_norms:
+            latents = layer_norm(latents, (latents.shape[1],), norm.weight, norm.bias)
+        return latents
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """(rows, width) to (rows, audio tokens), rows at most as many as slots."""
+        rows, crew, array = len(latents), self._crew, latents.numpy()
+
+        def work(thread: int) -> None:
+            run_head(thread, crew.threads, rows, self._head, array, self._logits, self._scratch)
+
+        crew.run(work)
+        return torch.from_numpy(self._logits[:rows].copy())
+
+    def save_prefix(self, slot: int, length: int) -> Int8Prefix:
+        """The first `length` positions of a slot, for `load_prefix` into any slot."""
+        cache = self._cache
+        return Int8Prefix(cache.keys[:, slot, :, :length].copy(), cache.values[:, slot, :, :length].copy())
+
+    def load_prefix(self, slot: int, prefix: Int8Prefix) -> None:
+        length = prefix.keys.shape[2]
+        self._cache.keys[:, slot, :, :length] = prefix.keys
+        self._cache.values[:, slot, :, :length] = prefix.values
+
+    def warm_up(self) -> None:
+        """Nothing: the first call compiles the kernel, or loads what an earlier process compiled."""
+
+    def stop(self) -> None:
+        self._crew.stop()
+
+
+def _spans(length: int, most: int) -> list[tuple[int, int]]:
+    return [(start, min(length, start + most)) for start in range(0, length, most)]
