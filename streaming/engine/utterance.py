@@ -1,0 +1,103 @@
+"""One request inside the engine: its pieces of text one after the other, and the latents that wait to be heard."""
+
+import logging
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from streaming.engine.chunk_plan import ChunkPlan
+from streaming.engine.conditioning import Conditioning
+from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
+from streaming.engine.scheduler import Sequence
+from streaming.engine.text_frontend import TextPiece
+from streaming.engine.vocoder import Due, Vocoder, VocoderStream
+
+logger = logging.getLogger("streaming.engine.xtts")
+
+
+class Utterance:
+    """Changes hands between the steps of the engine: `begin_piece`, then `add` for each latent, then `due` and `deliver`."""
+
+    def __init__(
+        self,
+        request: SpeechRequest,
+        sink: Sink,
+        sequence: Sequence,
+        *,
+        conditioning: Conditioning,
+        voice_key: str,
+        pieces: Iterator[TextPiece],
+        seed: int,
+    ) -> None:
+        self.request = request
+        self.sequence = sequence
+        self.conditioning = conditioning
+        self.voice_key = voice_key
+        self.seed = seed
+        self._sink = sink
+        self._pieces = pieces
+        # The one after the current, so that the end is known when it comes.
+        self._next = next(pieces, None)
+        self._piece: TextPiece | None = None
+        self._stream: VocoderStream | None = None
+        self._plan = ChunkPlan(request.stream_chunk_size)
+        self._latents: list[Tensor] = []
+        self.token = -1
+        self.steps = 0
+        self.piece_is_over = False
+
+    @property
+    def slot(self) -> int:
+        if self.sequence.slot is None:
+            raise RuntimeError("An utterance without a slot was to be spoken.")
+        return self.sequence.slot
+
+    @property
+    def has_more(self) -> bool:
+        return self._next is not None
+
+    def begin_piece(self, vocoder: Vocoder) -> TextPiece:
+        """The next piece of text becomes the current one."""
+        if self._next is None:
+            raise RuntimeError("An utterance was to go on behind its end.")
+        self._piece, self._next = self._next, next(self._pieces, None)
+        self._stream = vocoder.stream(self.conditioning.speaker, self.request.speed)
+        self._latents = []
+        self.steps = 0
+        self.piece_is_over = False
+        return self._piece
+
+    def add(self, latent: Tensor, token: int, *, stop_token: int) -> None:
+        """One step's results: a latent (1, width), and the token that was sampled from it."""
+        self._latents.append(latent)
+        self.token = token
+        self.steps += 1
+        if token == stop_token:
+            self.piece_is_over = True
+        elif self._piece and self.steps >= self._piece.most_audio_tokens:
+            self.piece_is_over = True
+            text = self.request.text
+            logger.warning("A speech of %d characters was ended after %d audio tokens", len(text), self.steps)
+
+    def due(self) -> Due | None:
+        """What the vocoder is to decode now, if a chunk is due."""
+        if self._stream is None or (not self.piece_is_over and len(self._latents) < self._plan.latents):
+            return None
+        self._stream.push(torch.cat(self._latents))
+        self._latents = []
+        return Due(self._stream, None if self.piece_is_over else self._plan.look_ahead, self.piece_is_over)
+
+    def deliver(self, samples: Samples) -> None:
+        """The samples of the chunk that was due."""
+        self._plan.given += 1
+        is_last = self.piece_is_over and not self.has_more
+        if len(samples) or is_last:
+            text_end = self._piece.text_end if self._piece and self.piece_is_over else None
+            self._sink(PcmChunk(self.request.request_id, samples, text_end, is_last))
+
+    def finish(self, *, cancelled: bool = False) -> None:
+        self._sink(Finished(self.request.request_id, cancelled))
+
+    def fail(self, message: str) -> None:
+        self._sink(Failed(self.request.request_id, message))

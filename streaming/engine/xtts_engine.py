@@ -1,0 +1,240 @@
+"""The XTTS engine: one thread, one loop, all utterances of a device in one batch.
+
+Each turn of the loop takes what has arrived, lets in at most one new utterance or one part of a voice's preparation, runs
+one step of everybody whose turn it is, and hands out the audio of those whose chunk is due.
+"""
+
+import hashlib
+import logging
+import queue
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from streaming.engine.conditioning import Conditioning
+from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
+from streaming.engine.scheduler import Scheduler
+from streaming.engine.scheduler import Sequence as Scheduled
+from streaming.engine.utterance import Utterance
+from streaming.engine.xtts_model import ModelOptions, load_model
+
+logger = logging.getLogger("streaming.engine.xtts")
+
+NOTICE = "XTTS v2 by coqui-tts (MPL-2.0). Coqui's own weights are licensed for non-commercial use only (CPML)."
+_WARM_UP_TEXT = "Warming up, so that the first listener does not have to wait."
+_WARM_UP_TOKENS = 24
+
+
+class XttsEngine:
+    """See `streaming.engine.contract.SpeechEngine`. Options: `ModelOptions`."""
+
+    def __init__(self, **options: Any) -> None:
+        started = time.monotonic()
+        settings = ModelOptions(**options)
+        self._model = model = load_model(settings)
+        self._scheduler = Scheduler(settings.slots)
+        self._utterances: dict[str, Utterance] = {}
+        self._preparations: deque[tuple[str, Iterator[Conditioning | None], Sink]] = deque()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._is_stopping = False
+        self.info = EngineInfo(
+            "xtts",
+            model.vocoder.sample_rate,
+            tuple(sorted({str(code).partition("-")[0] for code in model.parts.config.languages})),
+            clones=True,
+            notice=NOTICE,
+            fingerprint=model.parts.fingerprint,
+        )
+        seconds = time.monotonic() - started
+        logger.info("XTTS loaded on %s in %s in %.1f s", model.device, model.precision, seconds)
+
+    # From any thread
+
+    def submit(self, request: SpeechRequest, sink: Sink) -> None:
+        self._inbox.put(lambda: self._add(request, sink))
+
+    def prepare(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
+        self._inbox.put(lambda: self._add_preparation(request_id, voice, sink))
+
+    def cancel(self, request_id: str) -> None:
+        self._inbox.put(lambda: self._cancel(request_id))
+
+    def stop(self) -> None:
+        self._inbox.put(self._stop)
+
+    # In the engine's thread
+
+    @torch.inference_mode()
+    def warm_up(self) -> None:
+        self._model.gpt.warm_up()
+        width = self._model.weights.width
+        conditioning = Conditioning(torch.full((32, width), 0.1), torch.full((512,), 0.1))
+        voice = VoiceRef(conditioning=conditioning.to_bytes())
+        # As many as there are slots, so that every size of batch has been there once.
+        for number in range(min(2, len(self._scheduler))):
+            self._add(SpeechRequest(f"warm-up-{number}", _WARM_UP_TEXT, voice, seed=number), _insist)
+        while not self._scheduler.is_idle:
+            self._turn()
+            for utterance in list(self._utterances.values()):
+                utterance.piece_is_over |= utterance.steps >= _WARM_UP_TOKENS
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        while not self._is_stopping:
+            self._take_all()
+            if not self._is_stopping:
+                self._turn()
+        for utterance in list(self._utterances.values()):
+            self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
+        self._model.gpt.stop()
+
+    def _take_all(self) -> None:
+        """Whatever has arrived; waits if there is nothing to do."""
+        if self._scheduler.is_idle and not self._preparations:
+            self._inbox.get()()
+        while not self._inbox.empty():
+            self._inbox.get()()
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+
+    def _turn(self) -> None:
+        if (scheduled := self._scheduler.admit()) is not None:
+            self._attempt([self._utterances[scheduled.request_id]], self._begin)
+        elif self._preparations:
+            self._prepare_a_part()
+        rows = [self._utterances[turn.request_id] for turn in self._scheduler.turn(now=time.monotonic())]
+        # What has just begun has its first latent already; what is over waits for its next piece.
+        self._attempt([row for row in rows if row.steps and not row.piece_is_over], self._step)
+        self._attempt([row for row in rows if row.request.request_id in self._utterances], self._hand_out)
+
+    def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
+        """A step that fails ends those who were in it, and nobody else. A GPU that has failed ends the process."""
+        if not utterances:
+            return
+        try:
+            work(utterances)
+        except Exception as error:
+            is_fatal = isinstance(error, torch.AcceleratorError)
+            logger.exception("A step failed for %d utterances", len(utterances))
+            message = f"{type(error).__name__}: {error}".splitlines()[0]
+            for utterance in list(self._utterances.values()) if is_fatal else utterances:
+                self._end(utterance, partial(Utterance.fail, message=message))
+            if is_fatal:
+                raise
+
+    # Utterances
+
+    def _add(self, request: SpeechRequest, sink: Sink) -> None:
+        try:
+            conditioning, voice_key = self._voice(request.voice)
+            pieces = self._model.front_end.pieces(request.text, request.language)
+            scheduled = Scheduled(request.request_id)
+            seed = secrets.randbits(63) if request.seed is None else request.seed
+            utterance = Utterance(
+                request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
+            )
+        except ValueError as error:
+            sink(Failed(request.request_id, str(error)))
+            return
+        if not utterance.has_more:
+            sink(Finished(request.request_id))
+            return
+        self._utterances[request.request_id] = utterance
+        self._scheduler.add(scheduled)
+
+    def _voice(self, voice: VoiceRef) -> tuple[Conditioning, str]:
+        if voice.conditioning:
+            key = hashlib.blake2b(voice.conditioning, digest_size=16).hexdigest()
+            return Conditioning.from_bytes(voice.conditioning), key
+        speakers = self._model.parts.speakers
+        for name, tensors in speakers.items():
+            if name.casefold() == voice.speaker.casefold():
+                return Conditioning.from_tensors(*tensors), f"speaker {name}"
+        raise ValueError(
+            f"The voice {voice.speaker!r} has no recordings, and the model has no speaker of that name. "
+            "Upload a recording of it in the admin."
+        )
+
+    def _begin(self, utterances: list[Utterance]) -> None:
+        for utterance in utterances:
+            self._model.sampler.seed(utterance.slot, utterance.seed)
+            self._begin_piece(utterance)
+
+    def _begin_piece(self, utterance: Utterance) -> None:
+        model, slot = self._model, utterance.slot
+        piece = utterance.begin_piece(model.vocoder)
+        # Coqui's generator sees a prefix of ones and the start of audio, and penalises both from the first step on.
+        model.sampler.begin(slot, [1, model.weights.start_audio])
+        latent, logits = model.gpt.prefill(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
+        self._sample([utterance], latent, logits)
+
+    def _step(self, utterances: list[Utterance]) -> None:
+        tokens = torch.tensor([utterance.token for utterance in utterances], device=self._model.device)
+        slots = [utterance.slot for utterance in utterances]
+        latents, logits = self._model.gpt.step(slots, tokens, [utterance.steps for utterance in utterances])
+        self._sample(utterances, latents, logits)
+
+    def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
+        sampled = self._model.sampler.sample(logits, [utterance.slot for utterance in utterances]).tolist()
+        for row, (utterance, token) in enumerate(zip(utterances, sampled, strict=True)):
+            utterance.add(latents[row : row + 1], token, stop_token=self._model.weights.stop_audio)
+
+    def _hand_out(self, utterances: list[Utterance]) -> None:
+        """Decode and send what is due; begin the next piece of those whose piece is over."""
+        asked = [(utterance, utterance.due()) for utterance in utterances]
+        due = [(utterance, chunk) for utterance, chunk in asked if chunk is not None]
+        decoded = self._model.vocoder.decode_many([chunk for _, chunk in due])
+        for (utterance, _), samples in zip(due, decoded, strict=True):
+            utterance.deliver(samples)
+            if len(samples):
+                seconds = len(samples) / self._model.vocoder.sample_rate
+                self._scheduler.produced(utterance.sequence, seconds, now=time.monotonic())
+        for utterance, _ in due:
+            if utterance.piece_is_over:
+                self._go_on(utterance)
+
+    def _go_on(self, utterance: Utterance) -> None:
+        if utterance.has_more:
+            self._attempt([utterance], lambda utterances: self._begin_piece(utterances[0]))
+        else:
+            self._end(utterance, Utterance.finish)
+
+    def _cancel(self, request_id: str) -> None:
+        if utterance := self._utterances.get(request_id):
+            self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
+
+    def _end(self, utterance: Utterance, say: Callable[[Utterance], None]) -> None:
+        if self._utterances.pop(utterance.request.request_id, None) is utterance:
+            self._scheduler.release(utterance.sequence)
+            say(utterance)
+
+    # Voices
+
+    def _add_preparation(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
+        self._preparations.append((request_id, self._model.conditioner.compute_steps(voice.clips), sink))
+
+    def _prepare_a_part(self) -> None:
+        request_id, steps, sink = self._preparations[0]
+        try:
+            conditioning = next(steps)
+        except Exception as error:
+            self._preparations.popleft()
+            if not isinstance(error, ValueError):
+                logger.exception("A voice cannot be prepared")
+            sink(Failed(request_id, str(error) or type(error).__name__))
+            return
+        if conditioning is not None:
+            self._preparations.popleft()
+            sink(Prepared(request_id, conditioning.to_bytes()))
+
+
+def _insist(event: EngineEvent) -> None:
+    """An engine that cannot speak at its start is none."""
+    if isinstance(event, Failed):
+        raise RuntimeError(f"The first speech failed: {event.message}")
