@@ -17,15 +17,17 @@ from django.db import DatabaseError
 from streaming.admission import origin_is_allowed, session_rules
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.delivery import Packet
-from streaming.engine.contract import VoiceRef
-from streaming.executor import EngineUnavailable, Executor, Overloaded, SpeechError
-from streaming.forwarding import SourceError, subscribe
+from streaming.executor import Executor
+from streaming.faults import ClientStalled, fault_of
+from streaming.forwarding import subscribe
 from streaming.protocol import errors
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.errors import Fault, ProtocolError
+from streaming.protocol.opening import may_generate
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
 from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
+from streaming.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
 from xtts_site.config import Config
 
@@ -35,10 +37,6 @@ logger = logging.getLogger("streaming")
 GOODBYE_SECONDS = 1.0
 
 
-class ClientStalled(Exception):
-    """The client has not read for too long."""
-
-
 class StreamInputConsumer(AsyncConsumer):
     """One `stream-input` connection."""
 
@@ -46,10 +44,12 @@ class StreamInputConsumer(AsyncConsumer):
     channel_layer_alias = "none"
     connected: ClassVar[set["StreamInputConsumer"]] = set()
 
-    def __init__(self, executor: Executor, config: Config) -> None:
+    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer) -> None:
         self._executor = executor
         self._config = config
+        self._preparer = preparer
         self._voice: Voice | None = None
+        self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
         self._speaker: Speaker | None = None
         self._speaking: asyncio.Task[None] | None = None
@@ -85,6 +85,8 @@ class StreamInputConsumer(AsyncConsumer):
         await self.send({"type": "websocket.accept"})
         if len(self.connected) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
+        if self._voice and not fault and may_generate(query):
+            self._preparation = self._preparer.begin(self._voice)
         await self._perform(self._session.fail(fault) if fault else [])
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
@@ -133,6 +135,7 @@ class StreamInputConsumer(AsyncConsumer):
         outlet = Outlet(self._send_packet, None if lead is None else lead / 1000)
         output = FORMATS[parameters.output_format]
         if parameters.mode == "forward":
+            self._stop_preparing()
             self._start(partial(self._forward, parameters, output, outlet))
         else:
             self._speaker = self._make_speaker(output, outlet)
@@ -183,12 +186,12 @@ class StreamInputConsumer(AsyncConsumer):
         return None, None
 
     def _sound_of_voice(self) -> SpeakerVoice:
-        voice, info = self._voice, self._executor.status.info
+        voice = self._voice
         if voice is None:
             raise RuntimeError("A session without a voice was opened.")
-        if info and voice.key and not info.clones:
-            logger.info("Voice %s: the engine %s cannot clone and speaks with its own sound", voice.voice_id, info.name)
-        return SpeakerVoice(VoiceRef(voice.key), voice.language or self._config.model.language, voice.speed or 1.0)
+        # A ttsInitRequest may ask for speech although the query did not.
+        self._preparation = self._preparation or self._preparer.begin(voice)
+        return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
 
     # Reports from the speaker's task
 
@@ -202,7 +205,7 @@ class StreamInputConsumer(AsyncConsumer):
         except Exception as error:
             self._speaking = None  # it is this task: closing must not cancel it half-way
             if self._session:
-                await self._perform(self._session.fail(_fault_of(error)))
+                await self._perform(self._session.fail(fault_of(error)))
 
     async def _send_packet(self, packet: Packet) -> None:
         if self._session:
@@ -253,7 +256,12 @@ class StreamInputConsumer(AsyncConsumer):
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
+    def _stop_preparing(self) -> None:
+        if self._preparation:
+            self._preparation.cancel()
+
     def _stop_speaking(self) -> None:
+        self._stop_preparing()
         if self._speaking:
             self._speaking.cancel()
             self._speaking = None
@@ -273,19 +281,3 @@ class StreamInputConsumer(AsyncConsumer):
 async def say_goodbye_to_all() -> None:
     """End every session because the server ends. Takes GOODBYE_SECONDS at most."""
     await asyncio.gather(*(consumer.say_goodbye() for consumer in list(StreamInputConsumer.connected)))
-
-
-def _fault_of(error: Exception) -> Fault:
-    match error:
-        case ClientStalled():
-            return errors.STALLED
-        case Overloaded():
-            return errors.OVERLOADED.because(str(error))
-        case EngineUnavailable():
-            return errors.ENGINE_UNAVAILABLE.because(str(error))
-        case SpeechError():
-            return errors.ENGINE_FAILED.because(str(error))
-        case SourceError():
-            return errors.SOURCE_LOST.because(str(error))
-    logger.error("A session failed", exc_info=error)
-    return errors.INTERNAL_ERROR

@@ -7,37 +7,37 @@ the engine's last word frees the slot whether or not they have been fetched.
 
 import asyncio
 import logging
+import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
 
-from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, SpeechRequest
-from streaming.engine.framing import Cancel, Frame
-from streaming.engine.process import EngineProcess, EngineSpec, EngineState
+from streaming.device import STOPPED, Device, DeviceStatus
+from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
+from streaming.engine.process import EngineSpec, EngineState
+from streaming.jobs import EngineFailed, EngineUnavailable, Job, Overloaded, Preparation, SpeechError, SpeechStream
+from streaming.shared_calls import SharedCalls
+
+__all__ = [
+    "EngineFailed",
+    "EngineUnavailable",
+    "Executor",
+    "ExecutorStatus",
+    "Overloaded",
+    "SpeechError",
+    "SpeechStream",
+]
 
 logger = logging.getLogger("streaming.executor")
 
-
-class SpeechError(Exception):
-    """The utterance cannot be spoken. The message is fit for the client."""
-
-
-class Overloaded(SpeechError):
-    """The waiting line is full."""
-
-
-class EngineUnavailable(SpeechError):
-    """The engine is loading, or on its way back from a crash."""
-
-
-class EngineFailed(SpeechError):
-    """The engine gave this utterance up, or died in the middle of it."""
+# The state of several processes is that of the one that is furthest on its way.
+_BEST_FIRST = (EngineState.READY, EngineState.STARTING, EngineState.RESTARTING, EngineState.STOPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorStatus:
-    """What health answers report."""
+    """What health answers report: of all processes together, and of each."""
 
     state: EngineState
     info: EngineInfo | None
@@ -45,101 +45,95 @@ class ExecutorStatus:
     restarts: int
     running: int
     waiting: int
+    processes: tuple[DeviceStatus, ...]
 
     @property
     def is_ready(self) -> bool:
         return self.state is EngineState.READY
 
 
-class SpeechStream:
-    """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it."""
-
-    def __init__(self, executor: "Executor", request: SpeechRequest, sample_rate: int) -> None:
-        self._executor = executor
-        self.request = request
-        # Which process it was meant for, counted from 1.
-        self.process_life = 0
-        self.sample_rate = sample_rate
-        self._events: asyncio.Queue[PcmChunk | Finished | Failed] = asyncio.Queue()
-        self._is_over = False
-        self._loop = asyncio.get_running_loop()
-        self.heard_at = self._loop.time()
-        self.is_generated = False
-        self.queued_seconds = 0.0
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> PcmChunk:
-        if self._is_over:
-            raise StopAsyncIteration
-        match event := await self._events.get():
-            case PcmChunk():
-                self.queued_seconds -= len(event.samples) / self.sample_rate
-                return event
-            case Failed(message=message):
-                self._is_over = True
-                raise EngineFailed(message)
-            case _:
-                self._is_over = True
-                raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        self.cancel()
-
-    def cancel(self) -> None:
-        """End the iteration here, and the generation within one engine step."""
-        self._is_over = True
-        self._executor.cancel(self)
-        self._events.put_nowait(Finished(self.request.request_id, cancelled=True))  # for who waits in __anext__
-
-    def touch(self) -> None:
-        """For the executor: the engine has the request, or has been heard."""
-        self.heard_at = self._loop.time()
-
-    def put(self, event: PcmChunk | Finished | Failed) -> None:
-        """For the executor: one more event, on the event loop."""
-        if isinstance(event, PcmChunk):
-            self.queued_seconds += len(event.samples) / self.sample_rate
-        else:
-            self.is_generated = True
-        self.touch()
-        self._events.put_nowait(event)
-
-
 class Executor:
-    """At most `max_running` generations at once; at most `max_waiting` requests in line, first come first served.
+    """One engine process per spec (a spec per GPU, say), all with the same weights: whatever is ready takes its share.
 
-    All methods but `start` and `stop` belong to the event loop.
+    At most `max_running` generations at once in each process; at most `max_waiting` requests in one line before them all,
+    first come first served. All methods but `start` and `stop` belong to the event loop.
     """
 
-    def __init__(self, spec: EngineSpec, *, max_running: int, max_waiting: int, silence_limit: float = 60.0) -> None:
-        self._process = EngineProcess(spec, on_frame=self._hand_over, on_lost=self._hand_over_loss)
-        self._max_running = max_running
+    def __init__(
+        self,
+        specs: EngineSpec | Sequence[EngineSpec],
+        *,
+        max_running: int,
+        max_waiting: int,
+        silence_limit: float = 60.0,
+    ) -> None:
+        self._devices = [
+            Device(
+                spec,
+                max_running=max_running,
+                silence_limit=silence_limit,
+                on_loop=self._on_loop,
+                on_ready=self._greet,
+                on_room=self._admit,
+                on_lost=self._lose,
+            )
+            for spec in ([specs] if isinstance(specs, EngineSpec) else specs)
+        ]
         self._max_waiting = max_waiting
-        self._silence_limit = silence_limit
-        self._watch: asyncio.TimerHandle | None = None
-        self._running: dict[str, SpeechStream] = {}
         self._waiting: deque[SpeechStream] = deque()
+        self._preparations: deque[Preparation] = deque()
+        self._preparing: SharedCalls[bytes] = SharedCalls()
+        self._awaiting_ready: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Index of the device that is first in turn.
+        self._turn = 0
 
     def start(self) -> None:
-        """Start the engine's process; returns at once."""
-        self._process.start()
+        """Start the processes; returns at once."""
+        for device in self._devices:
+            device.process.start()
 
     def stop(self) -> None:
-        """End the engine's process. Blocks for a few seconds at most; call it from a thread."""
-        self._process.stop()
+        """End the processes. Blocks for a few seconds at most; call it from a thread."""
+        for device in self._devices:
+            device.process.ask_to_stop()
+        for device in self._devices:
+            device.process.stop()
 
     @property
     def status(self) -> ExecutorStatus:
-        process = self._process
-        info, error = process.info, process.error
-        return ExecutorStatus(process.state, info, error, process.restarts, len(self._running), len(self._waiting))
+        each = tuple(device.status for device in self._devices)
+        first = min(each, key=lambda status: _BEST_FIRST.index(status.state))
+        return ExecutorStatus(
+            state=first.state,
+            info=first.info or next((status.info for status in each if status.info), None),
+            error=next((status.error for status in each if status.error), None),
+            restarts=sum(status.restarts for status in each),
+            running=sum(status.running for status in each),
+            waiting=len(self._waiting),
+            processes=each,
+        )
+
+    @property
+    def engine_pids(self) -> list[int | None]:
+        return [device.process.pid for device in self._devices]
 
     @property
     def engine_pid(self) -> int | None:
-        return self._process.pid
+        """The first process."""
+        return self.engine_pids[0]
+
+    async def ready(self) -> EngineInfo:
+        """What the engine is, as soon as there is one that is ready."""
+        self._loop = asyncio.get_running_loop()
+        while not (ready := self._ready_devices()):
+            waiter = self._loop.create_future()
+            self._awaiting_ready.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._awaiting_ready.discard(waiter)
+        return _info_of(ready[0])
 
     def speak(self, request: SpeechRequest, *, continues: bool = False) -> SpeechStream:
         """Put the utterance in line. Raises EngineUnavailable and Overloaded.
@@ -147,65 +141,66 @@ class Executor:
         What `continues` a speech that has begun is not refused in the middle of it, however long the line: a connection
         has one utterance in line at most, so the number of connections bounds these.
         """
-        info = self._process.info
-        if self._process.state is not EngineState.READY or info is None:
-            raise EngineUnavailable("The speech engine is not ready; try again shortly.")
-        is_full = len(self._running) >= self._max_running and len(self._waiting) >= self._max_waiting
-        if is_full and not continues:
+        ready = self._require_ready()
+        has_room = any(device.free_slots > 0 for device in ready) or len(self._waiting) < self._max_waiting
+        if not has_room and not continues:
             raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
-        self._loop = asyncio.get_running_loop()
-        stream = SpeechStream(self, request, info.sample_rate)
-        stream.process_life = self._process.lives
+        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate)
         self._waiting.append(stream)
         self._admit()
         return stream
 
-    def cancel(self, stream: SpeechStream) -> None:
-        """Take the utterance out of the line, or tell the engine to drop it. Its slot is free when the engine says so."""
-        if stream in self._waiting:
-            self._waiting.remove(stream)
-        elif self._running.get(stream.request.request_id) is stream and not stream.is_generated:
-            self._process.send(Cancel(stream.request.request_id))
+    async def prepare(self, voice: VoiceRef) -> bytes:
+        """The conditioning of the voice's clips. Raises EngineUnavailable and EngineFailed.
+
+        Equal keys asked for at the same time are prepared once. A preparation takes no slot of a generation; each process
+        has one at a time, and the callers bound how many wait.
+        """
+        return await self._preparing.get(voice.key, partial(self._prepare, voice))
+
+    async def _prepare(self, voice: VoiceRef) -> bytes:
+        self._require_ready()
+        preparation = Preparation(Prepare(uuid.uuid4().hex, voice))
+        self._preparations.append(preparation)
+        self._admit()
+        try:
+            return await preparation.result()
+        finally:
+            self.cancel(preparation)
+
+    def cancel(self, job: Job) -> None:
+        """Take it out of the line, or tell the engine to drop it. Its slot is free when the engine says so."""
+        for line in (self._waiting, self._preparations):
+            if job in line:
+                line.remove(job)  # type: ignore[arg-type] # it is in there
+        for device in self._devices:
+            device.cancel(job)
+
+    def _ready_devices(self) -> list[Device]:
+        """Those that are ready, in turn."""
+        in_turn = self._devices[self._turn :] + self._devices[: self._turn]
+        return [device for device in in_turn if device.is_ready]
+
+    def _require_ready(self) -> list[Device]:
+        self._loop = asyncio.get_running_loop()
+        if ready := self._ready_devices():
+            return ready
+        raise EngineUnavailable("The speech engine is not ready; try again shortly.")
 
     def _admit(self) -> None:
-        while self._waiting and len(self._running) < self._max_running:
-            stream = self._waiting.popleft()
-            try:
-                self._process.send(stream.request)
-            except Exception as error:
-                logger.exception("A request cannot be sent to the engine")
-                stream.put(Failed(stream.request.request_id, f"The request cannot be sent to the engine: {error}"))
-                continue
-            self._running[stream.request.request_id] = stream
-            stream.touch()
-        self._set_watch()
+        while self._preparations and (device := self._freest(lambda device: not device.is_preparing)):
+            device.send(self._preparations.popleft())
+        while self._waiting and (device := self._freest(lambda device: device.free_slots > 0)):
+            device.send(self._waiting.popleft())
+            self._turn = (self._devices.index(device) + 1) % len(self._devices)
 
-    def _set_watch(self) -> None:
-        """Whoever listens or has left: a slot whose engine is silent for too long is not lost for ever."""
-        if self._loop is None or self._watch or not self._running:
-            return
-        oldest = min(stream.heard_at for stream in self._running.values())
-        self._watch = self._loop.call_at(oldest + self._silence_limit, self._look)
+    def _freest(self, has_room: Callable[[Device], bool]) -> Device | None:
+        """Among the ready ones that have room, the one with the most free slots; of equals the first in turn."""
+        return max(filter(has_room, self._ready_devices()), key=lambda device: device.free_slots, default=None)
 
-    def _look(self) -> None:
-        self._watch = None
-        oldest = min((stream.heard_at for stream in self._running.values()), default=None)
-        if self._loop and oldest is not None and self._loop.time() - oldest >= self._silence_limit:
-            logger.error("The engine has been silent for %g s; killing its process", self._silence_limit)
-            self._process.kill()
-            # Its end is reported like any other's, and ends these streams.
-            return
-        self._set_watch()
+    # From the engines' reading threads to the event loop, and what is done there.
 
-    # From the engine's reading thread to the event loop.
-
-    def _hand_over(self, frame: Frame) -> None:
-        self._on_loop(self._receive, frame)
-
-    def _hand_over_loss(self, life: int) -> None:
-        self._on_loop(self._lose, life)
-
-    def _on_loop(self, function: Callable[..., None], *arguments: Frame | int) -> None:
+    def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
         if self._loop is None or self._loop.is_closed():
             return
         try:
@@ -213,21 +208,25 @@ class Executor:
         except RuntimeError:
             logger.debug("The event loop closed before the engine's last word")
 
-    def _receive(self, frame: Frame) -> None:
-        match frame:
-            case PcmChunk(request_id=request_id) if stream := self._running.get(request_id):
-                stream.put(frame)
-            case Finished() | Failed():
-                if stream := self._running.pop(frame.request_id, None):
-                    stream.put(frame)
-                self._admit()
-
-    def _lose(self, life: int) -> None:
-        """A process ended: everybody who was in it or waiting for it is told."""
-        lost = [stream for stream in (*self._running.values(), *self._waiting) if stream.process_life <= life]
-        for stream in lost:
-            if stream in self._waiting:
-                self._waiting.remove(stream)
-            self._running.pop(stream.request.request_id, None)
-            stream.put(Failed(stream.request.request_id, "The speech engine stopped unexpectedly."))
+    def _greet(self) -> None:
+        """A process has become ready."""
+        for waiter in self._awaiting_ready:
+            if not waiter.done():
+                waiter.set_result(None)
         self._admit()
+
+    def _lose(self) -> None:
+        """A process has ended: unless another one serves the line, everybody in it is told."""
+        if not self._ready_devices():
+            lost = [*self._waiting, *self._preparations]
+            self._waiting.clear()
+            self._preparations.clear()
+            for job in lost:
+                job.fail(STOPPED)
+        self._admit()
+
+
+def _info_of(device: Device) -> EngineInfo:
+    if device.process.info is None:
+        raise RuntimeError("A device that is ready has said what it is.")
+    return device.process.info

@@ -7,6 +7,7 @@ from django.urls import path, re_path
 
 from streaming.consumers import StreamInputConsumer
 from streaming.executor import Executor
+from streaming.voice_preparation import VoicePreparer
 from xtts_site.config import Config
 
 
@@ -21,7 +22,7 @@ class NotFoundConsumer(AsyncWebsocketConsumer):
 
 def websocket_routes(executor: Executor, config: Config) -> list[Any]:
     # Channels routes ASGI applications where Django's types know only views.
-    stream_input: Any = StreamInputConsumer.as_asgi(executor=executor, config=config)
+    stream_input: Any = StreamInputConsumer.as_asgi(executor=executor, config=config, preparer=VoicePreparer(executor))
     not_found: Any = NotFoundConsumer.as_asgi()
     return [
         # Any text may stand for a voice here, percent-encoded slashes included: the voices decide, not the routing.

@@ -14,6 +14,7 @@ from streaming.delivery import Delivery, Packet
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.executor import Executor, SpeechError, SpeechStream
 from streaming.forwarding import ForwardedAudio, Subscription
+from streaming.language import spoken_language
 from streaming.protocol.context import TurnEnd, Utterance
 
 logger = logging.getLogger("streaming.speaker")
@@ -21,9 +22,10 @@ logger = logging.getLogger("streaming.speaker")
 
 @dataclass(frozen=True, slots=True)
 class SpeakerVoice:
-    """What a voice brings to each of its utterances."""
+    """What a voice brings to each of its utterances. `ref` gives its sound as soon as that is prepared; may raise
+    SpeechError."""
 
-    ref: VoiceRef
+    ref: Callable[[], Awaitable[VoiceRef]]
     language: str
     speed: float
 
@@ -83,6 +85,7 @@ class Speaker:
     ) -> None:
         self._executor = executor
         self._voice = voice
+        self._ref: VoiceRef | None = None
         self._output = output
         self._outlet = outlet
         self._on_spoken = on_spoken
@@ -125,7 +128,8 @@ class Speaker:
 
     async def _speak(self, queued: _Queued, utterance: Utterance) -> None:
         if queued.stream is None:
-            queued.stream = self._submit(utterance)
+            self._ref = self._ref or await self._voice.ref()
+            queued.stream = self._submit(utterance, self._ref)
         self._begin_turn(utterance)
         delivery = Delivery(
             text=utterance.text,
@@ -154,41 +158,49 @@ class Speaker:
 
     def _submit_ahead(self) -> None:
         """Submit the next utterance if the ones before it are generated and not too much waits to be sent."""
+        if self._ref is None:
+            return  # the first one waits for its voice
         ahead = self._undelivered
         for queued in self._queue:
             if not isinstance(queued.item, Utterance):
                 continue
             if queued.stream is None:
                 if ahead <= self._max_ahead:
-                    self._try_submit(queued, queued.item)
+                    self._try_submit(queued, queued.item, self._ref)
                 return
             if not queued.stream.is_generated:
                 return
             ahead += queued.stream.queued_seconds
 
-    def _try_submit(self, queued: _Queued, utterance: Utterance) -> None:
+    def _try_submit(self, queued: _Queued, utterance: Utterance, voice: VoiceRef) -> None:
         try:
-            queued.stream = self._submit(utterance)
+            queued.stream = self._submit(utterance, voice)
         except SpeechError as error:
             # Its turn to speak may come when there is room again; if not, the error is raised then.
             logger.debug("An utterance could not be submitted ahead: %s", error)
 
-    def _submit(self, utterance: Utterance) -> SpeechStream:
-        return self._executor.speak(self._request(utterance), continues=utterance.index > 0)
+    def _submit(self, utterance: Utterance, voice: VoiceRef) -> SpeechStream:
+        return self._executor.speak(self._request(utterance, voice), continues=utterance.index > 0)
 
-    def _request(self, utterance: Utterance) -> SpeechRequest:
+    def _request(self, utterance: Utterance, voice: VoiceRef) -> SpeechRequest:
         parameters = utterance.parameters
         return SpeechRequest(
             request_id=uuid.uuid4().hex,
             text=utterance.text,
-            voice=self._voice.ref,
-            language=parameters.language or self._voice.language,
+            voice=voice,
+            language=self._language(parameters.language),
             speed=parameters.speed or self._voice.speed,
             seed=parameters.seed,
             stream_chunk_size=parameters.stream_chunk_size,
             overlap_wav_len=parameters.overlap_wav_len,
             left_context_seconds=parameters.left_context_seconds,
         )
+
+    def _language(self, asked: str | None) -> str:
+        info = self._executor.status.info
+        if info is None:
+            return asked or self._voice.language  # the executor refuses the request
+        return spoken_language(asked, self._voice.language, info)
 
 
 class Forwarder:

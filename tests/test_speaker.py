@@ -75,8 +75,12 @@ class Client:
         return [item for item in self.heard if isinstance(item, Packet)]
 
 
+async def anybody() -> VoiceRef:
+    return VoiceRef()
+
+
 def make_speaker(executor: Executor, client: Client, max_ahead: float = 100) -> Speaker:
-    voice = SpeakerVoice(VoiceRef(), "en", 1.0)
+    voice = SpeakerVoice(anybody, "en", 1.0)
     outlet = Outlet(client.take, None)
     return Speaker(executor, voice, OUTPUT, outlet, client.note, max_packet_ms=60, max_ahead=max_ahead)
 
@@ -135,7 +139,7 @@ async def test_nothing_is_made_for_who_does_not_listen(executor: Watched) -> Non
     for index in range(3):
         speaker.put(utterance(index, LONG))
     task = asyncio.create_task(speaker.run())
-    await until(lambda: executor.status.running == 0)
+    await until(lambda: len(executor.asked) > 0 and executor.status.running == 0)
     speaker.put(TurnEnd(0))
     assert len(executor.asked) == 1
     await end(task)

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import secrets
+from collections import defaultdict
+from collections.abc import Iterable
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -10,7 +12,7 @@ from typing import Any, Literal
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models, transaction
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from voices.clips import ClipError, ClipLimits, inspect_clip
@@ -34,6 +36,11 @@ def clip_limits() -> ClipLimits:
 def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
     """Where a clip is stored, below MEDIA_ROOT. The uploader's name has no say in it."""
     return f"clips/{secrets.token_hex(16)}.{clip.suffix}"
+
+
+def _key_of(hashes: Iterable[str]) -> str:
+    ordered = sorted(hashes)
+    return hashlib.sha256("\n".join(ordered).encode()).hexdigest() if ordered else ""
 
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
@@ -86,8 +93,7 @@ class Voice(models.Model):
     @property
     def key(self) -> str:
         """Names the sound of this voice: equal clips, equal key. Empty without clips."""
-        hashes = sorted(clip.sha256 for clip in self.clips.all())
-        return hashlib.sha256("\n".join(hashes).encode()).hexdigest() if hashes else ""
+        return _key_of(clip.sha256 for clip in self.clips.all())
 
 
 class ReferenceClip(models.Model):
@@ -140,6 +146,46 @@ class ReferenceClip(models.Model):
 def delete_file_of_deleted_clip(instance: ReferenceClip, **_: Any) -> None:
     """A signal, because deleting a voice deletes its clips without calling their `delete`."""
     _delete_file(instance)
+
+
+class VoiceConditioningQuerySet(models.QuerySet["VoiceConditioning"]):
+    def drop_unused(self) -> None:
+        """Delete what belongs to no voice as its recordings are now."""
+        stale = set(self.values_list("key", flat=True)) - _keys_in_use()
+        if stale:
+            self.filter(key__in=stale).delete()
+
+
+class VoiceConditioning(models.Model):
+    """What one engine made of the recordings of a voice. Found by the sound, not by the voice: `key` is `Voice.key`,
+    `fingerprint` the engine's."""
+
+    key = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=128)
+    data = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VoiceConditioningQuerySet.as_manager()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("key", "fingerprint"), name="one_conditioning_per_engine"),)
+
+    def __str__(self) -> str:
+        return f"{self.key:.12} for {self.fingerprint:.12}"
+
+
+@receiver([post_save, post_delete], sender=ReferenceClip)
+def drop_conditioning_of_changed_voices(**_: Any) -> None:
+    """In the transaction of the change. Signals, because deleting a voice deletes its clips without calling their
+    `delete`."""
+    VoiceConditioning.objects.drop_unused()
+
+
+def _keys_in_use() -> set[str]:
+    hashes: defaultdict[int, list[str]] = defaultdict(list)
+    for voice_id, sha256 in ReferenceClip.objects.values_list("voice_id", "sha256"):
+        hashes[voice_id].append(sha256)
+    return {_key_of(of_voice) for of_voice in hashes.values()}
 
 
 def _delete_file(clip: ReferenceClip) -> None:

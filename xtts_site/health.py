@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
 from streaming import forwarding
+from streaming.device import DeviceStatus
 from streaming.executor import Executor
 
 logger = logging.getLogger("xtts_site.health")
@@ -57,11 +58,22 @@ class Health:
                 "waiting": status.waiting,
                 "restarts": status.restarts,
                 "error": status.error,
+                "processes": [_process(process) for process in status.processes],
             },
             "database": database,
             "redis": redis_state,
             "forward": {"dropped_messages": forwarding.dropped_messages},
         }
+
+
+def _process(status: DeviceStatus) -> dict[str, Any]:
+    return {
+        "state": status.state.value,
+        "running": status.running,
+        "preparing": status.preparing,
+        "restarts": status.restarts,
+        "error": status.error,
+    }
 
 
 async def _database_state() -> str:

@@ -14,11 +14,16 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class VoiceRef:
-    """A voice as a value. `key` stands for exactly these recordings ("" for a voice without any); `clips` are the audio
-    files themselves, sent only to engines that clone."""
+    """A voice as a value. `key` stands for exactly these recordings ("" for a voice without any).
+
+    `clips` are the audio files themselves, sent only to be prepared; `conditioning` is what `prepare` made of them, sent
+    with every request. `speaker` names one of the engine's own voices, for a voice without recordings.
+    """
 
     key: str = ""
     clips: tuple[bytes, ...] = ()
+    conditioning: bytes = b""
+    speaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,14 @@ class SpeechRequest:
     stream_chunk_size: int = 10
     overlap_wav_len: int = 512
     left_context_seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make conditioning of the voice's clips. Answered by one Prepared or Failed."""
+
+    request_id: str
+    voice: VoiceRef
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,32 +73,43 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """The last word of a preparation: what a request brings to speak with that voice. Valid for engines of the same
+    fingerprint only."""
+
+    request_id: str
+    conditioning: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """The request's last word where the engine could not go on with it. The engine itself goes on."""
+    """The request's last word where the engine could not go on with it. The engine itself goes on. The message is fit for
+    the client."""
 
     request_id: str
     message: str
 
 
-EngineEvent = PcmChunk | Finished | Failed
+EngineEvent = PcmChunk | Prepared | Finished | Failed
 Sink = Callable[[EngineEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine is: its sample rate in Hz, the languages it speaks, whether it speaks with uploaded recordings, and
-    what its users should know (licence, limits)."""
+    what its users should know (licence, limits). Conditioning is valid for engines with the same `fingerprint`."""
 
     name: str
     sample_rate: int
     languages: tuple[str, ...]
     clones: bool
     notice: str = ""
+    fingerprint: str = ""
 
 
 class SpeechEngine(Protocol):
-    """An engine inside its process. `submit` and `cancel` come from another thread than `run` and return at once; every
-    submitted request gets exactly one Finished or Failed, as its last event."""
+    """An engine inside its process. `submit`, `prepare` and `cancel` come from another thread than `run` and return at
+    once; every submitted request gets exactly one Finished or Failed, as its last event."""
 
     info: EngineInfo
 
@@ -96,8 +120,13 @@ class SpeechEngine(Protocol):
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
         """Begin the utterance; its events go to `sink`, which may be called from any thread."""
 
+    def prepare(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
+        """Begin to make conditioning of the voice's clips; one Prepared or Failed goes to `sink`, which may be called from
+        any thread."""
+
     def cancel(self, request_id: str) -> None:
-        """End the utterance within one engine step. Unknown and finished ids do nothing."""
+        """End the utterance within one engine step. Unknown and finished ids do nothing. A preparation may go on; it gets
+        its last word either way."""
 
     def run(self) -> None:
         """Work in the calling thread until `stop`."""

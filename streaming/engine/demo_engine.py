@@ -19,7 +19,7 @@ from piper import PiperVoice, SynthesisConfig
 from piper.config import PiperConfig
 
 from streaming.boundaries import Strength, best_cut, boundaries
-from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
+from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest, VoiceRef
 
 logger = logging.getLogger("streaming.engine.demo")
 
@@ -83,6 +83,9 @@ class DemoEngine:
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
         self._cancelled[request.request_id] = threading.Event()
         self._pool.submit(self._speak, request, sink)
+
+    def prepare(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
+        sink(Failed(request_id, "The embedded voice cannot clone."))
 
     def cancel(self, request_id: str) -> None:
         if event := self._cancelled.get(request_id):

@@ -1,16 +1,30 @@
-"""The contract's values as bytes and back: one msgpack array per message, first the type's name, then its fields.
+"""The contract's values as messages of bytes and back. A frame is one message, a msgpack array: first the type's name, then
+its fields. Behind a Prepare its recordings follow, each a message, as they are: packing so many bytes into one would hold
+up every other thread.
 
 Unlike a pickle, a frame can do nothing but be data, so it may come from another machine.
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import msgpack
 import numpy as np
 
-from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, SpeechRequest, VoiceRef
+from streaming.engine.contract import (
+    EngineInfo,
+    Failed,
+    Finished,
+    PcmChunk,
+    Prepare,
+    Prepared,
+    SpeechRequest,
+    VoiceRef,
+)
+
+# The longest frame in bytes, with all recordings of a voice. Neither side takes more from the other.
+LARGEST_FRAME = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +51,25 @@ class Stop:
     """Finish and leave the process."""
 
 
-Frame = SpeechRequest | Cancel | Stop | PcmChunk | Finished | Failed | Ready | Broken
+Frame = SpeechRequest | Prepare | Cancel | Stop | PcmChunk | Prepared | Finished | Failed | Ready | Broken
 
 
 class FramingError(Exception):
-    """The bytes are not a message of this protocol."""
+    """The bytes are not a message of this protocol, or too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """A Prepare whose recordings, of these sizes in bytes, are still to come."""
+
+    frame: Prepare
+    sizes: list[int]
+
+    def with_clips(self, receive: Callable[[], bytes]) -> Prepare:
+        clips = tuple(receive() for _ in self.sizes)
+        if [len(clip) for clip in clips] != self.sizes:
+            raise FramingError("not the recordings that were announced")
+        return replace(self.frame, voice=replace(self.frame.voice, clips=clips))
 
 
 def _pcm_chunk(request_id: str, samples: bytes, text_end: int | None, last: bool) -> PcmChunk:
@@ -49,20 +77,31 @@ def _pcm_chunk(request_id: str, samples: bytes, text_end: int | None, last: bool
 
 
 def _speech_request(request_id: str, text: str, voice: list[Any], *rest: Any) -> SpeechRequest:
-    key, clips = voice
-    return SpeechRequest(request_id, text, VoiceRef(key, tuple(clips)), *rest)
+    return SpeechRequest(request_id, text, _voice_ref(*voice), *rest)
+
+
+def _announced(request_id: str, voice: list[Any], sizes: list[int]) -> _Announced:
+    if sum(sizes) > LARGEST_FRAME:
+        raise FramingError(_too_much(sum(sizes)))
+    return _Announced(Prepare(request_id, _voice_ref(*voice)), list(sizes))
+
+
+def _voice_ref(key: str, clips: list[bytes], conditioning: bytes, speaker: str) -> VoiceRef:
+    return VoiceRef(key, tuple(clips), conditioning, speaker)
 
 
 def _ready(info: list[Any]) -> Ready:
-    name, sample_rate, languages, clones, notice = info
-    return Ready(EngineInfo(name, sample_rate, tuple(languages), clones, notice))
+    name, sample_rate, languages, *rest = info
+    return Ready(EngineInfo(name, sample_rate, tuple(languages), *rest))
 
 
-_BUILDERS: dict[str, Callable[..., Frame]] = {
+_BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "SpeechRequest": _speech_request,
+    "Prepare": _announced,
     "Cancel": Cancel,
     "Stop": Stop,
     "PcmChunk": _pcm_chunk,
+    "Prepared": Prepared,
     "Finished": Finished,
     "Failed": Failed,
     "Ready": _ready,
@@ -70,19 +109,37 @@ _BUILDERS: dict[str, Callable[..., Frame]] = {
 }
 
 
-def encode(frame: Frame) -> bytes:
-    if isinstance(frame, PcmChunk):
-        fields: tuple[Any, ...] = (frame.request_id, frame.samples.astype("<f4").tobytes(), frame.text_end, frame.last)
-    else:
-        fields = astuple(frame)
-    packed: bytes = msgpack.packb([type(frame).__name__, *fields])
-    return packed
+def encode(frame: Frame) -> list[bytes]:
+    """The messages of a frame. Raises FramingError for what is too large."""
+    clips: tuple[bytes, ...] = ()
+    match frame:
+        case PcmChunk(request_id, samples, text_end, last):
+            fields: tuple[Any, ...] = (request_id, samples.astype("<f4").tobytes(), text_end, last)
+        case Prepare(request_id, voice):
+            clips = voice.clips
+            fields = (request_id, astuple(replace(voice, clips=())), [len(clip) for clip in clips])
+        case _:
+            fields = astuple(frame)
+    messages = [msgpack.packb([type(frame).__name__, *fields]), *clips]
+    size = sum(map(len, messages))
+    if size > LARGEST_FRAME:
+        raise FramingError(_too_much(size))
+    return messages
 
 
-def decode(data: bytes) -> Frame:
-    """Raises FramingError."""
+def decode(receive: Callable[[], bytes]) -> Frame:
+    """The next frame; `receive` gives the next message. Raises FramingError, and whatever `receive` raises."""
+    frame = _unpacked(receive())
+    return frame.with_clips(receive) if isinstance(frame, _Announced) else frame
+
+
+def _unpacked(message: bytes) -> Frame | _Announced:
     try:
-        name, *fields = msgpack.unpackb(data)
+        name, *fields = msgpack.unpackb(message)
         return _BUILDERS[name](*fields)
     except (ValueError, KeyError, TypeError, msgpack.UnpackException) as error:
         raise FramingError(f"not a frame: {error}") from error
+
+
+def _too_much(size: int) -> str:
+    return f"{size / 2**20:.0f} MB are more than the {LARGEST_FRAME / 2**20:.0f} MB of a frame"

@@ -11,21 +11,24 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from streaming.engine.contract import EngineEvent, Failed, SpeechEngine, SpeechRequest
-from streaming.engine.framing import Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
+from streaming.engine.contract import EngineEvent, Failed, Prepare, SpeechEngine, SpeechRequest
+from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine.host")
 
 # name -> module:class. A module is imported only in the process that runs the engine.
-ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine"}
+ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine", "xtts": "streaming.engine.xtts_engine:XttsEngine"}
 
 
 def make_engine(name: str, options: dict[str, Any]) -> SpeechEngine:
-    module, _, attribute = ENGINES[name].partition(":")
+    """`name`: one of ENGINES, or `module:class` of somebody's own engine."""
+    module, _, attribute = ENGINES.get(name, name).partition(":")
     return cast(SpeechEngine, getattr(import_module(module), attribute)(**options))
 
 
@@ -54,10 +57,11 @@ class Host:
         return 0
 
     def _send(self, frame: Frame) -> None:
-        data = encode(frame)
+        messages = encode(frame)
         with self._write_lock:
             try:
-                self._connection.send_bytes(data)
+                for message in messages:
+                    self._connection.send_bytes(message)
             except OSError:
                 os._exit(1)  # the server is gone
 
@@ -65,9 +69,10 @@ class Host:
         self._send(event)
 
     def _read_commands(self) -> None:
+        receive = partial(self._connection.recv_bytes, LARGEST_FRAME)
         while True:
             try:
-                frame = decode(self._connection.recv_bytes())
+                frame = decode(receive)
             except (EOFError, OSError, FramingError):
                 os._exit(1)  # the server is gone, or mad: nothing that runs here is of use to anybody
             self._obey(frame)
@@ -79,17 +84,19 @@ class Host:
                 os._exit(0)  # still loading: there is nothing to close
             case Stop() if engine is not None:
                 engine.stop()
-            case SpeechRequest() if engine is not None:
-                self._submit(engine, frame)
+            case SpeechRequest(request_id) if engine is not None:
+                self._try(request_id, partial(engine.submit, frame, self._emit))
+            case Prepare(request_id, voice) if engine is not None:
+                self._try(request_id, partial(engine.prepare, request_id, voice, self._emit))
             case Cancel(request_id) if engine is not None:
                 engine.cancel(request_id)
 
-    def _submit(self, engine: SpeechEngine, request: SpeechRequest) -> None:
+    def _try(self, request_id: str, begin: Callable[[], None]) -> None:
         try:
-            engine.submit(request, self._emit)
+            begin()
         except Exception as error:
             logger.exception("The engine refuses a request")
-            self._send(Failed(request.request_id, f"{type(error).__name__}: {error}"))
+            self._send(Failed(request_id, f"{type(error).__name__}: {error}"))
 
 
 def main() -> int:

@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from streaming.engine.contract import EngineInfo
-from streaming.engine.framing import Broken, Frame, FramingError, Ready, Stop, decode, encode
+from streaming.engine.framing import LARGEST_FRAME, Broken, Frame, FramingError, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine")
 
@@ -50,13 +51,20 @@ class EngineSpec:
 
 class EngineProcess:
     """`on_frame`: called with every event of the engine. `on_lost`: called when a process has ended, with its number (the
-    first is 1). Both come from the reading thread."""
+    first is 1). `on_ready`: called when one has become ready. All come from the reading thread."""
 
-    def __init__(self, spec: EngineSpec, on_frame: Callable[[Frame], None], on_lost: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        spec: EngineSpec,
+        on_frame: Callable[[Frame], None],
+        on_lost: Callable[[int], None],
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
         self._spec = spec
         self._on_frame = on_frame
         self._on_lost = on_lost
-        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._on_ready = on_ready
+        self._outbox: queue.SimpleQueue[list[bytes] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
@@ -85,11 +93,15 @@ class EngineProcess:
         if self._process:
             self._process.kill()
 
-    def stop(self) -> None:
-        """End the process for good: politely, then firmly. Blocks for a few seconds at most."""
+    def ask_to_stop(self) -> None:
+        """Begin to end the process for good. Returns at once."""
         self._stopping.set()
         self.state = EngineState.STOPPED
         self.send(Stop())
+
+    def stop(self) -> None:
+        """End the process for good: politely, then firmly. Blocks for a few seconds at most."""
+        self.ask_to_stop()
         process = self._process
         if process:
             try:
@@ -140,10 +152,9 @@ class EngineProcess:
         while frame := _read(ours):
             match frame:
                 case Ready(info):
-                    self.info, self.error, ready_at = info, None, time.monotonic()
-                    if not self._stopping.is_set():
-                        self.state = EngineState.READY
+                    ready_at = time.monotonic()
                     logger.info("The engine %s is ready (%d Hz, process %d)", info.name, info.sample_rate, process.pid)
+                    self._become_ready(info)
                 case Broken(message):
                     reason = message
                 case _:
@@ -154,6 +165,12 @@ class EngineProcess:
         outbox.put(None)
         writer.join()
         return time.monotonic() - ready_at if ready_at else 0.0
+
+    def _become_ready(self, info: EngineInfo) -> None:
+        self.info, self.error = info, None
+        if not self._stopping.is_set():
+            self.state = EngineState.READY
+            self._on_ready()
 
     def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
@@ -171,7 +188,7 @@ class EngineProcess:
 
 def _read(connection: Connection) -> Frame | None:
     try:
-        return decode(connection.recv_bytes())
+        return decode(partial(connection.recv_bytes, LARGEST_FRAME))
     except (EOFError, OSError):
         return None
     except FramingError:
@@ -188,9 +205,10 @@ def _end(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def _write_all(connection: Connection, outbox: "queue.SimpleQueue[bytes | None]") -> None:
-    while (data := outbox.get()) is not None:
+def _write_all(connection: Connection, outbox: "queue.SimpleQueue[list[bytes] | None]") -> None:
+    while (messages := outbox.get()) is not None:
         try:
-            connection.send_bytes(data)
+            for message in messages:
+                connection.send_bytes(message)
         except OSError:
             return  # the reading thread notices too, and acts

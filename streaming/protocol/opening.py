@@ -32,6 +32,11 @@ def dialect_of(query: Mapping[str, str]) -> Dialect:
     return Dialect.SEED if SEED_ONLY & query.keys() else Dialect.VENDOR
 
 
+def may_generate(query: Mapping[str, str]) -> bool:
+    """Whether speech may be generated here, as far as the query tells: a ttsInitRequest may still say otherwise."""
+    return query.get("mode") != "forward"
+
+
 def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: Dialect, rules: Rules) -> Parameters:
     """The query, overridden by the first message. Raises ProtocolError for what the server does not allow.
 

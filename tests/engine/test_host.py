@@ -1,18 +1,22 @@
 """The engine's process, driven over its pipe as the server does it."""
 
 import json
+import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streaming.engine.contract import Finished, PcmChunk, SpeechRequest
-from streaming.engine.framing import Broken, Cancel, Frame, Ready, Stop, decode, encode
+from streaming.engine.contract import Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
+from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Ready, Stop, decode, encode
+from tests.engine.cloning_engine import cloning_spec, conditioning_of, noted
 from xtts_site.config import PROJECT_DIR
 
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 15
@@ -34,11 +38,12 @@ class RunningHost:
         self.connection = Connection(ours.detach())
 
     def send(self, frame: Frame) -> None:
-        self.connection.send_bytes(encode(frame))
+        for message in encode(frame):
+            self.connection.send_bytes(message)
 
     def receive(self) -> Frame:
         assert self.connection.poll(30), "the host says nothing"
-        return decode(self.connection.recv_bytes())
+        return decode(self.connection.recv_bytes)
 
     def last_word(self) -> Frame:
         while isinstance(frame := self.receive(), PcmChunk):
@@ -57,6 +62,15 @@ class RunningHost:
 @pytest.fixture
 def host() -> Iterator[RunningHost]:
     running = RunningHost()
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def cloning(tmp_path: Path) -> Iterator[RunningHost]:
+    spec = cloning_spec(tmp_path)
+    running = RunningHost(spec.name, spec.options)
+    assert isinstance(running.receive(), Ready)
     yield running
     running.end()
 
@@ -141,3 +155,29 @@ def test_garbage_on_the_pipe_does_not_leave_it_deaf(ready: RunningHost) -> None:
     ready.connection.send_bytes(b"garbage")
     ready.send(Stop())
     assert ready.exit_code() in (0, 1)
+
+
+def test_the_embedded_voice_says_that_it_cannot_clone(ready: RunningHost) -> None:
+    ready.send(Prepare("1", VoiceRef("key", (b"recording",))))
+    assert ready.receive() == Failed("1", "The embedded voice cannot clone.")
+
+
+def test_an_engine_of_ones_own_prepares_voices_from_recordings_of_many_megabytes(cloning: RunningHost) -> None:
+    clips = (os.urandom(20 * 2**20), os.urandom(10 * 2**20))
+    cloning.send(Prepare("1", VoiceRef("key", clips)))
+    assert cloning.receive() == Prepared("1", conditioning_of(clips))
+
+
+def test_speech_goes_on_while_a_voice_is_prepared(cloning: RunningHost, tmp_path: Path) -> None:
+    (tmp_path / "hold-preparation").touch()
+    cloning.send(Prepare("1", VoiceRef("key", (bytes(2**20),))))
+    cloning.send(SpeechRequest("2", "Hello.", VoiceRef("other", conditioning=b"other")))
+    assert cloning.last_word() == Finished("2")
+    (tmp_path / "hold-preparation").unlink()
+    assert isinstance(cloning.receive(), Prepared)
+    assert [note["clips"] for note in noted(tmp_path, "speak")] == [0]
+
+
+def test_a_frame_without_bounds_ends_it(ready: RunningHost) -> None:
+    os.write(ready.connection.fileno(), struct.pack("!i", LARGEST_FRAME + 1))
+    assert ready.exit_code() == 1

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from streaming.engine import process
-from streaming.engine.contract import Finished, PcmChunk, SpeechRequest
+from streaming.engine.contract import Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.framing import Frame
 from streaming.engine.process import EngineProcess, EngineSpec, EngineState
+from tests.engine.cloning_engine import cloning_spec, conditioning_of
 
 UNKNOWN = EngineSpec("no such engine")
 DEMO = EngineSpec("demo", {"threads": 1})
@@ -25,10 +26,15 @@ class Watched(EngineProcess):
     def __init__(self, spec: EngineSpec) -> None:
         self.frames: queue.Queue[Frame] = queue.Queue()
         self.losses = 0
-        super().__init__(spec, self.frames.put, self._lost)
+        self.starts = 0
+        super().__init__(spec, self.frames.put, self._lost, self._started)
 
     def _lost(self, _life: int) -> None:
         self.losses += 1
+
+    def _started(self) -> None:
+        assert self.state is EngineState.READY
+        self.starts += 1
 
 
 @pytest.fixture
@@ -106,7 +112,7 @@ def test_an_engine_that_cannot_be_loaded_is_retried_less_and_less_often(
     monkeypatch.setattr(process, "LONGEST_BACK_OFF_SECONDS", 0.03)
     with caplog.at_level(logging.ERROR, "streaming.engine"):
         engine = make(UNKNOWN)
-        until(lambda: engine.losses == 4)
+        until(lambda: len(caplog.records) == 4)
     assert [record.args[1] for record in caplog.records if isinstance(record.args, tuple)] == [0.01, 0.02, 0.03, 0.03]
     assert all("no such engine" in record.getMessage() for record in caplog.records)
     assert engine.info is None
@@ -170,3 +176,32 @@ def test_a_process_that_does_not_stop_when_asked_is_killed(
     engine.stop()
     until(lambda: not is_alive(engine.pid))
     assert engine.state is EngineState.STOPPED
+
+
+def test_every_time_that_it_is_ready_is_reported(make: Callable[..., Watched], tmp_path: Path) -> None:
+    engine = make(cloning_spec(tmp_path))
+    until(lambda: engine.starts == 1)
+    engine.kill()
+    until(lambda: engine.starts == 2)
+    assert engine.restarts == 1
+
+
+def test_sending_many_megabytes_to_a_process_that_does_not_read_returns_at_once(
+    make: Callable[..., Watched], tmp_path: Path
+) -> None:
+    engine = make(cloning_spec(tmp_path))
+    until(lambda: engine.state is EngineState.READY)
+    os.kill(engine.pid or 0, signal.SIGSTOP)
+    clips = (os.urandom(30 * 2**20),)
+    engine.send(Prepare("1", VoiceRef("key", clips)))
+    assert engine.frames.empty()
+    os.kill(engine.pid or 0, signal.SIGCONT)
+    assert engine.frames.get(timeout=20) == Prepared("1", conditioning_of(clips))
+
+
+def test_who_is_asked_to_stop_ends_by_itself(make: Callable[..., Watched], tmp_path: Path) -> None:
+    engine = make(cloning_spec(tmp_path))
+    until(lambda: engine.state is EngineState.READY)
+    engine.ask_to_stop()
+    until(lambda: engine.losses == 1)
+    assert (engine.state, engine.error) == (EngineState.STOPPED, "exit code 0")

@@ -1,0 +1,118 @@
+"""What an engine is asked to do, as whoever asked for it sees it: a stream of sound, or conditioning."""
+
+import asyncio
+from typing import Protocol, Self
+
+from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
+
+
+class SpeechError(Exception):
+    """The utterance cannot be spoken. The message is fit for the client."""
+
+
+class Overloaded(SpeechError):
+    """The waiting line is full."""
+
+
+class EngineUnavailable(SpeechError):
+    """The engine is loading, or on its way back from a crash."""
+
+
+class EngineFailed(SpeechError):
+    """The engine gave this utterance up, or died in the middle of it."""
+
+
+class Canceller(Protocol):
+    def cancel(self, job: "Job") -> None: ...
+
+
+class Job:
+    """One request, in line or in an engine's process. `heard_at`: when the process was last heard of it, on the event
+    loop's clock. `process_life`: which life of the process it went to, counted from 1."""
+
+    def __init__(self, request: SpeechRequest | Prepare) -> None:
+        self.frame = request
+        self.request_id = request.request_id
+        self.process_life = 0
+        self._loop = asyncio.get_running_loop()
+        self.heard_at = self._loop.time()
+
+    def touch(self) -> None:
+        self.heard_at = self._loop.time()
+
+    def put(self, event: EngineEvent) -> None:
+        """One more event, on the event loop."""
+        self.touch()
+
+    def fail(self, message: str) -> None:
+        self.put(Failed(self.request_id, message))
+
+
+class SpeechStream(Job):
+    """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it."""
+
+    def __init__(self, executor: Canceller, request: SpeechRequest, sample_rate: int) -> None:
+        super().__init__(request)
+        self._executor = executor
+        self.sample_rate = sample_rate
+        self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
+        self._is_over = False
+        self.is_generated = False
+        self.queued_seconds = 0.0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PcmChunk:
+        if self._is_over:
+            raise StopAsyncIteration
+        match event := await self._events.get():
+            case PcmChunk():
+                self.queued_seconds -= len(event.samples) / self.sample_rate
+                return event
+            case Failed(message=message):
+                self._is_over = True
+                raise EngineFailed(message)
+            case _:
+                self._is_over = True
+                raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self.cancel()
+
+    def cancel(self) -> None:
+        """End the iteration here, and the generation within one engine step."""
+        self._is_over = True
+        self._executor.cancel(self)
+        self._events.put_nowait(Finished(self.request_id, cancelled=True))  # for who waits in __anext__
+
+    def put(self, event: EngineEvent) -> None:
+        super().put(event)
+        if isinstance(event, PcmChunk):
+            self.queued_seconds += len(event.samples) / self.sample_rate
+        else:
+            self.is_generated = True
+        self._events.put_nowait(event)
+
+
+class Preparation(Job):
+    """One voice's conditioning in the making."""
+
+    def __init__(self, request: Prepare) -> None:
+        super().__init__(request)
+        self._outcome: asyncio.Future[EngineEvent] = self._loop.create_future()
+
+    def put(self, event: EngineEvent) -> None:
+        super().put(event)
+        if not self._outcome.done():
+            self._outcome.set_result(event)
+
+    async def result(self) -> bytes:
+        """The conditioning. Raises EngineFailed."""
+        match await self._outcome:
+            case Prepared(conditioning=conditioning):
+                return conditioning
+            case Failed(message=message):
+                raise EngineFailed(message)
+            case _:
+                raise EngineFailed("The speech engine did not prepare the voice.")

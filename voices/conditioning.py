@@ -1,0 +1,59 @@
+"""The recordings of a voice as bytes, and what engines made of them, kept for every process that shares the database."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+
+from asgiref.sync import sync_to_async
+
+from voices.models import ReferenceClip, Voice, VoiceConditioning
+
+# All recordings of one voice together: they are in memory at once when a voice is prepared.
+MOST_BYTES = 256 * 2**20
+
+
+class RecordingsUnusable(Exception):
+    """The recordings of a voice cannot be read. The message is fit for the client."""
+
+
+async def stored_conditioning(key: str, fingerprint: str) -> bytes | None:
+    """What an engine of that fingerprint made of the recordings of that key, if any process has stored it."""
+    row = await VoiceConditioning.objects.filter(key=key, fingerprint=fingerprint).values_list("data").afirst()
+    return None if row is None else bytes(row[0])
+
+
+async def store_conditioning(key: str, fingerprint: str, data: bytes) -> None:
+    """Keep it, in place of what engines of other fingerprints made of the same recordings, for as long as a voice has
+    them. Whoever else stores the same at the same time does no harm."""
+    await VoiceConditioning.objects.aupdate_or_create(key=key, fingerprint=fingerprint, defaults={"data": data})
+    await VoiceConditioning.objects.filter(key=key).exclude(fingerprint=fingerprint).adelete()
+    await sync_to_async(VoiceConditioning.objects.drop_unused)()  # the voice may have changed meanwhile
+
+
+async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
+    """The voice's recordings as files, in an order that depends on nothing but their content. Raises RecordingsUnusable
+    for a file that is missing or not the one that was uploaded."""
+    clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sha256)
+    size = sum(clip.size_bytes for clip in clips)
+    if size > MOST_BYTES:
+        raise RecordingsUnusable(
+            f"The recordings of the voice {voice.voice_id!r} have {size / 2**20:.0f} MB together; "
+            f"at most {MOST_BYTES / 2**20:.0f} MB can be used."
+        )
+    return await asyncio.to_thread(_read_all, voice.voice_id, clips)
+
+
+def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...]:
+    return tuple(_read(voice_id, clip) for clip in clips)
+
+
+def _read(voice_id: str, clip: ReferenceClip) -> bytes:
+    try:
+        with clip.file.storage.open(str(clip.file.name)) as file:
+            data = bytes(file.read())
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be read: {reason}.") from error
+    if hashlib.sha256(data).hexdigest() != clip.sha256:
+        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} is not the one that was uploaded.")
+    return data
