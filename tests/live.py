@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from xtts_site.config import PROJECT_DIR
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 def free_port() -> int:
@@ -93,8 +93,12 @@ class LiveServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        if not self.is_tls:
-            self.wait_until(lambda: self.readiness()["ready"])
+        try:
+            if not self.is_tls:
+                self.wait_until(lambda: self.readiness()["ready"])
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

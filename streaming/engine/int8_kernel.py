@@ -18,10 +18,17 @@ Bytes = NDArray[np.int8]
 Halves = NDArray[np.uint16]
 Shorts = NDArray[np.int16]
 Longs = NDArray[np.int64]
+Sums = NDArray[np.int32]
 
 # 4095 * 127 * 4096 products still fit 32 bits.
 ACTIVATION_MAX = 4095.0
 MOST_INPUTS = 4096
+ROWS_AT_ONCE = 4
+MOST_OUTPUTS = 16
+GROUP_INPUTS = 1 << 17
+BLOCK_INPUTS = 1 << 14
+# Rows a power of two apart would fall into the same few lines of the cache.
+PADDING = 32
 
 
 class Linear(NamedTuple):
@@ -61,10 +68,12 @@ class Scratch(NamedTuple):
     hidden: Floats
     mixed: Floats  # [rows, width], out of attention
     wide: Floats  # [rows, 4 * width]
-    quantised: Shorts  # [rows, 4 * width]
+    # [rows, width and 4 * width, and PADDING]: a layer's input, after rounding.
+    narrow_input: Shorts
+    wide_input: Shorts
     row_scale: Floats  # [rows]
     scores: Floats  # [threads, positions]
-    sums: NDArray[np.int32]  # [threads, 16]: a cache line each
+    sums: Sums  # [threads, MOST_OUTPUTS * ROWS_AT_ONCE]
     meeting: Longs  # [1], the barrier
 
 
@@ -140,16 +149,17 @@ def _gelu(row: Floats) -> None:
 
 
 @_compile
-def multiply(weight: Bytes, output: int, rows: int, quantised: Shorts, sums: NDArray[np.int32], row: int) -> int:
-    """Sums of one output for up to four rows from `row`; returns how many."""
-    inputs = weight.shape[1]
-    stride = quantised.shape[1]
-    at = weight.ctypes.data + output * inputs
-    x = quantised.ctypes.data + 2 * row * stride
-    if rows - row >= 4:
-        dot_4(at, x, stride, inputs, sums.ctypes.data)
-        return 4
-    dot_1(at, x, stride, inputs, sums.ctypes.data)
+def multiply(weight: Bytes, first: int, last: int, quantised: Shorts, row: int, rows: int, sums: Sums) -> int:
+    """Sums of the outputs first to last, for four rows from `row` on or else for one; returns for how many. `sums`: four for
+    each output."""
+    inputs, stride = weight.shape[1], quantised.shape[1]
+    at, x, target = weight.ctypes.data + first * inputs, quantised.ctypes.data + 2 * row * stride, sums.ctypes.data
+    if rows - row >= ROWS_AT_ONCE:
+        for output in range(last - first):
+            dot_4(at + output * inputs, x, stride, inputs, target + 4 * ROWS_AT_ONCE * output)
+        return ROWS_AT_ONCE
+    for output in range(last - first):
+        dot_1(at + output * inputs, x, stride, inputs, target + 4 * ROWS_AT_ONCE * output)
     return 1
 
 
@@ -160,20 +170,24 @@ def _linear(
     """Outputs first to last of a linear, for all rows: written to `out`, or added to it."""
     weight, scale, bias = linear.weight[layer], linear.scale[layer], linear.bias[layer]
     sums = scratch.sums[thread]
-    # Rows in groups that fit the cache together, so that a weight is read from memory once a group.
-    group = 64 if weight.shape[1] <= 1024 else 16
+    inputs = weight.shape[1]
+    quantised = scratch.narrow_input if inputs == scratch.hidden.shape[1] else scratch.wide_input
+    # Rows in groups that fit the second cache together, outputs in blocks that fit the first: a weight is read from memory
+    # once a group, a line of results written once.
+    group = max(ROWS_AT_ONCE, GROUP_INPUTS // inputs)
+    block = min(MOST_OUTPUTS, max(1, BLOCK_INPUTS // inputs))
     for start in range(0, rows, group):
         end = min(rows, start + group)
-        for output in range(first, last):
+        for begin in range(first, last, block):
+            stop = min(last, begin + block)
             row = start
             while row < end:
-                count = multiply(weight, output, end, scratch.quantised, sums, row)
+                count = multiply(weight, begin, stop, quantised, row, end, sums)
                 for i in range(count):
-                    value = np.float32(sums[i]) * (scratch.row_scale[row + i] * scale[output]) + bias[output]
-                    if add:
-                        out[row + i, output] += value
-                    else:
-                        out[row + i, output] = value
+                    for output in range(begin, stop):
+                        value = np.float32(sums[(output - begin) * ROWS_AT_ONCE + i])
+                        value = value * (scratch.row_scale[row + i] * scale[output]) + bias[output]
+                        out[row + i, output] = value + out[row + i, output] if add else value
                 row += count
 
 
@@ -221,9 +235,9 @@ def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Fl
 
 
 @_compile
-def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, scratch: Scratch) -> None:
+def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, into: Shorts, scratch: Scratch) -> None:
     for row in range(thread, rows, threads):
-        scratch.row_scale[row] = _quantise(values[row], scratch.quantised[row])
+        scratch.row_scale[row] = _quantise(values[row], into[row])
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 
@@ -231,7 +245,7 @@ def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, scratch
 def _normalise_rows(thread: int, threads: int, rows: int, norm: Norm, layer: int, scratch: Scratch) -> None:
     for row in range(thread, rows, threads):
         normalise(scratch.hidden[row], norm.weight[layer], norm.bias[layer], scratch.mixed[row])
-        scratch.row_scale[row] = _quantise(scratch.mixed[row], scratch.quantised[row])
+        scratch.row_scale[row] = _quantise(scratch.mixed[row], scratch.narrow_input[row])
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 
@@ -282,7 +296,7 @@ def run_layers(
         _store(cache, layer, slots, positions, first, last, rows, scratch.wide)
         wait_for_all(meeting, threads)
         _attention(thread, threads, layer, rows, slots, positions, cache, scratch)
-        _quantise_rows(thread, threads, rows, scratch.mixed, scratch)
+        _quantise_rows(thread, threads, rows, scratch.mixed, scratch.narrow_input, scratch)
         first, last = _share(thread, threads, width)
         _linear(layer, layers.attention_out, first, last, rows, scratch, thread, scratch.hidden, True)
         wait_for_all(meeting, threads)
@@ -292,7 +306,7 @@ def run_layers(
         wait_for_all(meeting, threads)
         for row in range(thread, rows, threads):
             _gelu(scratch.wide[row])
-        _quantise_rows(thread, threads, rows, scratch.wide, scratch)
+        _quantise_rows(thread, threads, rows, scratch.wide, scratch.wide_input, scratch)
         first, last = _share(thread, threads, width)
         _linear(layer, layers.mlp_out, first, last, rows, scratch, thread, scratch.hidden, True)
         wait_for_all(meeting, threads)
@@ -309,7 +323,7 @@ def run_head(
     scratch: Scratch,
 ) -> None:
     """logits [rows, outputs] of the latents [rows, width], each thread its share of the outputs."""
-    _quantise_rows(thread, threads, rows, latents, scratch)
+    _quantise_rows(thread, threads, rows, latents, scratch.narrow_input, scratch)
     first, last = _share(thread, threads, head.weight.shape[1])
     _linear(0, head, first, last, rows, scratch, thread, logits, False)
     wait_for_all(scratch.meeting.ctypes.data, threads)

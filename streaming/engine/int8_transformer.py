@@ -12,7 +12,18 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from streaming.engine.gpt_weights import GptWeights, LinearWeights, NormWeights
-from streaming.engine.int8_kernel import Cache, Layers, Linear, Norm, Scratch, run_head, run_layers
+from streaming.engine.int8_kernel import (
+    MOST_OUTPUTS,
+    PADDING,
+    ROWS_AT_ONCE,
+    Cache,
+    Layers,
+    Linear,
+    Norm,
+    Scratch,
+    run_head,
+    run_layers,
+)
 
 WEIGHT_MAX = 127.0
 
@@ -95,10 +106,11 @@ class Int8Transformer:
             hidden=np.zeros((rows, width), np.float32),
             mixed=np.zeros((rows, width), np.float32),
             wide=np.zeros((rows, 4 * width), np.float32),
-            quantised=np.zeros((rows, 4 * width), np.int16),
+            narrow_input=np.zeros((rows, width + PADDING), np.int16),
+            wide_input=np.zeros((rows, 4 * width + PADDING), np.int16),
             row_scale=np.zeros(rows, np.float32),
             scores=np.zeros((threads, positions), np.float32),
-            sums=np.zeros((threads, 16), np.int32),
+            sums=np.zeros((threads, MOST_OUTPUTS * ROWS_AT_ONCE), np.int32),
             meeting=np.zeros(1, np.int64),
         )
         self._logits = np.zeros((rows, weights.audio_head.weight.shape[0]), np.float32)

@@ -29,15 +29,10 @@ class Scheduler:
     """`slots` sequences at once, the others first come, first served."""
 
     def __init__(self, slots: int) -> None:
-        self._slots = slots
         # The lowest free slot is taken next: fixed-shape steps run over the first slots only.
         self._free = sorted(range(slots), reverse=True)
         self._waiting: deque[Sequence] = deque()
         self._running: dict[int, Sequence] = {}
-
-    def __len__(self) -> int:
-        """How many slots there are."""
-        return self._slots
 
     @property
     def running(self) -> list[Sequence]:

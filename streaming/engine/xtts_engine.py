@@ -10,7 +10,7 @@ import queue
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
@@ -39,7 +39,7 @@ class XttsEngine:
         self._model = model = load_model(settings)
         self._scheduler = Scheduler(settings.slots)
         self._utterances: dict[str, Utterance] = {}
-        self._preparations: deque[tuple[str, Iterator[Conditioning | None], Sink]] = deque()
+        self._preparations: deque[tuple[str, Generator[None, None, Conditioning], Sink]] = deque()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._is_stopping = False
         self.info = EngineInfo(
@@ -75,9 +75,7 @@ class XttsEngine:
         width = self._model.weights.width
         conditioning = Conditioning(torch.full((32, width), 0.1), torch.full((512,), 0.1))
         voice = VoiceRef(conditioning=conditioning.to_bytes())
-        # As many as there are slots, so that every size of batch has been there once.
-        for number in range(min(2, len(self._scheduler))):
-            self._add(SpeechRequest(f"warm-up-{number}", _WARM_UP_TEXT, voice, seed=number), _insist)
+        self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, voice, seed=0), _insist)
         while not self._scheduler.is_idle:
             self._turn()
             for utterance in list(self._utterances.values()):
@@ -220,18 +218,17 @@ class XttsEngine:
         self._preparations.append((request_id, self._model.conditioner.compute_steps(voice.clips), sink))
 
     def _prepare_a_part(self) -> None:
-        request_id, steps, sink = self._preparations[0]
+        request_id, parts, sink = self._preparations[0]
         try:
-            conditioning = next(steps)
+            next(parts)
+        except StopIteration as end:
+            self._preparations.popleft()
+            sink(Prepared(request_id, end.value.to_bytes()))
         except Exception as error:
             self._preparations.popleft()
             if not isinstance(error, ValueError):
                 logger.exception("A voice cannot be prepared")
             sink(Failed(request_id, str(error) or type(error).__name__))
-            return
-        if conditioning is not None:
-            self._preparations.popleft()
-            sink(Prepared(request_id, conditioning.to_bytes()))
 
 
 def _insist(event: EngineEvent) -> None:
