@@ -25,3 +25,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     settings = write_settings(tmp_path_factory.mktemp("server"), service={"max_concurrency": 2})
     with LiveServer(settings) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint() -> Iterator[Path]:
+    """The folder of a tiny checkpoint. Nobody may write into it."""
+    # Here, because torch and coqui-tts take seconds that other tests need not wait.
+    from tests.engine.checkpoints import write_tiny
+
+    # Not one of pytest's folders, of which it keeps the last three: this one has 90 MB.
+    with tempfile.TemporaryDirectory(prefix="xtts-tiny-") as folder:
+        yield write_tiny(Path(folder))

@@ -1,0 +1,36 @@
+"""`python manage.py random_checkpoint --size tiny|full DIR`: a valid XTTS v2 checkpoint with random weights."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from streaming.engine.checkpoint_files import CONFIG, MODEL, SPEAKERS, VOCAB
+
+
+class Command(BaseCommand):
+    help = "Write an XTTS v2 checkpoint with random weights: for tests, and to measure what a model costs. It says nothing."
+    # It needs neither the database nor any URL.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path, metavar="DIR")
+        parser.add_argument(
+            "--size", choices=("tiny", "full"), default="tiny", help="full: as the published model, 2 GB"
+        )
+        parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
+        parser.add_argument("--force", action="store_true", help="replace a checkpoint that is there")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder: Path = options["folder"]
+        there = [name for name in (CONFIG, MODEL, VOCAB, SPEAKERS) if (folder / name).exists()]
+        if there and not options["force"]:
+            raise CommandError(f"{folder} already holds {there[0]}: name another folder, or replace it with --force.")
+        # Only now: torch and coqui-tts take seconds to import.
+        from streaming.engine.random_checkpoint import write_random_checkpoint
+
+        try:
+            write_random_checkpoint(folder, options["size"], options["seed"])
+        except OSError as error:
+            raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from None
+        self.stdout.write(f"Wrote a {options['size']} checkpoint with random weights into {folder}.")

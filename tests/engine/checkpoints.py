@@ -1,0 +1,17 @@
+"""Checkpoints with random weights, as files and loaded."""
+
+from pathlib import Path
+
+from streaming.engine.checkpoint import XttsParts, load_checkpoint
+from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.random_checkpoint import write_random_checkpoint
+
+
+def write_tiny(folder: Path, seed: int = 0) -> Path:
+    """A tiny checkpoint in `folder`."""
+    write_random_checkpoint(folder, "tiny", seed)
+    return folder
+
+
+def load(folder: Path) -> XttsParts:
+    return load_checkpoint(find_checkpoint(None, folder, None))
