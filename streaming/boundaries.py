@@ -19,8 +19,8 @@ class Strength(IntEnum):
 # the blanks is looked at afterwards: a pattern that began with it would try every start of a long run of marks.
 _BOUNDARY = re.compile(r"[^\S\u00a0\u2007\u202f]+|(?P<wide>[。！？、，；：]+)[」』”’）]*\s*")
 _CLOSING = "\"'”’»)]}"
-_SENTENCE_MARKS = frozenset(".!?…。！？")
-_CLAUSE_MARKS = frozenset(",;:、，；：—–")
+_SENTENCE_MARKS = frozenset(".!?…。！？؟।॥")
+_CLAUSE_MARKS = frozenset(",;:、，；：—–،؛")
 _MARKS = "".join(_SENTENCE_MARKS | _CLAUSE_MARKS) + "-"
 # How much of the text before a blank tells what kind of boundary it is.
 _LOOK_BACK = 12

@@ -49,6 +49,8 @@ def test_a_boundary_lies_behind_all_blanks() -> None:
         "“Yes.” |No",
         "(Yes.) |No",
         "Да. |Нет",
+        "هل؟ |نعم",
+        "हाँ। |नहीं",
         "Yes\n|No",
         "好。|坏",
         "好！？|坏",
@@ -73,6 +75,7 @@ def test_sentences(text: str) -> None:
         "one - |two",
         "(one), |two",
         "你，|好",
+        "نعم، |لا",
         "一、|二",
     ],
 )

@@ -1,0 +1,62 @@
+"""Numbers in Hindi words, which the number library behind coqui's cleaners lacks: it fails for every digit."""
+
+import re
+
+_WORDS = (
+    "शून्य एक दो तीन चार पाँच छह सात आठ नौ "
+    "दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस "
+    "बीस इक्कीस बाईस तेईस चौबीस पच्चीस छब्बीस सत्ताईस अट्ठाईस उनतीस "
+    "तीस इकतीस बत्तीस तैंतीस चौंतीस पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस "
+    "चालीस इकतालीस बयालीस तैंतालीस चौवालीस पैंतालीस छियालीस सैंतालीस अड़तालीस उनचास "
+    "पचास इक्यावन बावन तिरपन चौवन पचपन छप्पन सत्तावन अट्ठावन उनसठ "
+    "साठ इकसठ बासठ तिरसठ चौंसठ पैंसठ छियासठ सड़सठ अड़सठ उनहत्तर "
+    "सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर पचहत्तर छिहत्तर सतहत्तर अठहत्तर उनासी "
+    "अस्सी इक्यासी बयासी तिरासी चौरासी पचासी छियासी सत्तासी अट्ठासी नवासी "
+    "नब्बे इक्यानवे बानवे तिरानवे चौरानवे पचानवे छियानवे सत्तानवे अट्ठानवे निन्यानवे"
+)
+_BELOW_HUNDRED = tuple(_WORDS.split())
+# The Indian scale has a name for every second power of ten.
+_SCALE = (
+    (10**17, "शंख"),
+    (10**15, "पद्म"),
+    (10**13, "नील"),
+    (10**11, "खरब"),
+    (10**9, "अरब"),
+    (10**7, "करोड़"),
+    (10**5, "लाख"),
+    (10**3, "हज़ार"),
+    (10**2, "सौ"),
+)
+_POINT = "दशमलव"
+_RUPEES = "रुपये"
+# 5, 1,00,000, 2.75; the sign of the currency is said behind the amount.
+_NUMBER = re.compile(r"(₹ ?)?([0-9]{1,3}(?:,[0-9]{2,3})+|[0-9]+)(?:\.([0-9]+))?")
+
+
+def spell_hindi_numbers(text: str) -> str:
+    """`text` with its numbers in words: whole ones by the Indian scale, decimals and leading zeros digit by digit."""
+    return _NUMBER.sub(_spelled, text)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    rupees, whole, decimals = match[1], match[2].replace(",", ""), match[3]
+    words = _digits(whole) if whole.startswith("0") else _cardinal(int(whole))
+    if decimals:
+        words = [*words, _POINT, *_digits(decimals)]
+    if rupees:
+        words.append(_RUPEES)
+    # A letter before it ("A4") would become one word with the number.
+    before = match.string[match.start() - 1 : match.start()]
+    return (" " if before.isalnum() else "") + " ".join(words)
+
+
+def _digits(digits: str) -> list[str]:
+    return [_BELOW_HUNDRED[int(digit)] for digit in digits]
+
+
+def _cardinal(number: int) -> list[str]:
+    if number < 100:
+        return [_BELOW_HUNDRED[number]]
+    unit, name = next((unit, name) for unit, name in _SCALE if unit <= number)
+    count, rest = divmod(number, unit)
+    return [*_cardinal(count), name, *(_cardinal(rest) if rest else [])]
