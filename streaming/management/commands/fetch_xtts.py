@@ -1,0 +1,117 @@
+"""`python manage.py fetch_xtts [DIR]`: the published XTTS v2 model, from its hub."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm  # type: ignore[import-untyped] # it has none
+
+from streaming.engine.checkpoint_files import CONFIG, MODEL, SPEAKERS, VOCAB, CheckpointError, find_checkpoint
+from streaming.hub_files import FetchError, NotOnHub, fetch, hub_client
+from xtts_site.config import get_config
+
+REPOSITORY = "coqui/XTTS-v2"
+DEFAULT_HUB = "https://huggingface.co"
+NEEDED = (CONFIG, VOCAB, MODEL)
+# Early revisions have no built-in voices, copies of the repository not always the rest.
+WELCOME = (SPEAKERS, "hash.md5", "LICENSE.txt")
+LICENCE = """\
+The weights of XTTS v2 are under the Coqui Public Model License 1.0.0 (CPML): the model, and the speech that it makes, may be
+used for non-commercial purposes only. Read it before you go on:
+  {url}
+"""
+
+
+class Command(BaseCommand):
+    help = f"Fetch the XTTS v2 model ({REPOSITORY}, about 1.9 GB). What has come already is not fetched again."
+    # It needs neither the database nor any URL.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="default: xtts in service.data_dir")
+        parser.add_argument("--hub", help=f"address of the hub; default: HF_ENDPOINT, or {DEFAULT_HUB}")
+        parser.add_argument("--revision", default="main", help="branch, tag or commit of the model")
+        parser.add_argument("--accept-licence", action="store_true", help="you have read the CPML and accept it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        hub = (options["hub"] or os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).rstrip("/")
+        revision = quote(options["revision"], safe="")
+        self._ask(f"{hub}/{REPOSITORY}/blob/{revision}/LICENSE.txt", is_accepted=options["accept_licence"])
+        folder = (options["folder"] or get_config().service.data_dir / "xtts").expanduser().absolute()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fetch_all(f"{hub}/{REPOSITORY}/resolve/{revision}", folder)
+            find_checkpoint(None, folder, None)
+        except OSError as error:
+            raise CommandError(f"{folder} cannot be made: {error.strerror}.") from None
+        except (FetchError, CheckpointError) as error:
+            raise CommandError(f"{error}{_kept(folder)}") from None
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped.{_kept(folder)}") from None
+        self.stdout.write(f"\nXTTS v2 is in {folder}. In config.yaml:\n\nmodel:\n  checkpoint_path: {folder}\n")
+
+    def _ask(self, url: str, *, is_accepted: bool) -> None:
+        if is_accepted:
+            return
+        self.stdout.write(LICENCE.format(url=url))
+        if not sys.stdin.isatty():
+            raise CommandError(
+                "Without a terminal to ask on: --accept-licence says that you have read it and accept it."
+            )
+        self.stdout.write("Do you accept it? [yes/no] ", ending="")
+        self.stdout.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise CommandError("Nothing has been fetched.")
+
+    def _fetch_all(self, base: str, folder: Path) -> None:
+        with hub_client() as client:
+            for name in (*NEEDED, *WELCOME):
+                progress = Progress(name, on_terminal=sys.stderr.isatty())
+                try:
+                    is_new = fetch(client, f"{base}/{name}", folder / name, progress)
+                except NotOnHub:
+                    if name in NEEDED:
+                        raise
+                    self.stdout.write(f"{name}: not on this hub, left out")
+                    continue
+                finally:
+                    progress.close()
+                self.stdout.write(f"{name}: {'fetched' if is_new else 'there already'}")
+                self.stdout.flush()
+
+
+def _kept(folder: Path) -> str:
+    return " What has come is kept: the same command goes on from there." if any(folder.glob("*.part")) else ""
+
+
+class Progress:
+    """A bar on a terminal; elsewhere a line at every tenth."""
+
+    def __init__(self, name: str, *, on_terminal: bool) -> None:
+        self._name = name
+        self._on_terminal = on_terminal
+        self._bar: Any = None
+        self._tenths = 0
+
+    def __call__(self, have: int, size: int | None) -> None:
+        if self._on_terminal:
+            self._show(have, size)
+        elif size and have * 10 // size > self._tenths and size > 10_000_000:
+            self._tenths = have * 10 // size
+            print(f"{self._name}: {self._tenths * 10} % of {size / 1e6:.0f} MB", file=sys.stderr)  # noqa: T201
+
+    def _show(self, have: int, size: int | None) -> None:
+        if self._bar is None:
+            columns, rows = shutil.get_terminal_size()  # never 0, which a terminal in a container may say
+            shape = {"ncols": columns, "nrows": rows}
+            self._bar = tqdm(desc=self._name, total=size, initial=have, unit="B", unit_scale=True, **shape)
+        # Backwards, too: a server may send everything again.
+        self._bar.update(have - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
