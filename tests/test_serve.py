@@ -16,9 +16,9 @@ import trustme
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
-from streaming.management.commands.serve import endpoint
+from streaming.management.commands.serve import endpoint, what_speaks
 from tests.live import LiveServer, command_environment, free_port, manage, run_python, send, write_settings
-from xtts_site.config import PROJECT_DIR, ServiceConfig
+from xtts_site.config import PROJECT_DIR, ModelConfig, ServiceConfig
 
 
 def engines_reading(settings_file: Path) -> list[int]:
@@ -225,3 +225,15 @@ def wait_until_gone(settings_file: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("an engine is left")
+
+
+def test_it_says_what_speaks_and_under_which_licence() -> None:
+    assert "the embedded one" in what_speaks(ModelConfig())
+    xtts = what_speaks(ModelConfig(checkpoint_path=Path("/srv/xtts")))
+    assert xtts.startswith("XTTS v2 from /srv/xtts. ")
+    assert "non-commercial use only (CPML)" in xtts
+
+
+def test_a_checkpoint_that_is_not_there(ready_folder: Path) -> None:
+    sentence = refused(settings_with(ready_folder, model={"checkpoint_path": "missing"}))
+    assert sentence == f"{ready_folder}/missing does not exist (model.checkpoint_path)."

@@ -31,8 +31,8 @@ admin.site.site_url = None  # there is no site to view: the rest of the server t
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
     "should speak; no music, echo, noise, second speaker or long pauses. WAV and FLAC are best, OGG and MP3 work. "
-    "Several recordings of one speaker are combined. The embedded engine cannot clone: until XTTS is built in, "
-    "recordings are kept and every voice sounds like the embedded one."
+    "Several recordings of one speaker are combined. They are what XTTS speaks with; the embedded engine cannot clone: "
+    "with it, recordings are kept and every voice sounds like the embedded one."
 )
 
 

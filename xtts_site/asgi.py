@@ -26,21 +26,25 @@ except ConfigError as error:
     sys.exit(str(error))
 
 from streaming.consumers import say_goodbye_to_all
-from streaming.engine.process import EngineSpec
+from streaming.engine.checkpoint_files import CheckpointError
 from streaming.executor import Executor
 from streaming.routing import websocket_routes
 from xtts_site import flow_control, upload_limit
+from xtts_site.engine_choice import engine_specs
 from xtts_site.health import Health
 
 logger = logging.getLogger("xtts_site")
 
 
 def _make_executor(config: Config) -> Executor:
-    if config.model.checkpoint_path or config.model.config_path:
-        logger.warning("model.* names an XTTS checkpoint, but XTTS is not built in yet: the embedded voice speaks")
+    try:
+        specs, reason = engine_specs(config)
+    except CheckpointError as error:
+        sys.exit(str(error))
+    logger.info("Engine %s, because %s", specs[0].name, reason)
     service = config.service
     return Executor(
-        EngineSpec("demo", {"threads": service.max_concurrency}),
+        specs,
         max_running=service.max_concurrency,
         max_waiting=service.max_waiting,
         silence_limit=service.engine_timeout_seconds,

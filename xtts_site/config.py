@@ -7,6 +7,7 @@ names that hosting platforms set. ``config.example.yaml`` documents every key.
 
 import difflib
 import os
+import re
 import reprlib
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT_PREFIX = "XTTS_"
@@ -56,8 +66,24 @@ def _database_url(url: str) -> str:
     return url
 
 
+def _devices(value: Any) -> tuple[str, ...]:
+    """`auto`, `cpu`, `cuda`, one GPU by number, or several: a list, or one text with commas."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) and _DEVICE.fullmatch(name) for name in names
+    ):
+        raise ValueError("a device is auto, cpu, cuda or a GPU such as cuda:0; several GPUs are a list of them")
+    if not names or (len(names) > 1 and not all(":" in name for name in names)):
+        raise ValueError("several devices have to be GPUs with their numbers, such as cuda:0 and cuda:1")
+    if len(set(names)) < len(names):
+        raise ValueError("each GPU can be named once")
+    return tuple(names)
+
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -96,12 +122,37 @@ class ServiceConfig(Section):
 
 
 class ModelConfig(Section):
+    engine: Literal["auto", "xtts", "demo"] = "auto"
     config_path: ConfigPath | None = None
     checkpoint_path: ConfigPath | None = None
     tokenizer_path: ConfigPath | None = None
     speaker_wav: ConfigPath | None = None
     language: Annotated[str, Field(min_length=2, max_length=10)] = "en"
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    device: Devices = ("auto",)
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
+    threads: Count | None = None
+
+    @model_validator(mode="after")
+    def _a_checkpoint_is_whole(self) -> Self:
+        if self.checkpoint_path is None and self.engine == "xtts":
+            raise ValueError(
+                "engine xtts needs checkpoint_path, the folder of an XTTS v2 model (manage.py fetch_xtts gets one)"
+            )
+        if self.checkpoint_path is None and (self.config_path or self.tokenizer_path):
+            raise ValueError("config_path and tokenizer_path belong to a model that checkpoint_path names")
+        return self
+
+    @model_validator(mode="after")
+    def _precision_suits_the_device(self) -> Self:
+        if self.precision == "int8" and self.device[0].startswith("cuda"):
+            raise ValueError("precision int8 is for CPUs; on a GPU there are fp16, bf16 and fp32")
+        if self.precision in ("fp16", "bf16") and self.device == ("cpu",):
+            raise ValueError(f"precision {self.precision} is for GPUs; on a CPU there are int8 and fp32")
+        return self
+
+    @property
+    def uses_xtts(self) -> bool:
+        return self.checkpoint_path is not None and self.engine != "demo"
 
 
 class VoicesConfig(Section):

@@ -24,6 +24,13 @@ def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> Non
     assert result.stderr.count("\n") == 1
 
 
-def test_a_checkpoint_that_cannot_be_used_yet_is_said(tmp_path: Path) -> None:
-    settings_file = write_settings(tmp_path, model={"checkpoint_path": "/srv/model"})
-    assert "XTTS is not built in yet" in run(settings_file, "import xtts_site.asgi").stderr
+def test_it_says_which_engine_it_took_and_why(tmp_path: Path) -> None:
+    said = run(write_settings(tmp_path), "import xtts_site.asgi").stderr
+    assert "Engine demo, because model.checkpoint_path names no XTTS model" in said
+
+
+def test_a_checkpoint_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    settings_file = write_settings(tmp_path, model={"checkpoint_path": "xtts"})
+    result = run(settings_file, "import xtts_site.asgi")
+    assert result.returncode == 1
+    assert result.stderr == f"{tmp_path}/xtts does not exist (model.checkpoint_path).\n"

@@ -66,6 +66,38 @@ def test_an_empty_url_in_the_environment_is_none() -> None:
     assert load(REDIS_URL="", DATABASE_URL="").redis_url is None
 
 
+@pytest.mark.parametrize(
+    ("text", "devices"),
+    [
+        ("", ("auto",)),
+        ("device: cpu", ("cpu",)),
+        ("device: cuda", ("cuda",)),
+        ("device: cuda:1", ("cuda:1",)),
+        ("device: 'cuda:0, cuda:1'", ("cuda:0", "cuda:1")),
+        ("device: [cuda:0, cuda:3]", ("cuda:0", "cuda:3")),
+    ],
+)
+def test_there_may_be_several_gpus(text: str, devices: tuple[str, ...]) -> None:
+    assert load(f"model: {{{text}}}").model.device == devices
+
+
+def test_gpus_can_be_named_in_the_environment() -> None:
+    assert load(XTTS_MODEL__DEVICE="cuda:0,cuda:1").model.device == ("cuda:0", "cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "uses_xtts"),
+    [
+        ("", False),
+        ("checkpoint_path: xtts", True),
+        ("checkpoint_path: xtts, engine: xtts", True),
+        ("checkpoint_path: xtts, engine: demo", False),
+    ],
+)
+def test_a_checkpoint_is_what_decides_for_xtts(text: str, uses_xtts: bool) -> None:
+    assert load(f"model: {{{text}}}").model.uses_xtts is uses_xtts
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "service:\n#  port: 8000\n", "---\n"])
 def test_what_is_commented_out_is_not_set(text: str) -> None:
     assert load(text).service.port == 60215
@@ -144,7 +176,24 @@ def test_an_unknown_variable_is_named_and_something_suggested(variable: str, sug
         ("voices: {unknown: guess}", "voices.unknown"),
         ("forward: {allowed_prefixes: 'sess:'}", "forward.allowed_prefixes"),
         ("forward: {allowed_prefixes: ['']}", "forward.allowed_prefixes"),
-        ("model: {device: tpu}", "model.device"),
+        ("model: {device: tpu}", "model.device to 'tpu', but a device is auto, cpu, cuda or a GPU such as cuda:0"),
+        ("model: {device: [cuda:0, 1]}", "model.device"),
+        ("model: {device: 0}", "model.device to 0"),
+        ("model: {device: []}", "several devices have to be GPUs"),
+        ("model: {device: 'cpu,cuda:0'}", "several devices have to be GPUs"),
+        ("model: {device: [cuda, 'cuda:1']}", "several devices have to be GPUs"),
+        ("model: {device: 'cuda:0,cuda:0'}", "each GPU can be named once"),
+        ("model: {engine: piper}", "model.engine to 'piper'"),
+        ("model: {precision: int4}", "model.precision to 'int4'"),
+        ("model: {threads: 0}", "model.threads to 0"),
+        ("model: {threads: 1.5}", "model.threads to 1.5"),
+        ("model: {precision: int8, device: cuda}", "precision int8 is for CPUs"),
+        ("model: {precision: int8, device: 'cuda:0,cuda:1'}", "precision int8 is for CPUs"),
+        ("model: {precision: fp16, device: cpu}", "precision fp16 is for GPUs"),
+        ("model: {precision: bf16, device: cpu}", "precision bf16 is for GPUs"),
+        ("model: {engine: xtts}", "engine xtts needs checkpoint_path"),
+        ("model: {config_path: config.json}", "belong to a model that checkpoint_path names"),
+        ("model: {tokenizer_path: vocab.json}", "belong to a model that checkpoint_path names"),
         ("redis_url: http://host", "redis_url"),
         ("database_url: voices.db", "database_url"),
         ("service: 5", "service"),

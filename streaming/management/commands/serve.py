@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from xtts_site.config import Config, ServiceConfig, get_config
+from xtts_site.config import Config, ModelConfig, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")
 
@@ -58,14 +58,15 @@ class Command(BaseCommand):
         from xtts_site.asgi import application
 
         server = make_server(application, config)
-        server.on_listening = partial(self._welcome, config.service)
+        server.on_listening = partial(self._welcome, config)
         server.run()
         if server.listen_failure:
             service = config.service
             reason = one_sentence(server.listen_failure)
             raise CommandError(f"Cannot listen on service.host {service.host}, service.port {service.port}: {reason}")
 
-    def _welcome(self, service: ServiceConfig) -> None:
+    def _welcome(self, config: Config) -> None:
+        service = config.service
         secure = "s" if service.tls_certificate else ""
         options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
         address = f"{reachable(service.host)}:{service.port}"
@@ -74,12 +75,21 @@ class Command(BaseCommand):
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"Admin:  http{secure}://{address}/admin/\n"
             f"State:  http{secure}://{address}/readyz\n"
-            "Voice:  the embedded one: English only, it cannot clone. Piper (GPL-3.0, in a process of its own), "
-            "voice joe (CC0).\n"
+            f"Voice:  {what_speaks(config.model)}\n"
         )
         self.stdout.flush()
         if service.host not in LOOPBACK:
             logger.warning("Listening on %s: keys are not built in yet, so whoever reaches it can speak", service.host)
+
+
+def what_speaks(model: ModelConfig) -> str:
+    """One line on the engine, and on the licence that comes with it."""
+    if model.uses_xtts:
+        return (
+            f"XTTS v2 from {model.checkpoint_path}. The published weights and what they speak are for non-commercial use "
+            "only (CPML)."
+        )
+    return "the embedded one: English only, it cannot clone. Piper (GPL-3.0, in a process of its own), voice joe (CC0)."
 
 
 def reachable(host: str) -> str:
