@@ -8,10 +8,11 @@ over one row at a time, so a row comes out the same to the last bit, whatever st
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from streaming.engine.simd import bits_of_float, dot_1, dot_4, float_from_bits, wait_for_all
+from streaming.engine.compiled import compiled_with_reordered_sums as _compile
+from streaming.engine.row_arithmetic import exponential, gelu, narrow, normalise, quantise, widen
+from streaming.engine.simd import dot_1, dot_4, wait_for_all
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.int8]
@@ -20,9 +21,6 @@ Shorts = NDArray[np.int16]
 Longs = NDArray[np.int64]
 Sums = NDArray[np.int32]
 
-# 4095 * 127 * 4096 products still fit 32 bits.
-ACTIVATION_MAX = 4095.0
-MOST_INPUTS = 4096
 ROWS_AT_ONCE = 4
 MOST_OUTPUTS = 16
 GROUP_INPUTS = 1 << 17
@@ -75,77 +73,6 @@ class Scratch(NamedTuple):
     scores: Floats  # [threads, positions]
     sums: Sums  # [threads, MOST_OUTPUTS * ROWS_AT_ONCE]
     meeting: Longs  # [1], the barrier
-
-
-_compile = njit(nogil=True, fastmath=True, cache=True, error_model="numpy", boundscheck=False)
-
-
-@_compile
-def exponential(x: float) -> float:
-    """e to the x in float32, within two units in the last place; unlike the library's it can be vectorised."""
-    x = min(max(x, np.float32(-87.0)), np.float32(88.0))
-    n = np.rint(x * np.float32(1.44269504))
-    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
-    p = np.float32(1.9875691500e-4)
-    p = p * r + np.float32(1.3981999507e-3)
-    p = p * r + np.float32(8.3334519073e-3)
-    p = p * r + np.float32(4.1665795894e-2)
-    p = p * r + np.float32(1.6666665459e-1)
-    p = p * r + np.float32(5.0000001201e-1)
-    p = p * r * r + r + np.float32(1.0)
-    return p * float_from_bits(np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)))
-
-
-@_compile
-def _widen(half: int) -> float:
-    return float_from_bits(np.uint32(half) << np.uint32(16))
-
-
-@_compile
-def _narrow(value: float) -> int:
-    """To bfloat16, rounded to nearest even."""
-    bits = bits_of_float(np.float32(value))
-    return np.uint16((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16))
-
-
-@_compile
-def _quantise(values: Floats, into: Shorts) -> float:
-    """Round a row to 12 bits; returns what one step of it is worth."""
-    largest = np.float32(0.0)
-    for i in range(values.shape[0]):
-        largest = max(largest, abs(values[i]))
-    if largest == 0.0:
-        into[: values.shape[0]] = 0
-        return np.float32(0.0)
-    inverse = np.float32(ACTIVATION_MAX) / largest
-    for i in range(values.shape[0]):
-        into[i] = np.int16(np.rint(values[i] * inverse))
-    return largest / np.float32(ACTIVATION_MAX)
-
-
-@_compile
-def normalise(row: Floats, weight: Floats, bias: Floats, out: Floats) -> None:
-    """Layer norm of one row (epsilon 1e-5, as GPT-2 has it)."""
-    width = row.shape[0]
-    mean = np.float32(0.0)
-    for i in range(width):
-        mean += row[i]
-    mean /= np.float32(width)
-    variance = np.float32(0.0)
-    for i in range(width):
-        variance += (row[i] - mean) * (row[i] - mean)
-    factor = np.float32(1.0) / np.sqrt(variance / np.float32(width) + np.float32(1e-5))
-    for i in range(width):
-        out[i] = (row[i] - mean) * factor * weight[i] + bias[i]
-
-
-@_compile
-def _gelu(row: Floats) -> None:
-    """GPT-2's GELU (the tanh form), in place."""
-    for i in range(row.shape[0]):
-        x = row[i]
-        inner = np.float32(1.5957691216) * (x + np.float32(0.044715) * x * x * x)
-        row[i] = x / (np.float32(1.0) + exponential(-inner))
 
 
 @_compile
@@ -202,7 +129,7 @@ def _store(
         for output in range(max(first, width), last):
             which, channel = output // width, output % width
             target = cache.keys if which == 1 else cache.values
-            value = _narrow(wide[row, output])
+            value = narrow(wide[row, output])
             target[layer, slots[row], channel // size, positions[row], channel % size] = value
 
 
@@ -216,7 +143,7 @@ def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Fl
         key = keys[position]
         total = np.float32(0.0)
         for i in range(size):
-            total += query[i] * _widen(key[i])
+            total += query[i] * widen(key[i])
         scores[position] = total * factor
         largest = max(largest, scores[position])
     total = np.float32(0.0)
@@ -228,7 +155,7 @@ def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Fl
         value = values[position]
         share = scores[position]
         for i in range(size):
-            out[i] += share * _widen(value[i])
+            out[i] += share * widen(value[i])
     inverse = np.float32(1.0) / total
     for i in range(size):
         out[i] *= inverse
@@ -237,7 +164,7 @@ def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Fl
 @_compile
 def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, into: Shorts, scratch: Scratch) -> None:
     for row in range(thread, rows, threads):
-        scratch.row_scale[row] = _quantise(values[row], into[row])
+        scratch.row_scale[row] = quantise(values[row], into[row])
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 
@@ -245,7 +172,7 @@ def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, into: S
 def _normalise_rows(thread: int, threads: int, rows: int, norm: Norm, layer: int, scratch: Scratch) -> None:
     for row in range(thread, rows, threads):
         normalise(scratch.hidden[row], norm.weight[layer], norm.bias[layer], scratch.mixed[row])
-        scratch.row_scale[row] = _quantise(scratch.mixed[row], scratch.narrow_input[row])
+        scratch.row_scale[row] = quantise(scratch.mixed[row], scratch.narrow_input[row])
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 
@@ -305,7 +232,7 @@ def run_layers(
         _linear(layer, layers.mlp_in, first, last, rows, scratch, thread, scratch.wide, False)
         wait_for_all(meeting, threads)
         for row in range(thread, rows, threads):
-            _gelu(scratch.wide[row])
+            gelu(scratch.wide[row])
         _quantise_rows(thread, threads, rows, scratch.wide, scratch.wide_input, scratch)
         first, last = _share(thread, threads, width)
         _linear(layer, layers.mlp_out, first, last, rows, scratch, thread, scratch.hidden, True)

@@ -72,6 +72,7 @@ class XttsEngine:
     @torch.inference_mode()
     def warm_up(self) -> None:
         self._model.gpt.warm_up()
+        self._model.front_end.warm_up()
         width = self._model.weights.width
         conditioning = Conditioning(torch.full((32, width), 0.1), torch.full((512,), 0.1))
         voice = VoiceRef(conditioning=conditioning.to_bytes())
