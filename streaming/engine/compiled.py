@@ -31,7 +31,7 @@ def _cache_directory() -> Path | None:
 
 if "NUMBA_CACHE_DIR" not in os.environ:
     _directory = _cache_directory()
-    numba.config.CACHE_DIR = str(_directory or "")
+    numba.config.CACHE_DIR = str(_directory or "")  # type: ignore[attr-defined]
     _can_cache = _directory is not None
 else:
     _can_cache = True
