@@ -1,8 +1,6 @@
-"""The transformer on CPU with int8 weights: packs them, owns the cache and the threads, runs the compiled kernel."""
+"""The transformer on CPU with int8 weights: packs them, owns the cache, runs the compiled kernel."""
 
-import queue
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import layer_norm
 
+from streaming.engine.crew import Crew
 from streaming.engine.gpt_weights import GptWeights, LinearWeights, NormWeights
 from streaming.engine.int8_kernel import (
     MOST_OUTPUTS,
@@ -47,31 +46,6 @@ def _array(tensor: Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor.to(torch.float32).numpy())
 
 
-class Crew:
-    """Threads that run the same function side by side, the caller being the first of them."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._work = [queue.SimpleQueue[Callable[[int], None] | None]() for _ in range(threads - 1)]
-        for index, work in enumerate(self._work):
-            threading.Thread(target=self._serve, args=(index + 1, work), name=f"int8-{index + 1}", daemon=True).start()
-
-    def run(self, function: Callable[[int], None]) -> None:
-        """`function(number)` in every thread. They must meet at a barrier last: only the caller's return is awaited."""
-        for work in self._work:
-            work.put(function)
-        function(0)
-
-    def stop(self) -> None:
-        for work in self._work:
-            work.put(None)
-
-    @staticmethod
-    def _serve(number: int, work: "queue.SimpleQueue[Callable[[int], None] | None]") -> None:
-        while function := work.get():
-            function(number)
-
-
 @dataclass(frozen=True, slots=True)
 class Int8Prefix:
     """Keys and values of a sequence's first positions: [layers, heads, positions, size]."""
@@ -83,7 +57,7 @@ class Int8Prefix:
 class Int8Transformer:
     """Rows of different sequences in one call: a decode step of each, a prefill of one, or both at once."""
 
-    def __init__(self, weights: GptWeights, *, slots: int, positions: int, threads: int, most_rows: int = 128) -> None:
+    def __init__(self, weights: GptWeights, *, slots: int, positions: int, crew: Crew, most_rows: int = 128) -> None:
         layers = weights.layers
         self._layers = Layers(
             pack_norm([layer.norm_1 for layer in layers]),
@@ -95,7 +69,7 @@ class Int8Transformer:
         )
         self._head = pack_linear([weights.audio_head])
         self._final_norms = weights.final_norms
-        self._crew = Crew(threads)
+        self._crew = crew
         self._most_rows = max(most_rows, slots)
         width = weights.width
         shape = (len(layers), slots, weights.heads, positions, width // weights.heads)
@@ -109,8 +83,8 @@ class Int8Transformer:
             narrow_input=np.zeros((rows, width + PADDING), np.int16),
             wide_input=np.zeros((rows, 4 * width + PADDING), np.int16),
             row_scale=np.zeros(rows, np.float32),
-            scores=np.zeros((threads, positions), np.float32),
-            sums=np.zeros((threads, MOST_OUTPUTS * ROWS_AT_ONCE), np.int32),
+            scores=np.zeros((crew.threads, positions), np.float32),
+            sums=np.zeros((crew.threads, MOST_OUTPUTS * ROWS_AT_ONCE), np.int32),
             meeting=np.zeros(1, np.int64),
         )
         self._logits = np.zeros((rows, weights.audio_head.weight.shape[0]), np.float32)
@@ -162,7 +136,7 @@ class Int8Transformer:
         """Nothing: the first call compiles the kernel, or loads what an earlier process compiled."""
 
     def stop(self) -> None:
-        self._crew.stop()
+        """Nothing: the crew is not this transformer's alone."""
 
 
 def _spans(length: int, most: int) -> list[tuple[int, int]]:

@@ -90,7 +90,7 @@ class XttsEngine:
                 self._turn()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
-        self._model.gpt.stop()
+        self._model.stop()
 
     def _take_all(self) -> None:
         """Whatever has arrived; waits if there is nothing to do."""

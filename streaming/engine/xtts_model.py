@@ -10,6 +10,7 @@ import torch
 from streaming.engine.checkpoint import XttsParts, load_checkpoint
 from streaming.engine.checkpoint_files import find_checkpoint
 from streaming.engine.conditioning import Conditioner
+from streaming.engine.crew import Crew
 from streaming.engine.gpt import Gpt, Transformer, positions_needed
 from streaming.engine.gpt_weights import GptWeights, take_weights
 from streaming.engine.sampling import Sampler, SamplingSettings
@@ -47,6 +48,12 @@ class Model:
     vocoder: Vocoder
     conditioner: Conditioner
     front_end: TextFrontEnd
+    crew: Crew | None
+
+    def stop(self) -> None:
+        self.gpt.stop()
+        if self.crew:
+            self.crew.stop()
 
 
 def load_model(options: ModelOptions) -> Model:
@@ -59,13 +66,13 @@ def load_model(options: ModelOptions) -> Model:
     paths = [Path(path) if path else None for path in (options.config_path, options.tokenizer_path)]
     parts = load_checkpoint(find_checkpoint(paths[0], Path(options.checkpoint_path), paths[1]))
     weights = take_weights(parts.model.gpt)
-    transformer = _make_transformer(weights, device, precision, options.slots, threads)
+    # The GPT and the vocoder take turns, so they share their threads.
+    crew = Crew(threads) if device.type == "cpu" else None
+    transformer = _make_transformer(weights, device, precision, options.slots, crew)
     # The layers live on in the transformer, in its own form.
     weights = replace(weights, layers=())
     gpt_module, decoder = parts.model.gpt, parts.model.hifigan_decoder
-    vocoder = Vocoder(
-        decoder, device, _DTYPES.get(precision, torch.float32) if device.type == "cuda" else torch.float32
-    )
+    vocoder = Vocoder(decoder, device, _DTYPES.get(precision, torch.float32), crew=crew)
     del gpt_module.gpt, decoder.waveform_decoder
     args = parts.config.model_args
     front_end = TextFrontEnd(
@@ -84,6 +91,7 @@ def load_model(options: ModelOptions) -> Model:
         vocoder,
         Conditioner(parts, device),
         front_end,
+        crew,
     )
 
 
@@ -111,14 +119,14 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 
 def _make_transformer(
-    weights: GptWeights, device: torch.device, precision: str, slots: int, threads: int
+    weights: GptWeights, device: torch.device, precision: str, slots: int, crew: Crew | None
 ) -> Transformer:
     positions = positions_needed(weights)
-    if precision == "int8":
+    if crew and precision == "int8":
         # Here, because it brings numba, whose import takes a while.
         from streaming.engine.int8_transformer import Int8Transformer
 
-        return Int8Transformer(weights, slots=slots, positions=positions, threads=threads)
+        return Int8Transformer(weights, slots=slots, positions=positions, crew=crew)
     dtype = _DTYPES[precision]
     return TorchTransformer(weights, slots=slots, positions=positions, device=device, dtype=dtype)
 

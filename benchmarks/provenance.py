@@ -1,0 +1,47 @@
+"""What figures belong to: the command, the machine and the commit."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+
+def provenance() -> dict[str, Any]:
+    return {
+        "command": " ".join(sys.argv),
+        "commit": commit(),
+        "machine": {
+            "cpu": cpu_name(),
+            "cores": len(os.sched_getaffinity(0)),
+            "torch": version("torch"),
+            "coqui-tts": version("coqui-tts"),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def commit() -> str:
+    """The short hash, with a + where files differ from it."""
+    name = _git("rev-parse", "--short", "HEAD")
+    return f"{name}+" if name and _git("status", "--porcelain") else name or "unknown"
+
+
+def cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if "model name" in line), platform.processor())
+
+
+def peak_megabytes(pid: int) -> float:
+    """The most memory that a process has had resident. Raises OSError if it has ended."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
