@@ -35,9 +35,7 @@ def xtts_server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory)
 def upload_in_admin(server: LiveServer) -> None:
     """What a person does in a browser: sign in, fill the form for a new voice, choose a file, save."""
     set_password = f"u = User.objects.get(username='admin'); u.set_password({PASSWORD!r}); u.save()"
-    done = manage(
-        server.settings_file, "shell", "-c", f"from django.contrib.auth.models import User; {set_password}"
-    )
+    done = manage(server.settings_file, "shell", "-c", f"from django.contrib.auth.models import User; {set_password}")
     assert done.returncode == 0, done.stderr
     with httpx.Client(base_url=server.base_url, follow_redirects=True) as browser:
         signed_in = post_form(browser, "/admin/login/", {"username": "admin", "password": PASSWORD, "next": "/admin/"})

@@ -36,9 +36,13 @@ class Transformer(Protocol):
         """Release threads and memory."""
 
 
-def positions_needed(weights: GptWeights, conditioning_length: int = 32) -> int:
+# Positions that stand for a voice: what the perceiver gives.
+CONDITIONING_LENGTH = 32
+
+
+def positions_needed(weights: GptWeights) -> int:
     """The most positions that a sequence can have."""
-    return conditioning_length + weights.text_positions.shape[0] + weights.audio_positions.shape[0]
+    return CONDITIONING_LENGTH + weights.text_positions.shape[0] + weights.audio_positions.shape[0]
 
 
 class Gpt:

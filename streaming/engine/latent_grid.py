@@ -45,9 +45,11 @@ class Resampling:
             count -= 1
         return count
 
-    def neighbours(self, start: int, stop: int, inputs: int) -> tuple[Indices, Indices, Floats]:
+    def neighbours(self, start: int, stop: int, inputs: int, at_once: bool) -> tuple[Indices, Indices, Floats]:
         """For outputs `start` to `stop` the input before, the input after (the last of `inputs` at most) and its weight."""
         positions = self.positions(start, stop)
+        if at_once and self.length(inputs) == inputs:
+            positions = np.arange(start, stop, dtype=np.float32)
         before = np.minimum(positions.astype(np.int64), inputs - 1)
         weights = np.clip(positions - before.astype(np.float32), np.float32(0.0), np.float32(1.0))
         return before, np.minimum(before + 1, inputs - 1), weights
@@ -78,11 +80,14 @@ class LatentGrid:
             frame = resampling.first_input(frame)
         return frame
 
-    def weights(self, start: int, stop: int, latents: int) -> tuple[int, Floats]:
+    def weights(self, start: int, stop: int, latents: int, *, at_once: bool = False) -> tuple[int, Floats]:
         """Frames `start` to `stop` of a stream that ends after `latents`, as sums of latents.
 
         Gives the first latent that takes part, and a matrix (stop - start, n): its product with the n latents from there
         on, (n, d), is the frames. All but the last frames of a stream do not depend on `latents` (see `ready`).
+
+        Where a resampling does not change the number (40 latents at speed 0.98: 40.8 are 40) torch copies. That can only
+        be followed if no frame was needed before the end was known: `at_once`.
         """
         counts = []
         for resampling in self._chain:
@@ -90,7 +95,7 @@ class LatentGrid:
             latents = resampling.length(latents)
         first, matrix = start, np.eye(stop - start)
         for resampling, count in zip(reversed(self._chain), reversed(counts), strict=True):
-            before, after, weights = resampling.neighbours(first, first + matrix.shape[1], count)
+            before, after, weights = resampling.neighbours(first, first + matrix.shape[1], count, at_once)
             first = int(before[0])
             step = np.zeros((len(before), int(after[-1]) + 1 - first))
             rows = np.arange(len(before))

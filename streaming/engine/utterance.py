@@ -17,7 +17,8 @@ logger = logging.getLogger("streaming.engine.xtts")
 
 
 class Utterance:
-    """Changes hands between the steps of the engine: `begin_piece`, then `add` for each latent, then `due` and `deliver`."""
+    """Changes hands between the steps of the engine: `begin_piece`, `add` for each latent, and when it `is_due`, `take_due`
+    and `deliver`."""
 
     def __init__(
         self,
@@ -80,11 +81,16 @@ class Utterance:
             text = self.request.text
             logger.warning("A speech of %d characters was ended after %d audio tokens", len(text), self.steps)
 
-    def due(self) -> Due | None:
-        """What the vocoder is to decode now, if a chunk is due."""
-        if self._stream is None or (not self.piece_is_over and len(self._latents) < self._plan.latents):
-            return None
-        self._stream.push(torch.cat(self._latents))
+    @property
+    def is_due(self) -> bool:
+        return self.piece_is_over or len(self._latents) >= self._plan.latents
+
+    def take_due(self) -> Due:
+        """What the vocoder is to decode now, since a chunk is due."""
+        if self._stream is None:
+            raise RuntimeError("An utterance was to be heard that has not begun.")
+        if self._latents:
+            self._stream.push(torch.cat(self._latents))
         self._latents = []
         return Due(self._stream, None if self.piece_is_over else self._plan.look_ahead, self.piece_is_over)
 

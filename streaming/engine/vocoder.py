@@ -27,18 +27,19 @@ MOST_FRAMES = 256
 
 
 class Window(NamedTuple):
-    """Frames `start` to `stop` of a stream, to be decoded from frames `first` to `end`."""
+    """Frames `start` to `stop` of a stream, to be decoded from frames `first` to `end`. `at_once`: of a whole stream."""
 
     start: int
     stop: int
     first: int
     end: int
+    at_once: bool = False
 
     def parts(self, context: int) -> "Iterator[Window]":
         """The same in windows of up to MOST_FRAMES frames."""
         for start in range(self.start, self.stop, MOST_FRAMES):
             stop = min(start + MOST_FRAMES, self.stop)
-            yield Window(start, stop, max(start - context, self.first), min(stop + context, self.end))
+            yield Window(start, stop, max(start - context, self.first), min(stop + context, self.end), self.at_once)
 
 
 class VocoderStream:
@@ -98,14 +99,15 @@ class VocoderStream:
                 end = self._grid.length(self._count)
                 stop = min(early, end)
         stop = max(stop, self._emitted)
-        return Window(self._emitted, stop, max(self._emitted - context, 0), min(stop + context, end))
+        first, at_once = max(self._emitted - context, 0), last and not self._emitted
+        return Window(self._emitted, stop, first, min(stop + context, end), at_once)
 
     def _frames_until(self, latents: float) -> int:
         return math.floor(latents * self._grid.frames_per_latent)
 
     def frames(self, window: Window) -> Tensor:
         """The frames (end - first, width) of a window."""
-        first, weights = self._grid.weights(window.first, window.end, self._count)
+        first, weights = self._grid.weights(window.first, window.end, self._count, at_once=window.at_once)
         latents = torch.cat(self._pieces)[first - self._first :][: weights.shape[1]]
         return torch.from_numpy(weights).to(latents.device) @ latents
 

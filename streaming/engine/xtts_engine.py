@@ -18,6 +18,7 @@ import torch
 
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
+from streaming.engine.gpt import CONDITIONING_LENGTH
 from streaming.engine.scheduler import Scheduler
 from streaming.engine.scheduler import Sequence as Scheduled
 from streaming.engine.utterance import Utterance
@@ -26,6 +27,8 @@ from streaming.engine.xtts_model import ModelOptions, load_model
 logger = logging.getLogger("streaming.engine.xtts")
 
 NOTICE = "XTTS v2 by coqui-tts (MPL-2.0). Coqui's own weights are licensed for non-commercial use only (CPML)."
+# Of a speaker embedding.
+SPEAKER_WIDTH = 512
 _WARM_UP_TEXT = "Warming up, so that the first listener does not have to wait."
 _WARM_UP_TOKENS = 24
 
@@ -74,7 +77,7 @@ class XttsEngine:
         self._model.gpt.warm_up()
         self._model.front_end.warm_up()
         width = self._model.weights.width
-        conditioning = Conditioning(torch.full((32, width), 0.1), torch.full((512,), 0.1))
+        conditioning = Conditioning(torch.full((CONDITIONING_LENGTH, width), 0.1), torch.full((SPEAKER_WIDTH,), 0.1))
         voice = VoiceRef(conditioning=conditioning.to_bytes())
         self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, voice, seed=0), _insist)
         while not self._scheduler.is_idle:
@@ -90,6 +93,8 @@ class XttsEngine:
                 self._turn()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
+        for request_id, _, sink in self._preparations:
+            sink(Failed(request_id, "The engine was stopped."))
         self._model.stop()
 
     def _take_all(self) -> None:
@@ -110,7 +115,8 @@ class XttsEngine:
         rows = [self._utterances[turn.request_id] for turn in self._scheduler.turn(now=time.monotonic())]
         # What has just begun has its first latent already; what is over waits for its next piece.
         self._attempt([row for row in rows if row.steps and not row.piece_is_over], self._step)
-        self._attempt([row for row in rows if row.request.request_id in self._utterances], self._hand_out)
+        alive = [row for row in rows if row.request.request_id in self._utterances]
+        self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
         """A step that fails ends those who were in it, and nobody else. A GPU that has failed ends the process."""
@@ -131,6 +137,8 @@ class XttsEngine:
 
     def _add(self, request: SpeechRequest, sink: Sink) -> None:
         try:
+            if request.request_id in self._utterances:
+                raise ValueError("There is a request of that id already.")
             conditioning, voice_key = self._voice(request.voice)
             pieces = self._model.front_end.pieces(request.text, request.language)
             scheduled = Scheduled(request.request_id)
@@ -150,15 +158,22 @@ class XttsEngine:
     def _voice(self, voice: VoiceRef) -> tuple[Conditioning, str]:
         if voice.conditioning:
             key = hashlib.blake2b(voice.conditioning, digest_size=16).hexdigest()
-            return Conditioning.from_bytes(voice.conditioning), key
+            return self._fitting(Conditioning.from_bytes(voice.conditioning)), key
         speakers = self._model.parts.speakers
         for name, tensors in speakers.items():
             if name.casefold() == voice.speaker.casefold():
-                return Conditioning.from_tensors(*tensors), f"speaker {name}"
+                return self._fitting(Conditioning.from_tensors(*tensors)), f"speaker {name}"
         raise ValueError(
             f"The voice {voice.speaker!r} has no recordings, and the model has no speaker of that name. "
             "Upload a recording of it in the admin."
         )
+
+    def _fitting(self, conditioning: Conditioning) -> Conditioning:
+        """Compiled code does not look how long it is: it is looked at here."""
+        wanted = (CONDITIONING_LENGTH, self._model.weights.width)
+        if tuple(conditioning.gpt.shape) != wanted or tuple(conditioning.speaker.shape) != (SPEAKER_WIDTH,):
+            raise ValueError("The voice was prepared for another model.")
+        return conditioning
 
     def _begin(self, utterances: list[Utterance]) -> None:
         for utterance in utterances:
@@ -186,8 +201,7 @@ class XttsEngine:
 
     def _hand_out(self, utterances: list[Utterance]) -> None:
         """Decode and send what is due; begin the next piece of those whose piece is over."""
-        asked = [(utterance, utterance.due()) for utterance in utterances]
-        due = [(utterance, chunk) for utterance, chunk in asked if chunk is not None]
+        due = [(utterance, utterance.take_due()) for utterance in utterances]
         decoded = self._model.vocoder.decode_many([chunk for _, chunk in due])
         for (utterance, _), samples in zip(due, decoded, strict=True):
             utterance.deliver(samples)

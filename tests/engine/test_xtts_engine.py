@@ -98,12 +98,14 @@ def test_cancelling_what_is_unknown_or_over_changes_nothing(int8: XttsEngine) ->
 
 
 WRONG_WIDTH = Conditioning(torch.ones(32, 1024), torch.ones(512)).to_bytes()
+TOO_LONG = Conditioning(torch.ones(60_000, 64), torch.ones(512)).to_bytes()
 REFUSED = {
     "language": (request(language="tlh"), "does not speak the language 'tlh'"),
     "voice": (request(voice=VoiceRef(speaker="Nobody")), "'Nobody' has no recordings"),
     "rubbish": (request(voice=VoiceRef(conditioning=b"rubbish")), "not the stored conditioning"),
     "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-1] + b"!")), "damaged"),
-    "of another model": (request(voice=VoiceRef(conditioning=WRONG_WIDTH)), ""),
+    "of another model": (request(voice=VoiceRef(conditioning=WRONG_WIDTH)), "another model"),
+    "too long": (request(voice=VoiceRef(conditioning=TOO_LONG)), "another model"),
     "seed": (request(seed=2**70), ""),
 }
 
@@ -241,6 +243,24 @@ def test_stopping_ends_what_is_spoken_and_all_threads(endless_checkpoint: Path) 
     for helper in helpers:
         helper.join(10)
     assert not any(helper.is_alive() for helper in helpers)
+
+
+def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
+    listener = Listener()
+    int8.submit(request("twin"), listener.hear)
+    int8.submit(request("twin", "Another text."), listener.hear)
+    assert Failed("twin", "There is a request of that id already.") in listener.of("twin")
+    (events,) = speak(int8, request("later"))
+    assert len(audio(events)) > 0
+
+
+def test_stopping_answers_a_preparation_that_waits(tiny_checkpoint: Path) -> None:
+    listener = Listener()
+    engine = XttsEngine(checkpoint_path=str(tiny_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
+    engine.prepare("voice", VoiceRef("anna", (recording(),)), listener.hear)
+    engine.stop()
+    engine.run()
+    assert isinstance(listener.of("voice")[-1], Failed)
 
 
 def test_warming_up_leaves_nothing_behind(int8: XttsEngine, hasty_checkpoint: Path) -> None:
