@@ -7,7 +7,8 @@ from django.http.request import split_domain_port, validate_host
 
 from streaming.audio.formats import FORMATS
 from streaming.protocol.opening import Rules
-from xtts_site.config import Config, ServiceConfig
+from xtts_site.config import Config
+from xtts_site.sections import ServiceConfig
 
 
 def origin_is_allowed(scope: Any, service: ServiceConfig) -> bool:

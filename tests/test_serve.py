@@ -18,7 +18,8 @@ from twisted.internet.endpoints import serverFromString
 
 from streaming.management.commands.serve import endpoint, what_speaks
 from tests.live import LiveServer, command_environment, free_port, manage, run_python, send, write_settings
-from xtts_site.config import PROJECT_DIR, ModelConfig, ServiceConfig
+from xtts_site.config import PROJECT_DIR
+from xtts_site.sections import ModelConfig, ServiceConfig
 
 
 def engines_reading(settings_file: Path) -> list[int]:

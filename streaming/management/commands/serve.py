@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from xtts_site.config import Config, ModelConfig, ServiceConfig, get_config
+from xtts_site.config import Config, get_config
+from xtts_site.sections import ModelConfig, ServiceConfig
 
 logger = logging.getLogger("streaming.serve")
 
