@@ -1,0 +1,161 @@
+"""The sections of the settings: each key's type, range and default. `config.example.yaml` says what they mean."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+
+
+def _absolute(path: Path, info: ValidationInfo) -> Path:
+    """Relative paths are relative to the folder of the settings file, not to where the server was started."""
+    base_dir: Path = (info.context or {}).get("base_dir", Path.cwd())
+    try:
+        return (base_dir / path.expanduser()).resolve()
+    except RuntimeError:  # "~nobody" is no user's home
+        raise ValueError("there is no such home directory") from None
+
+
+def check_redis_url(url: str) -> str:
+    from redis.asyncio.connection import parse_url
+
+    try:
+        parse_url(url)
+    except ValueError:
+        raise ValueError("a Redis URL looks like redis://user:password@host:6379/0") from None
+    return url
+
+
+def check_database_url(url: str) -> str:
+    import dj_database_url
+
+    try:
+        dj_database_url.parse(url)
+    except ValueError:  # its own errors are of this kind, and quote the URL
+        raise ValueError("a database URL looks like postgres://user:password@host:5432/name") from None
+    return url
+
+
+def _devices(value: Any) -> tuple[str, ...]:
+    """`auto`, `cpu`, `cuda`, one GPU by number, or several: a list, or one text with commas."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) and _DEVICE.fullmatch(name) for name in names
+    ):
+        raise ValueError("a device is auto, cpu, cuda or a GPU such as cuda:0; several GPUs are a list of them")
+    if not names or (len(names) > 1 and not all(":" in name for name in names)):
+        raise ValueError("several devices have to be GPUs with their numbers, such as cuda:0 and cuda:1")
+    if len(set(names)) < len(names):
+        raise ValueError("each GPU can be named once")
+    return tuple(names)
+
+
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
+ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServiceConfig(Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
+    tls_certificate: ConfigPath | None = None
+    tls_key: ConfigPath | None = None
+    allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
+    allowed_origins: list[str] = []
+    data_dir: ConfigPath = Path("var")
+    secret_key: Annotated[str, Field(min_length=32)] | None = None
+    behind_tls_proxy: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    max_concurrency: Count = 2
+    max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
+    max_connections: Count = 512
+    max_upload_megabytes: Annotated[float, Field(gt=0, le=2000)] = 100.0
+    max_message_bytes: Annotated[int, Field(strict=True, ge=1024, le=900_000)] = 262_144
+    max_pending_chars: Count = 50_000
+    max_packet_ms: Annotated[int, Field(strict=True, ge=5, le=1000)] = 60
+    max_ahead_seconds: Seconds = 10.0
+    stall_timeout_seconds: Seconds = 20.0
+    engine_timeout_seconds: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _tls_is_a_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        return self
+
+
+class ModelConfig(Section):
+    engine: Literal["auto", "xtts", "demo"] = "auto"
+    config_path: ConfigPath | None = None
+    checkpoint_path: ConfigPath | None = None
+    tokenizer_path: ConfigPath | None = None
+    speaker_wav: ConfigPath | None = None
+    language: Annotated[str, Field(min_length=2, max_length=10)] = "en"
+    device: Devices = ("auto",)
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
+    threads: Count | None = None
+
+    @model_validator(mode="after")
+    def _a_checkpoint_is_whole(self) -> Self:
+        if self.checkpoint_path is None and self.engine == "xtts":
+            raise ValueError(
+                "engine xtts needs checkpoint_path, the folder of an XTTS v2 model (manage.py fetch_xtts gets one)"
+            )
+        if self.checkpoint_path is None and (self.config_path or self.tokenizer_path):
+            raise ValueError("config_path and tokenizer_path belong to a model that checkpoint_path names")
+        return self
+
+    @model_validator(mode="after")
+    def _precision_suits_the_device(self) -> Self:
+        if self.precision == "int8" and self.device[0].startswith("cuda"):
+            raise ValueError("precision int8 is for CPUs; on a GPU there are fp16, bf16 and fp32")
+        if self.precision in ("fp16", "bf16") and self.device == ("cpu",):
+            raise ValueError(f"precision {self.precision} is for GPUs; on a CPU there are int8 and fp32")
+        return self
+
+    @property
+    def uses_xtts(self) -> bool:
+        return self.checkpoint_path is not None and self.engine != "demo"
+
+
+class VoicesConfig(Section):
+    unknown: Literal["refuse", "default"] = "refuse"
+    min_clip_seconds: Seconds = 1.0
+    max_clip_seconds: Seconds = 120.0
+    max_clip_megabytes: Annotated[float, Field(gt=0, le=500)] = 20.0
+
+
+class ForwardConfig(Section):
+    allowed_prefixes: list[Annotated[str, Field(min_length=1)]] = ["sess:"]
+    raw_channels: bool = True
+    max_queued_seconds: Seconds = 120.0
+
+
+class AccessConfig(Section):
+    require_keys: bool = False
+
+
+class LimitsConfig(Section):
+    max_message_chars: Count = 50_000
+    max_request_chars: Count = 40_000
+    max_chars_per_minute: Count | None = None
+    max_contexts: Count = 5
+    max_sockets_per_key: Count = 64
+    max_sockets_per_address: Count = 256
+    max_query_bytes: Annotated[int, Field(strict=True, ge=256, le=65_536)] = 8192
+    max_header_bytes: Annotated[int, Field(strict=True, ge=1024, le=65_536)] = 16_384
