@@ -10,17 +10,22 @@ from typing import Any
 
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import VENDOR_SCHEDULE, Parameters
-from streaming.protocol.text_buffer import TextBuffer
+from streaming.protocol.ssml import MAX_PAUSE, Break, Part, SsmlFilter
+from streaming.protocol.text_buffer import Piece, TextBuffer
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One piece of text for the engine, with the settings that it is spoken with."""
+    """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence behind it.
+
+    With an empty text it is nothing but that silence.
+    """
 
     turn: int
     index: int
     text: str
     parameters: Parameters
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class Context:
     def __init__(self, parameters: Parameters, *, by_turn: bool, default_schedule: bool) -> None:
         self._by_turn = by_turn
         self._default_schedule = VENDOR_SCHEDULE if default_schedule else None
-        self._buffer = TextBuffer()
+        self._ssml = SsmlFilter()
+        self._buffer = TextBuffer(max_pause=MAX_PAUSE)
         self._current = self._next = parameters
         self._turn = 0
         self._index = 0
@@ -48,7 +54,7 @@ class Context:
 
     @property
     def buffered_chars(self) -> int:
-        return len(self._buffer)
+        return len(self._buffer) + self._ssml.held_chars
 
     def receive(self, message: ClientMessage) -> list[Utterance | TurnEnd]:
         """Take in one message: its settings, its text, then what it asks for."""
@@ -63,28 +69,39 @@ class Context:
             self._current = self._next
 
     def _speak_text(self, message: ClientMessage) -> list[Utterance | TurnEnd]:
-        self._buffer.append(message.text or "")
+        self._buffer_parts(self._ssml.feed(message.text or ""))
         if message.is_end:
+            self._buffer_parts(self._ssml.finish())
             spoken: list[Utterance | TurnEnd] = [*self._utterances(self._buffer.take_all()), TurnEnd(self._turn)]
             self._begin_turn()
             return spoken
+        if message.flush:
+            self._buffer_parts(self._ssml.flush())
         # Under auto_mode every message is a phrase of its own and needs no blank at its end.
         if message.flush or (self._current.auto_mode and message.text):
             return [*self._utterances(self._buffer.take_all())]
         return [*self._utterances(self._take_ready(message))]
 
-    def _take_ready(self, message: ClientMessage) -> list[str]:
+    def _buffer_parts(self, parts: list[Part]) -> None:
+        for part in parts:
+            if isinstance(part, Break):
+                self._buffer.pause(part.seconds)
+            else:
+                self._buffer.append(part)
+
+    def _take_ready(self, message: ClientMessage) -> list[Piece]:
         schedule = self._current.chunk_length_schedule or self._default_schedule
         ready = self._buffer.take_scheduled(schedule, self._index) if schedule else []
         if message.try_trigger:
             ready += self._buffer.take_triggered()
         return ready
 
-    def _utterances(self, texts: list[str]) -> list[Utterance]:
+    def _utterances(self, pieces: list[Piece]) -> list[Utterance]:
         utterances = [
-            Utterance(self._turn, self._index + offset, text, self._current) for offset, text in enumerate(texts)
+            Utterance(self._turn, index, piece.text, self._current, piece.pause)
+            for index, piece in enumerate(pieces, self._index)
         ]
-        self._index += len(texts)
+        self._index += len(pieces)
         return utterances
 
     def _begin_turn(self) -> None:

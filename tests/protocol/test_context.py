@@ -121,3 +121,38 @@ def test_auto_mode_says_nothing_for_a_message_without_text() -> None:
     context = vendors()
     say(context, settings={"auto_mode": True})
     assert say(context) == []
+
+
+def test_a_break_is_a_pause_behind_the_text_before_it() -> None:
+    found = say(vendors(), 'One. <break time="1.5s"/> Two.', flush=True)
+    assert found == [Utterance(0, 0, "One. ", Parameters(), 1.5), Utterance(0, 1, " Two.", Parameters())]
+
+
+def test_a_break_before_any_text_is_a_silence_of_its_own() -> None:
+    assert say(vendors(), "<break/>One.", flush=True) == [
+        Utterance(0, 0, "", Parameters(), 0.5),
+        Utterance(0, 1, "One.", Parameters()),
+    ]
+
+
+def test_a_tag_may_come_in_pieces() -> None:
+    context = vendors()
+    assert say(context, "One <pho") == []
+    assert context.buffered_chars == 8
+    say(context, 'neme alphabet="ipa" ph="tuː">two</phon')
+    assert spoken(context, "eme>.").text == "One two."
+
+
+def test_auto_mode_does_not_speak_half_a_tag() -> None:
+    context = vendors()
+    (utterance,) = say(context, "One. <break ti", settings={"auto_mode": True})
+    assert isinstance(utterance, Utterance)
+    assert utterance.text == "One. "
+    assert say(context, 'me="1s"/>') == [Utterance(0, 1, "", Parameters(auto_mode=True), 1.0)]
+
+
+def test_half_a_tag_does_not_outlive_its_turn() -> None:
+    context = seeds()
+    assert say(context, 'One <break time="') == []
+    assert say(context, "") == [Utterance(0, 0, "One ", Parameters()), TurnEnd(0)]
+    assert spoken(context, '1s"/>Two').text == '1s"/>Two'
