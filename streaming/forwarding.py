@@ -26,7 +26,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from streaming.audio.formats import Samples, decode_pcm16, encode_pcm16
+from streaming.audio.encoder import Samples
+from streaming.audio.pcm import decode_pcm16, encode_pcm16
 
 logger = logging.getLogger("streaming.forwarding")
 

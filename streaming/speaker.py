@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from streaming.audio.formats import OutputFormat
 from streaming.audio.pacing import Pacer
 from streaming.audio.packets import FrameJoiner
-from streaming.delivery import Delivery, Packet
+from streaming.delivery import Delivery, Packet, end_of_stream
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.executor import Executor, SpeechError, SpeechStream
 from streaming.forwarding import ForwardedAudio, Subscription
 from streaming.language import spoken_language
 from streaming.protocol.context import TurnEnd, Utterance
+from streaming.rewriting import Rewriting
 
 logger = logging.getLogger("streaming.speaker")
 
@@ -87,6 +88,7 @@ class Speaker:
         self._voice = voice
         self._ref: VoiceRef | None = None
         self._output = output
+        self._encoder = output.new_encoder()
         self._outlet = outlet
         self._on_spoken = on_spoken
         self._max_packet_ms = max_packet_ms
@@ -113,6 +115,9 @@ class Speaker:
                 queued = self._queue[0]
                 if isinstance(queued.item, Utterance):
                     await self._speak(queued, queued.item)
+                else:
+                    await self._outlet.deliver(end_of_stream(self._encoder))
+                    self._encoder = self._output.new_encoder()
                 self._queue.popleft()
                 await self._on_spoken(queued.item)
                 self._submit_ahead()
@@ -132,9 +137,9 @@ class Speaker:
             queued.stream = self._submit(utterance, self._ref)
         self._begin_turn(utterance)
         delivery = Delivery(
-            text=utterance.text,
+            text=Rewriting.unchanged(utterance.text),
             source_rate=queued.stream.sample_rate,
-            output=self._output,
+            encoder=self._encoder,
             joiner=self._joiner,
             max_packet_ms=self._max_packet_ms,
         )
@@ -216,6 +221,7 @@ class Forwarder:
         max_packet_ms: int,
     ) -> None:
         self._output = output
+        self._encoder = output.new_encoder()
         self._outlet = outlet
         self._on_forwarded = on_forwarded
         self._frames = frames
@@ -228,7 +234,8 @@ class Forwarder:
         async for audio in source:
             await self._outlet.deliver(self._packets(audio))
             if audio.is_final:
-                self._delivery = None
+                await self._outlet.deliver(end_of_stream(self._encoder))
+                self._delivery, self._encoder = None, self._output.new_encoder()
                 self._outlet.start_turn()
             await self._on_forwarded(audio.is_final)
 
@@ -242,9 +249,9 @@ class Forwarder:
 
     def _new_delivery(self, source_rate: int) -> Delivery:
         return Delivery(
-            text="",
+            text=Rewriting.unchanged(""),
             source_rate=source_rate,
-            output=self._output,
+            encoder=self._encoder,
             joiner=FrameJoiner(self._frames),
             max_packet_ms=self._max_packet_ms,
         )

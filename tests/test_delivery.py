@@ -8,10 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streaming.audio.formats import FORMATS, PCM_RATES, Samples
+from streaming.audio.encoder import Samples
+from streaming.audio.formats import FORMATS, PCM_RATES
 from streaming.audio.packets import FrameJoiner
+from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
-from streaming.delivery import Delivery, Packet
+from streaming.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.messages import Alignment
+from streaming.rewriting import Rewriting, Segment
 
 SOURCE_RATE = 24000
 NOISE: Samples = np.random.default_rng(1).uniform(-1, 1, 24_000).astype(np.float32)
@@ -36,15 +40,28 @@ CUTTINGS = st.builds(
 
 
 def delivery(
-    rate: int = SOURCE_RATE, *, text: str = TEXT, frames: list[int] | None = None, most_ms: int = 60
+    rate: int = SOURCE_RATE,
+    *,
+    text: str | Rewriting = TEXT,
+    frames: list[int] | None = None,
+    most_ms: int = 60,
+    pause: float = 0.0,
 ) -> Delivery:
     joiner = FrameJoiner(frames or [])
-    output = FORMATS[f"pcm_{rate}"]
-    return Delivery(text=text, source_rate=SOURCE_RATE, output=output, joiner=joiner, max_packet_ms=most_ms)
+    return Delivery(
+        text=Rewriting.unchanged(text) if isinstance(text, str) else text,
+        source_rate=SOURCE_RATE,
+        encoder=FORMATS[f"pcm_{rate}"].new_encoder(),
+        joiner=joiner,
+        max_packet_ms=most_ms,
+        pause=pause,
+    )
 
 
-def delivered(rate: int, cutting: Cutting, samples: Samples = NOISE) -> list[Packet]:
-    on_its_way, packets = delivery(rate, frames=cutting.frames), list[Packet]()
+def delivered(
+    rate: int, cutting: Cutting, samples: Samples = NOISE, *, text: str | Rewriting = TEXT, pause: float = 0.0
+) -> list[Packet]:
+    on_its_way, packets = delivery(rate, text=text, frames=cutting.frames, pause=pause), list[Packet]()
     edges = [0, *cutting.cuts, len(samples)]
     for index, (start, end) in enumerate(pairwise(edges)):
         text_end = cutting.reached[index] if cutting.reached else None
@@ -54,7 +71,7 @@ def delivered(rate: int, cutting: Cutting, samples: Samples = NOISE) -> list[Pac
 
 def one_shot(rate: int, samples: Samples = NOISE) -> bytes:
     resampler = Resampler(SOURCE_RATE, rate)
-    return FORMATS[f"pcm_{rate}"].encode(np.concatenate([resampler.push(samples), resampler.finish()]))
+    return encode_pcm16(np.concatenate([resampler.push(samples), resampler.finish()]))
 
 
 def payload(packets: list[Packet]) -> bytes:
@@ -65,8 +82,30 @@ def chars(packets: list[Packet]) -> str:
     return "".join(char for packet in packets if packet.alignment for char in packet.alignment.chars)
 
 
+def spoken_chars(packets: list[Packet]) -> str:
+    return "".join(char for packet in packets if packet.normalized for char in packet.normalized.chars)
+
+
 def aligned_ms(packets: list[Packet]) -> int:
     return sum(sum(packet.alignment.durations_ms) for packet in packets if packet.alignment)
+
+
+def spoken_ms(packets: list[Packet]) -> int:
+    return sum(sum(packet.normalized.durations_ms) for packet in packets if packet.normalized)
+
+
+def audio_ms(packets: list[Packet]) -> int:
+    return round(1000 * sum(packet.seconds for packet in packets))
+
+
+def spans(alignments: list[tuple[float, Alignment | None]]) -> dict[str, float]:
+    """When each (different) character begins, in milliseconds from the start of the utterance."""
+    return {
+        char: round(origin * 1000) + start
+        for origin, alignment in alignments
+        if alignment
+        for char, start in zip(alignment.chars, alignment.starts_ms, strict=True)
+    }
 
 
 @pytest.mark.parametrize("rate", PCM_RATES)
@@ -98,7 +137,7 @@ def test_every_character_comes_once_and_in_order(rate: int, cutting: Cutting) ->
 @example(SOURCE_RATE, Cutting([len(NOISE)], None, []))
 def test_the_spans_are_as_long_as_the_audio(rate: int, cutting: Cutting) -> None:
     packets = delivered(rate, cutting)
-    assert aligned_ms(packets) == round(1000 * sum(packet.seconds for packet in packets))
+    assert aligned_ms(packets) == audio_ms(packets)
 
 
 @given(st.sampled_from(PCM_RATES), CUTTINGS)
@@ -165,9 +204,78 @@ def test_without_text_there_is_no_alignment() -> None:
 def test_utterances_of_a_turn_share_their_frames() -> None:
     joiner, lengths = FrameJoiner([1, 2]), []
     for _ in range(2):
+        encoder = FORMATS["pcm_24000"].new_encoder()
         on_its_way = Delivery(
-            text="", source_rate=SOURCE_RATE, output=FORMATS["pcm_24000"], joiner=joiner, max_packet_ms=60
+            text=Rewriting.unchanged(""), source_rate=SOURCE_RATE, encoder=encoder, joiner=joiner, max_packet_ms=60
         )
         packets = [*on_its_way.push(NOISE[:480]), *on_its_way.push(NOISE[:480], last=True)]
         lengths.append([round(packet.seconds * 1000) for packet in packets])
     assert lengths == [[20, 20], [20, 20]]
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS)
+def test_a_packet_says_where_in_its_utterance_it_begins(rate: int, cutting: Cutting) -> None:
+    packets = delivered(rate, cutting)
+    lengths = [round(packet.seconds * rate) for packet in packets]
+    assert [round(packet.start * rate) for packet in packets] == [sum(lengths[:index]) for index in range(len(lengths))]
+
+
+def test_an_unchanged_text_has_one_alignment_under_both_names() -> None:
+    packets = delivered(SOURCE_RATE, Cutting([8000], None, []))
+    assert [packet.alignment for packet in packets] == [packet.normalized for packet in packets]
+
+
+REWRITINGS = st.lists(
+    st.builds(Segment, st.text("abc ", max_size=6), st.text("xyz.", max_size=9)), min_size=1, max_size=4
+).map(lambda segments: Rewriting(tuple(segments)))
+
+
+@given(REWRITINGS, CUTTINGS)
+@example(Rewriting((Segment("Dr", ""),)), Cutting([], None, []))
+def test_both_texts_come_whole_and_as_long_as_the_audio(text: Rewriting, cutting: Cutting) -> None:
+    packets = delivered(SOURCE_RATE, cutting, text=text)
+    assert (chars(packets), spoken_chars(packets)) == (text.original, text.spoken)
+    assert aligned_ms(packets) in ([audio_ms(packets)] if text.original else [0])
+    assert spoken_ms(packets) in ([audio_ms(packets)] if text.spoken else [0])
+
+
+def test_what_follows_a_replacement_begins_in_both_texts_at_once() -> None:
+    text = Rewriting((Segment("1", "abcdefghi"), Segment(" Q", " Q")))
+    packets = delivered(SOURCE_RATE, Cutting([18_000], [9, 11], []), text=text)
+    original = spans([(packet.start, packet.alignment) for packet in packets])
+    spoken = spans([(packet.start, packet.normalized) for packet in packets])
+    assert (original["1"], original[" "]) == (spoken["a"], spoken[" "]) == (0, 750)
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS, st.floats(0.001, 3))
+def test_a_pause_is_silence_behind_the_speech(rate: int, cutting: Cutting, pause: float) -> None:
+    packets = delivered(rate, cutting, pause=pause)
+    assert payload(packets) == one_shot(rate) + bytes(2 * round(pause * rate))
+    assert max(packet.seconds for packet in packets) <= 0.06
+
+
+@given(st.sampled_from(PCM_RATES), CUTTINGS, st.floats(0.001, 3))
+def test_a_pause_belongs_to_the_last_character(rate: int, cutting: Cutting, pause: float) -> None:
+    packets = delivered(rate, cutting, pause=pause)
+    last = [packet for packet in packets if packet.alignment][-1]
+    assert last.alignment is not None
+    assert chars(packets) == TEXT
+    assert aligned_ms(packets) == audio_ms(packets)
+    assert last.start < 1
+    assert last.alignment.durations_ms[-1] >= 1000 * pause - 1
+
+
+def test_a_pause_without_speech_is_silence() -> None:
+    packets = list(delivery(text="", pause=0.1).finish())
+    assert payload(packets) == bytes(2 * 2400)
+    assert {packet.alignment for packet in packets} == {None}
+
+
+def test_a_pause_behind_a_text_without_a_sound_still_shows_the_text() -> None:
+    packets = list(delivery(pause=0.1).finish())
+    assert (chars(packets), aligned_ms(packets)) == (TEXT, 100)
+
+
+@pytest.mark.parametrize("name", ["pcm_16000", "ulaw_8000"])
+def test_what_holds_nothing_back_has_nothing_at_its_end(name: str) -> None:
+    assert end_of_stream(FORMATS[name].new_encoder()) == []

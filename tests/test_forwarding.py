@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming import forwarding
-from streaming.audio.formats import decode_pcm16, encode_pcm16
+from streaming.audio.pcm import decode_pcm16, encode_pcm16
 from streaming.forwarding import (
     EventOrder,
     ForwardedAudio,

@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection
 
-from streaming.audio.formats import decode_pcm16, encode_pcm16
+from streaming.audio.pcm import decode_pcm16, encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.forwarding import group_name
 from tests.live import LiveServer, Turn, manage, receive_all, receive_turn, send, speak, write_settings

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streaming.audio.formats import encode_pcm16
+from streaming.audio.pcm import encode_pcm16
 from streaming.engine.contract import EngineEvent, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from tests.engine.collect import collect
 from tests.live import LiveServer, manage, receive_all, run_python, send, write_settings

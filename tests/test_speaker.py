@@ -7,7 +7,8 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from streaming.audio.formats import FORMATS, decode_pcm16
+from streaming.audio.formats import FORMATS
+from streaming.audio.pcm import decode_pcm16
 from streaming.delivery import Packet
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.engine.process import EngineSpec

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from pocketsphinx import Decoder
 
-from streaming.audio.formats import PCM_RATES, encode_pcm16
+from streaming.audio.formats import PCM_RATES
+from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.engine.contract import PcmChunk, SpeechRequest
 from streaming.engine.demo_engine import DemoEngine

@@ -1,41 +1,49 @@
-"""Output formats: one registry, name -> sample rate and encoder.
+"""Output formats: one registry, name -> sample rate, media type and encoder.
 
-Adding a format is adding an entry here (see CONTRIBUTING.md). Encoders take mono float32 samples in [-1, 1].
+Adding a format is adding an entry here (see CONTRIBUTING.md).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
+from streaming.audio.encoder import Encoder
+from streaming.audio.pcm import SampleEncoder, encode_alaw, encode_pcm16, encode_ulaw, wav_header
 
-Samples = NDArray[np.float32]
 PCM_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
-# Full scale is 32768, as libsndfile and most decoders have it: then every 16-bit value survives the way there and back.
-_FULL_SCALE = 32768.0
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """How a client wants its audio: `sample_rate` in Hz; `encode` turns samples into the bytes of a packet."""
+    """How a client wants its audio, always mono. `sample_rate` in Hz; `media_type` begins with audio/ for every format,
+    since clients refuse anything else; `new_encoder` begins a stream."""
 
     name: str
     sample_rate: int
-    encode: Callable[[Samples], bytes]
+    media_type: str
+    new_encoder: Callable[[], Encoder]
 
 
-def encode_pcm16(samples: Samples) -> bytes:
-    """Signed 16-bit little-endian, headerless. Samples beyond [-1, 1] are clipped."""
-    return bytes(np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767).astype("<i2"))
+def _pcm(name: str, rate: int) -> OutputFormat:
+    return OutputFormat(name, rate, "audio/pcm", partial(SampleEncoder, rate, encode_pcm16))
 
 
-def decode_pcm16(data: bytes) -> Samples:
-    """The inverse: what `encode_pcm16` makes of the result is `data` again. Raises ValueError for half a sample."""
-    integers: NDArray[Any] = np.frombuffer(data, dtype="<i2")
-    return (integers / _FULL_SCALE).astype(np.float32)
+def _wav(name: str, rate: int) -> OutputFormat:
+    new_encoder = partial(SampleEncoder, rate, encode_pcm16, header=wav_header(rate))
+    return OutputFormat(name, rate, "audio/wav", new_encoder)
 
 
-FORMATS: dict[str, OutputFormat] = {
-    f"pcm_{rate}": OutputFormat(f"pcm_{rate}", rate, encode_pcm16) for rate in PCM_RATES
-}
+def _by_name(formats: Iterable[OutputFormat]) -> dict[str, OutputFormat]:
+    return {output.name: output for output in formats}
+
+
+# The vendor's names, on sockets and over HTTP.
+FORMATS = _by_name(
+    [
+        *(_pcm(f"pcm_{rate}", rate) for rate in PCM_RATES),
+        OutputFormat("ulaw_8000", 8000, "audio/basic", partial(SampleEncoder, 8000, encode_ulaw)),
+        OutputFormat("alaw_8000", 8000, "audio/PCMA", partial(SampleEncoder, 8000, encode_alaw)),
+    ]
+)
+# OpenAI's names, over HTTP only: most are files with a header.
+CONTAINER_FORMATS = _by_name([_pcm("pcm", 24000), _wav("wav", 24000)])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streaming.audio.formats import Samples
+from streaming.audio.encoder import Samples
 
 
 class FrameJoiner:

@@ -3,7 +3,7 @@
 import numpy as np
 import soxr
 
-from streaming.audio.formats import Samples
+from streaming.audio.encoder import Samples
 
 _NOTHING: Samples = np.zeros(0, dtype=np.float32)
 

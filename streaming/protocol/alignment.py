@@ -30,6 +30,11 @@ class Aligner:
         self._spans: deque[tuple[str, float, float]] = deque()
         self._last: tuple[str, float, float] | None = None
 
+    @property
+    def assigned(self) -> int:
+        """How many characters have their span."""
+        return self._assigned
+
     def extend(self, until: float, text_end: int | None) -> None:
         """Audio up to `until` exists now, and speaks the text up to `text_end` (None: the engine does not know). The
         last character is kept back for `finish`."""
@@ -38,20 +43,21 @@ class Aligner:
             text_end = self._assigned + max(1, round((until - self._time) * CHARS_PER_SECOND))
         self._assign(until, min(most, text_end))
 
-    def finish(self, until: float, *, last_packet_start: float) -> None:
-        """The audio is complete. The last character begins in the last packet and ends with the audio."""
+    def finish(self, until: float, *, last_packet_start: float, end: float | None = None) -> None:
+        """The speech is complete. The last character begins in its last packet and ends with the audio: at `until`, or
+        later, at `end`, if silence follows the speech."""
         self._assign(until, len(self._text))
         if not self._spans:
             return
-        char, start, end = self._spans.pop()
-        moved = max(start, min(last_packet_start, end))
+        char, start, spoken = self._spans.pop()
+        moved = max(start, min(last_packet_start, spoken))
         if self._spans:
             before = self._spans.pop()
             self._spans.append((before[0], before[1], moved))
         else:
             # What begins before it has been sent: its span begins where theirs ended, in an earlier packet.
             moved = start
-        self._last = (char, moved, end)
+        self._last = (char, moved, spoken if end is None else end)
 
     def _assign(self, until: float, text_end: int) -> None:
         chars = self._text[self._assigned : text_end]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.audio.formats import Samples
+from streaming.audio.encoder import Samples
 from streaming.audio.packets import FrameJoiner, shards
 
 

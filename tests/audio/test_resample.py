@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.audio.formats import PCM_RATES, Samples
+from streaming.audio.encoder import Samples
+from streaming.audio.formats import PCM_RATES
 from streaming.audio.resample import Resampler
 
 SOURCE_RATES = (22050, 24000)

@@ -10,7 +10,7 @@ import soundfile
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis.exceptions import RedisError
 
-from streaming.audio.formats import Samples
+from streaming.audio.encoder import Samples
 from streaming.forwarding import Publisher, encode_raw
 from xtts_site.config import get_config
 

@@ -1,0 +1,25 @@
+"""What an output format is to the rest: samples in, bytes out, one continuous stream."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Mono, float32, full scale is [-1, 1]. What is beyond is clipped.
+Samples = NDArray[np.float32]
+
+
+class Encoder(Protocol):
+    """One stream of encoded audio: one socket, context or HTTP response has one of these from beginning to end."""
+
+    sample_rate: int  # Hz, of the samples that it takes
+
+    def encode(self, samples: Samples) -> bytes:
+        """The bytes that `samples` complete: perhaps none. All bytes together are the same for any cutting."""
+
+    def tail(self, ahead: int) -> int:
+        """How many samples of silence have to follow the next `ahead` samples, so that a decoder that has the bytes
+        until then has let out every one of them. The last of the silence completes some bytes. 0 where nothing is held."""
+
+    def finish(self) -> bytes:
+        """The rest. The stream is over then; of a stream without samples there is none."""
