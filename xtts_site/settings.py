@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "channels",
     "voices",
     "streaming",
+    "streaming.access",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,0 +1,139 @@
+"""Credentials -> who it is. Everything here asks the database, off the event loop."""
+
+import datetime
+from dataclasses import dataclass
+
+from channels.db import database_sync_to_async
+from django.db.models import Q
+from django.utils import timezone
+
+from streaming.access import refusals
+from streaming.access.credentials import Credentials
+from streaming.access.models import ApiKey, SingleUseToken
+from streaming.access.secret_text import PREFIX_LENGTH, hash_of, is_secret_of, looks_like_one, new_token
+
+# wire.md 1.1: a token works once, within a quarter of an hour.
+TOKEN_LIFE = datetime.timedelta(minutes=15)
+MOST_TOKENS = 1000
+# "Last used" is this exact: writing it at every request would cost one more transaction each time.
+LAST_USED_STEP = datetime.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks, and what it may: a key's settings as they were when it was asked for. Without a key: anybody.
+
+    `voices`: the ids that it may use; None for all. A limit that is None does not exist.
+    """
+
+    key_id: int | None = None
+    name: str = ""
+    voices: frozenset[str] | None = None
+    may_manage_voices: bool = True
+    max_concurrent_streams: int | None = None
+    max_characters_per_month: int | None = None
+    max_requests_per_second: float | None = None
+
+    def may_use(self, voice_id: str) -> bool:
+        return self.voices is None or voice_id in self.voices
+
+    def require_voice(self, voice_id: str) -> None:
+        """Raises Refused."""
+        if not self.may_use(voice_id):
+            raise refusals.voice_not_allowed(voice_id)
+
+    def require_managing_voices(self) -> None:
+        """Raises Refused."""
+        if not self.may_manage_voices:
+            raise refusals.may_not_manage_voices()
+
+
+ANYBODY = Client()
+
+
+async def identify(credentials: Credentials, *, required: bool) -> Client:
+    """Whose credentials these are. Raises Refused, and DatabaseError.
+
+    Unless keys are `required`, credentials that mean nothing here are like none: many clients cannot be made to send
+    none. A single-use token is used up by this.
+    """
+    found = await database_sync_to_async(_find)(credentials) if credentials else None
+    if found is not None:
+        return found
+    if not required:
+        return ANYBODY
+    raise refusals.bad_key() if credentials else refusals.no_key()
+
+
+async def identified_again(client: Client) -> Client:
+    """The client with its key's settings as they are now. Raises Refused when its key is not valid any more."""
+    if client.key_id is None:
+        return client
+    key = await database_sync_to_async(_valid_key)(client.key_id)
+    if key is None:
+        raise refusals.bad_key()
+    return key
+
+
+async def issue_token(client: Client) -> str:
+    """A single-use token that stands in for the client. Raises Refused."""
+    return await database_sync_to_async(_issue_token)(client.key_id)
+
+
+def _find(credentials: Credentials) -> Client | None:
+    token = credentials.single_use_token
+    if token and looks_like_one(token) and (client := _use_up(token)):
+        return client
+    for secret in (credentials.api_key, credentials.bearer):
+        if secret and looks_like_one(secret) and (key := _key_of(secret)):
+            _note_use(key)
+            return _client_of(key)
+    return None
+
+
+def _key_of(secret: str) -> ApiKey | None:
+    # The prefix is no secret; all that is one is compared in constant time.
+    alike = ApiKey.objects.valid().filter(prefix=secret[:PREFIX_LENGTH])
+    return next((key for key in alike if is_secret_of(secret, key.hashed)), None)
+
+
+def _valid_key(key_id: int) -> Client | None:
+    key = ApiKey.objects.valid().filter(pk=key_id).first()
+    return _client_of(key) if key else None
+
+
+def _client_of(key: ApiKey) -> Client:
+    return Client(
+        key_id=key.pk,
+        name=key.name,
+        voices=None if key.all_voices else frozenset(key.voices.values_list("voice_id", flat=True)),
+        may_manage_voices=key.may_manage_voices,
+        max_concurrent_streams=key.max_concurrent_streams,
+        max_characters_per_month=key.max_characters_per_month,
+        max_requests_per_second=key.max_requests_per_second,
+    )
+
+
+def _note_use(key: ApiKey) -> None:
+    now = timezone.now()
+    if key.last_used_at is None or key.last_used_at < now - LAST_USED_STEP:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def _use_up(token: str) -> Client | None:
+    fresh = SingleUseToken.objects.filter(hashed=hash_of(token), used_at=None, expires_at__gt=timezone.now())
+    found = fresh.first()
+    # One statement decides: of two that come with the same token at once, one finds it used.
+    if found is None or not fresh.update(used_at=timezone.now()):
+        return None
+    return ANYBODY if found.key_id is None else _valid_key(found.key_id)
+
+
+def _issue_token(key_id: int | None) -> str:
+    now = timezone.now()
+    SingleUseToken.objects.filter(Q(expires_at__lte=now) | Q(used_at__isnull=False)).delete()
+    if SingleUseToken.objects.filter(key_id=key_id).count() >= MOST_TOKENS:
+        raise refusals.too_many_tokens(MOST_TOKENS)
+    token = new_token()
+    SingleUseToken.objects.create(hashed=hash_of(token), key_id=key_id, expires_at=now + TOKEN_LIFE)
+    return token

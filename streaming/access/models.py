@@ -1,0 +1,160 @@
+"""Who may speak, and how much they have spoken."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.validators import MinValueValidator
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q, Sum
+from django.utils import timezone
+
+from streaming.access.secret_text import PREFIX_LENGTH, hash_of, new_key
+from voices.models import Voice
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def valid(self) -> "ApiKeyQuerySet":
+        """Those that open the door now."""
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), enabled=True)
+
+    def create_with_secret(self, **fields: Any) -> tuple["ApiKey", str]:
+        """A new key, and its text, which is nowhere to be had afterwards. Raises ValidationError."""
+        key = ApiKey(**fields)
+        secret = key.take_new_secret()
+        key.full_clean()
+        key.save()
+        return key, secret
+
+
+class ApiKey(models.Model):
+    """`prefix` is the beginning of the key, `hashed` its SHA-256. A limit that is None does not exist."""
+
+    name = models.CharField(max_length=100, help_text="Whose key it is, or what for.")
+    prefix = models.CharField("key", max_length=PREFIX_LENGTH, db_index=True, editable=False)
+    hashed = models.CharField(max_length=64, unique=True, editable=False)
+    enabled = models.BooleanField(default=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Empty: never.")
+    all_voices = models.BooleanField(default=True, help_text="Otherwise only the voices that are chosen below.")
+    voices = models.ManyToManyField(Voice, blank=True)
+    may_manage_voices = models.BooleanField(default=False, help_text="Add, edit and delete voices over HTTP.")
+    max_concurrent_streams = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Speaking at once. Empty: any number."
+    )
+    max_characters_per_month = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Counted from the first of the month, UTC. Empty: any number."
+    )
+    max_requests_per_second = models.FloatField(
+        null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="Empty: any number."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name", "pk")
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def take_new_secret(self) -> str:
+        """Not saved yet."""
+        secret = new_key()
+        self.prefix, self.hashed = secret[:PREFIX_LENGTH], hash_of(secret)
+        return secret
+
+
+@dataclass(slots=True)
+class Amounts:
+    """What was used. Characters can be negative: charged before, and then not spoken."""
+
+    characters: int = 0
+    audio_seconds: float = 0.0
+    requests: int = 0
+    errors: int = 0
+
+    def __iadd__(self, more: "Amounts") -> "Amounts":
+        self.characters += more.characters
+        self.audio_seconds += more.audio_seconds
+        self.requests += more.requests
+        self.errors += more.errors
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSlot:
+    """What a row of usage belongs to. `key_id` None: to nobody's key."""
+
+    key_id: int | None
+    voice_id: str
+    day: datetime.date
+
+
+class DailyUsageQuerySet(models.QuerySet["DailyUsage"]):
+    def add(self, slot: UsageSlot, amounts: Amounts) -> None:
+        """In one statement, so that several processes may count in the same row."""
+        row = {"key_id": slot.key_id, "voice_id": slot.voice_id, "day": slot.day}
+        more = {name: F(name) + getattr(amounts, name) for name in COUNTED}
+        if self.filter(**row).update(**more):
+            return
+        try:
+            with transaction.atomic():
+                self.create(**row, **{name: getattr(amounts, name) for name in COUNTED})
+        except IntegrityError:  # another process was first
+            self.filter(**row).update(**more)
+
+    def characters_of_month(self, key_id: int, day: datetime.date) -> int:
+        """Spoken with this key in the month of `day`."""
+        month = self.filter(key_id=key_id, day__gte=day.replace(day=1), day__lt=first_of_next_month(day))
+        return int(month.aggregate(Sum("characters", default=0))["characters__sum"])
+
+
+class DailyUsage(models.Model):
+    """The sums of one day (UTC), key and voice. `voice_id` is text, for voices come and go."""
+
+    key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="usage")
+    voice_id = models.CharField("voice", max_length=64)
+    day = models.DateField()
+    characters = models.BigIntegerField(default=0)
+    audio_seconds = models.FloatField(default=0.0)
+    requests = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+
+    objects = DailyUsageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-day", "key", "voice_id")
+        verbose_name = verbose_name_plural = "usage by day"
+        constraints = (
+            models.UniqueConstraint(fields=("key", "voice_id", "day"), name="one_row_per_key_voice_and_day"),
+            # For SQL, no key is unlike no key.
+            models.UniqueConstraint(
+                fields=("voice_id", "day"), condition=Q(key=None), name="one_row_without_key_per_voice_and_day"
+            ),
+        )
+        indexes = (models.Index(fields=("key", "day"), name="usage_of_key_by_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.voice_id}"
+
+
+COUNTED: Iterable[str] = ("characters", "audio_seconds", "requests", "errors")
+
+
+def first_of_next_month(day: datetime.date) -> datetime.date:
+    return (day.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+
+
+class SingleUseToken(models.Model):
+    """Stands in for a key once. `key` None: made by a client that needed none."""
+
+    hashed = models.CharField(max_length=64, unique=True)
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, null=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"of {self.key}, until {self.expires_at}"
