@@ -140,6 +140,24 @@ def test_the_executor_knows_only_the_engine(path: Path) -> None:
     assert packages(path) & (SERVER - {"asyncio"} | {"voices", "xtts_site"}) == set()
 
 
+@pytest.mark.parametrize("path", under("streaming/access"), ids=str)
+def test_the_gate_knows_no_protocol_audio_or_engine(path: Path) -> None:
+    ours = imported_from(path, "streaming")
+    assert {name for name in ours if not name.startswith(("streaming.access", "streaming.jobs"))} == set()
+
+
+@pytest.mark.parametrize("name", ["credentials", "rates", "secret_text", "refusals"])
+def test_a_plain_part_of_the_gate_touches_no_clock_and_no_framework(name: str) -> None:
+    assert packages(Path(f"streaming/access/{name}.py")) & WORLD == set()
+
+
+def test_one_file_of_the_gate_hashes_and_compares_secrets() -> None:
+    touching = {
+        path.as_posix() for path in under("streaming/access") if {"hmac", "secrets", "hashlib"} & packages(path)
+    }
+    assert touching == {"streaming/access/secret_text.py"}
+
+
 def test_one_room_reads_recordings_and_keeps_conditioning() -> None:
     functions = {"clip_bytes", "stored_conditioning", "store_conditioning", "VoiceConditioning"}
     asking = {path.as_posix() for path in SOURCES if functions & set(names(path)) and path.parts[0] != "voices"}

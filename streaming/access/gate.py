@@ -1,0 +1,241 @@
+"""The gate of a server process: how much each client may do at once and per time, and who has done what.
+
+What is counted here (sockets, streams, requests and characters per time) counts in this process; what a key spends in a
+month is counted in the database, for all of them.
+"""
+
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
+
+from streaming.access import refusals
+from streaming.access.identity import Client, identified_again
+from streaming.access.models import Amounts, UsageSlot
+from streaming.access.rates import Rates
+from streaming.access.usage import UsageBook, spend, today
+from xtts_site.sections import LimitsConfig
+
+# A key that is changed or disabled meanwhile is noticed on an open socket after this long.
+TRUST_SECONDS = 30.0
+_MINUTE = 60.0
+
+
+class Gate:
+    """One per server process. Belongs to the event loop."""
+
+    def __init__(
+        self, limits: LimitsConfig, book: UsageBook | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limits = limits
+        self.book = book or UsageBook()
+        self.clock = clock
+        self.sockets: Counter[Hashable] = Counter()
+        self.streams: Counter[Hashable] = Counter()
+        self._rates = Rates()
+
+    def connect(self, address: str) -> "Seat":
+        """A socket from this address. Raises Refused."""
+        return Seat(self, address)
+
+    @asynccontextmanager
+    async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
+        """One request of a client to a voice that exists. Raises Refused. An exception that leaves it counts as an error,
+        a cancellation does not."""
+        lease = Lease(self, client, address, voice_id)
+        try:
+            yield lease
+        except Exception:
+            lease.failed()
+            raise
+        finally:
+            lease.close()
+
+    def stream(self, client: Client, address: str, voice_id: str) -> "StreamMeter":
+        """For a stream on a socket, whose client has been identified."""
+        return StreamMeter(self, client, address, voice_id)
+
+    async def close(self) -> None:
+        """Write down all usage: the server ends."""
+        await self.book.close()
+
+    def take_request(self, client: Client) -> None:
+        """One of those that it may make in a second. For requests that are not admitted to a voice. Raises Refused."""
+        limit = client.max_requests_per_second
+        if limit is None:
+            return
+        window = max(1.0, 1 / limit)
+        wait = self._rates.take(("requests", client.key_id), 1 / limit, window=window, now=self.clock())
+        if wait:
+            raise refusals.too_many_requests(limit, wait)
+
+    # What seats and leases ask for.
+
+    def begin_stream(self, client: Client) -> None:
+        """Raises Refused."""
+        self.take_request(client)
+        if client.key_id is None:
+            return
+        limit = client.max_concurrent_streams
+        if limit is not None and self.streams[client.key_id] >= limit:
+            raise refusals.too_many_streams(limit)
+        self.streams[client.key_id] += 1
+
+    def end_stream(self, client: Client) -> None:
+        if client.key_id is not None:
+            _count_down(self.streams, client.key_id)
+
+    def take_characters(self, client: Client, address: str, characters: int) -> None:
+        """Those of this minute. Raises Refused."""
+        limit = self.limits.max_chars_per_minute
+        if limit is None:
+            return
+        subject = ("characters", client.key_id or network_of(address))
+        wait = self._rates.take(subject, characters * _MINUTE / limit, window=_MINUTE, now=self.clock())
+        if wait:
+            raise refusals.too_many_characters(limit, wait)
+
+
+class Seat:
+    """A socket's place among those of its address, and, once it is known whose it is, of its key."""
+
+    def __init__(self, gate: Gate, address: str) -> None:
+        self._gate = gate
+        self._held: list[Hashable] = []
+        self._take(("address", network_of(address)), gate.limits.max_sockets_per_address, "address")
+
+    def take_for(self, client: Client) -> None:
+        """Raises Refused."""
+        if client.key_id is not None:
+            self._take(("key", client.key_id), self._gate.limits.max_sockets_per_key, "API key")
+
+    def leave(self) -> None:
+        while self._held:
+            _count_down(self._gate.sockets, self._held.pop())
+
+    def _take(self, subject: Hashable, limit: int, whose: str) -> None:
+        if self._gate.sockets[subject] >= limit:
+            raise refusals.too_many_sockets(limit, whose)
+        self._gate.sockets[subject] += 1
+        self._held.append(subject)
+
+
+class Lease:
+    """One request, from its admission to its end. Keeps the books: every one of them is a request, and an error if it was
+    refused or failed. What was charged and then not spoken is given back."""
+
+    def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
+        """Raises Refused."""
+        self.client = client
+        self._gate = gate
+        self._address = address
+        self._slot = UsageSlot(client.key_id, voice_id, today())
+        self._has_failed = False
+        self._reserved = 0
+        # Charged since audio came last.
+        self._unheard = 0
+        self._count(Amounts(requests=1))
+        try:
+            client.require_voice(voice_id)
+            gate.begin_stream(client)
+        except refusals.Refused:
+            self.failed()
+            raise
+        self._is_open = True
+
+    async def charge(self, characters: int) -> None:
+        """Before they are spoken. Raises Refused."""
+        reserved = min(self._reserved, characters)
+        self._reserved -= reserved
+        await self._take(characters - reserved)
+        self._unheard += characters
+
+    async def reserve(self, characters: int) -> None:
+        """A whole text at once, of which `charge` then takes: it is refused before any of it is spoken. Raises Refused."""
+        await self._take(characters)
+        self._reserved += characters
+
+    def spoke(self, seconds: float) -> None:
+        """So much audio has been made of what was charged."""
+        self._unheard = 0
+        self._count(Amounts(audio_seconds=seconds))
+
+    def failed(self) -> None:
+        """What was charged last has come to nothing."""
+        self._count(Amounts(characters=-self._unheard, errors=0 if self._has_failed else 1))
+        self._unheard = 0
+        self._has_failed = True
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._gate.end_stream(self.client)
+            if self._reserved:
+                self._count(Amounts(characters=-self._reserved))
+
+    async def _take(self, characters: int) -> None:
+        if characters <= 0:
+            return
+        self._gate.take_characters(self.client, self._address, characters)
+        if self.client.max_characters_per_month is None:
+            self._count(Amounts(characters=characters))
+        else:
+            await spend(self._slot, characters)
+
+    def _count(self, amounts: Amounts) -> None:
+        self._gate.book.add(self._slot, amounts)
+
+
+class StreamMeter:
+    """A stream on a socket, which may live for hours: it has a lease from the first text of a turn to the turn's end, so
+    that it counts as a stream only while it speaks."""
+
+    def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
+        self._gate = gate
+        self._client = client
+        self._known_at = gate.clock()
+        self._address = address
+        self._voice_id = voice_id
+        self._lease: Lease | None = None
+
+    async def charge(self, characters: int) -> None:
+        """Before they are spoken. Raises Refused."""
+        if self._gate.clock() > self._known_at + TRUST_SECONDS:
+            self._client, self._known_at = await identified_again(self._client), self._gate.clock()
+            if self._lease:
+                self._lease.client = self._client
+        if self._lease is None:
+            self._lease = Lease(self._gate, self._client, self._address, self._voice_id)
+        await self._lease.charge(characters)
+
+    def spoke(self, seconds: float) -> None:
+        if self._lease:
+            self._lease.spoke(seconds)
+
+    def failed(self) -> None:
+        if self._lease:
+            self._lease.failed()
+
+    def end_turn(self) -> None:
+        """Nothing is left to be spoken for now, or the stream is gone."""
+        if self._lease:
+            self._lease.close()
+            self._lease = None
+
+
+def network_of(address: str) -> str:
+    """What one client can be told by: an IPv4 address, or the half of an IPv6 address that it cannot choose freely."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def _count_down(counts: Counter[Hashable], subject: Hashable) -> None:
+    counts[subject] -= 1
+    if counts[subject] <= 0:
+        del counts[subject]

@@ -1,0 +1,123 @@
+"""How usage gets into the database: in batches, off the event loop; and what a limited key spends: at once."""
+
+import asyncio
+import datetime
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from streaming.access import refusals
+from streaming.access.identity import Client
+from streaming.access.models import Amounts, ApiKey, DailyUsage, UsageSlot, first_of_next_month
+
+logger = logging.getLogger("streaming.access")
+
+WRITE_INTERVAL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Characters of this month. `limit` None: any number. `resets_at`: the first moment of the next month."""
+
+    used: int
+    limit: int | None
+    resets_at: datetime.datetime
+
+
+def today() -> datetime.date:
+    """In UTC, as every day here."""
+    return timezone.now().date()
+
+
+async def spend(slot: UsageSlot, characters: int) -> None:
+    """Count characters of a limited key, if so many are left. Raises Refused, and then counts none."""
+    await database_sync_to_async(_spend)(slot, characters)
+
+
+async def quota_of(client: Client) -> Quota:
+    """What a client has spoken this month, and what it may. Of clients without a key nobody keeps count."""
+    day = today()
+    used = 0
+    if client.key_id is not None:
+        used = await database_sync_to_async(DailyUsage.objects.characters_of_month)(client.key_id, day)
+    midnight = datetime.datetime.combine(first_of_next_month(day), datetime.time(), datetime.UTC)
+    return Quota(used, client.max_characters_per_month, midnight)
+
+
+class UsageBook:
+    """What has been used and is not in the database yet. Belongs to the event loop."""
+
+    def __init__(self, interval: float = WRITE_INTERVAL_SECONDS) -> None:
+        self._interval = interval
+        self._unwritten: dict[UsageSlot, Amounts] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def add(self, slot: UsageSlot, amounts: Amounts) -> None:
+        self._note(slot, amounts)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin_to_write)
+
+    async def close(self) -> None:
+        """Write everything. What is added later waits for `write_rest`."""
+        if self._timer:
+            self._timer.cancel()
+        if self._writing:
+            await self._writing
+        await self._write()
+
+    def write_rest(self) -> None:
+        """For the very end of the process, when no event loop runs any more."""
+        unwritten, self._unwritten = self._unwritten, {}
+        try:
+            _write_all(unwritten)
+        except DatabaseError:
+            logger.exception("The last usage could not be written")
+
+    def _note(self, slot: UsageSlot, amounts: Amounts) -> None:
+        self._unwritten.setdefault(slot, Amounts()).__iadd__(amounts)
+
+    def _begin_to_write(self) -> None:
+        self._timer = None
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        unwritten, self._unwritten = self._unwritten, {}
+        if not unwritten:
+            return
+        try:
+            await database_sync_to_async(_write_all)(unwritten)
+        except DatabaseError:
+            logger.exception("Usage could not be written; it is kept and tried again")
+            for slot, amounts in unwritten.items():
+                self.add(slot, amounts)
+
+
+def _write_all(unwritten: Mapping[UsageSlot, Amounts]) -> None:
+    with transaction.atomic():
+        known = set(ApiKey.objects.values_list("pk", flat=True))
+        for slot, amounts in unwritten.items():
+            # A key that has been deleted meanwhile cannot have usage.
+            key_id = slot.key_id if slot.key_id in known else None
+            DailyUsage.objects.add(UsageSlot(key_id, slot.voice_id, slot.day), amounts)
+
+
+def _spend(slot: UsageSlot, characters: int) -> None:
+    if slot.key_id is None:
+        raise ValueError("Whoever has no key has no quota.")
+    with transaction.atomic():
+        # Whoever else spends with this key waits here. (SQLite locks the whole database: settings.py, IMMEDIATE.)
+        key = ApiKey.objects.select_for_update().filter(pk=slot.key_id).first()
+        if key is None:
+            raise refusals.bad_key()
+        limit = key.max_characters_per_month
+        if limit is not None:
+            used = DailyUsage.objects.characters_of_month(key.pk, slot.day)
+            if used + characters > limit:
+                raise refusals.quota_exceeded(limit=limit, used=used, needed=characters)
+        DailyUsage.objects.add(slot, Amounts(characters=characters))
