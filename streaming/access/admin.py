@@ -1,0 +1,129 @@
+"""Keys are made here and shown once; usage is looked at here and changed by nobody."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+
+from streaming.access.models import COUNTED, ApiKey, DailyUsage
+from streaming.access.usage import today
+
+if TYPE_CHECKING:
+    ApiKeyAdminBase = admin.ModelAdmin[ApiKey]
+    ApiKeyFormBase = forms.ModelForm[ApiKey]
+    DailyUsageAdminBase = admin.ModelAdmin[DailyUsage]
+else:  # these classes take no parameters when they run
+    ApiKeyAdminBase = DailyUsageAdminBase = admin.ModelAdmin
+    ApiKeyFormBase = forms.ModelForm
+
+LIMITS = "All but the characters are counted in each server process by itself."
+
+
+class ApiKeyForm(ApiKeyFormBase):
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("all_voices") and cleaned.get("voices"):
+            raise ValidationError({"voices": "Choose all voices or some, not both."})
+        return cleaned
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ApiKeyAdminBase):
+    form = ApiKeyForm
+    list_display = ("name", "shown", "enabled", "expires_at", "last_used_at", "characters_this_month")
+    list_editable = ("enabled",)
+    list_filter = ("enabled",)
+    search_fields = ("name", "prefix")
+    filter_horizontal = ("voices",)
+    readonly_fields = ("shown", "characters_this_month", "created_at", "last_used_at")
+    fieldsets = (
+        (None, {"fields": ("name", "shown", "enabled", "expires_at")}),
+        ("Rights", {"fields": ("may_manage_voices", "all_voices", "voices")}),
+        (
+            "Limits",
+            {
+                "fields": ("max_concurrent_streams", "max_requests_per_second", "max_characters_per_month"),
+                "description": LIMITS,
+            },
+        ),
+        ("History", {"fields": ("characters_this_month", "created_at", "last_used_at")}),
+    )
+
+    @admin.display(description="Key")
+    def shown(self, key: ApiKey) -> str:
+        return format_html("<code>{}…</code>", key.prefix) if key.pk else "made when you save, and shown once"
+
+    @admin.display(description="Characters this month")
+    def characters_this_month(self, key: ApiKey) -> str:
+        if key.pk is None:
+            return "-"
+        used, limit = DailyUsage.objects.characters_of_month(key.pk, today()), key.max_characters_per_month
+        return f"{used}" if limit is None else f"{used} of {limit}"
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if not change:
+            # Only this response knows it. A message would be kept in a cookie or in the database.
+            request.new_api_key = obj.take_new_secret()  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new API key",
+            "opts": self.opts,
+            "key": obj,
+            "secret": request.new_api_key,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "admin/access/apikey/shown_once.html", context)
+
+
+@admin.register(DailyUsage)
+class DailyUsageAdmin(DailyUsageAdminBase):
+    list_display = ("day", "key_shown", "voice_id", "characters", "audio", "requests", "errors")
+    list_display_links = None
+    list_filter = (("key", admin.RelatedOnlyFieldListFilter), "voice_id")
+    list_select_related = ("key",)
+    date_hierarchy = "day"
+    list_per_page = 100
+    change_list_template = "admin/access/dailyusage/totals.html"
+
+    @admin.display(description="API key", ordering="key__name")
+    def key_shown(self, usage: DailyUsage) -> str:
+        return str(usage.key) if usage.key else "none"
+
+    @admin.display(description="Audio", ordering="audio_seconds")
+    def audio(self, usage: DailyUsage) -> str:
+        return shown_duration(usage.audio_seconds)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data and "cl" in response.context_data:
+            response.context_data["totals"] = totals_of(response.context_data["cl"].queryset)
+        return response
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DailyUsage | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: DailyUsage | None = None) -> bool:
+        return False
+
+
+def totals_of(rows: "QuerySet[DailyUsage]") -> dict[str, Any]:
+    """The sums of what the list shows, on all of its pages."""
+    sums = rows.order_by().aggregate(**{name: Sum(name, default=0) for name in COUNTED})
+    return sums | {"audio": shown_duration(sums["audio_seconds"])}
+
+
+def shown_duration(seconds: float) -> str:
+    """Hours, minutes and seconds: "1:02:03"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,24 @@
+"""`python manage.py create_key NAME`: a new API key, for machines without a browser."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from streaming.access.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Makes an API key and prints it, once. Its rights and limits are set in the admin."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="whose key it is, or what for")
+        parser.add_argument("--may-manage-voices", action="store_true", help="add, edit and delete voices over HTTP")
+
+    def handle(self, *_: Any, name: str, may_manage_voices: bool, **__: Any) -> None:
+        try:
+            secret = ApiKey.objects.create_with_secret(name=name, may_manage_voices=may_manage_voices)[1]
+        except ValidationError as error:
+            raise CommandError(f"This name cannot be used: {error.messages[0]}") from None
+        self.stdout.write(secret)
