@@ -16,9 +16,10 @@ import trustme
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
-from streaming.management.commands.serve import endpoint, what_speaks
+from streaming.access.models import ApiKey
+from streaming.management.commands.serve import endpoint, key_warning, what_speaks
 from tests.live import LiveServer, command_environment, free_port, manage, run_python, send, write_settings
-from xtts_site.config import PROJECT_DIR
+from xtts_site.config import PROJECT_DIR, Config
 from xtts_site.sections import ModelConfig, ServiceConfig
 
 
@@ -238,3 +239,29 @@ def test_it_says_what_speaks_and_under_which_licence() -> None:
 def test_a_checkpoint_that_is_not_there(ready_folder: Path) -> None:
     sentence = refused(settings_with(ready_folder, model={"checkpoint_path": "missing"}))
     assert sentence == f"{ready_folder}/missing does not exist (model.checkpoint_path)."
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "::1", "[::1]"])
+def test_this_machine_alone_needs_no_keys(host: str) -> None:
+    assert key_warning(config_with(host=host)) is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "speech.example"])  # noqa: S104
+def test_listening_beyond_this_machine_without_keys_warns_loudly(host: str) -> None:
+    warning = key_warning(config_with(host=host))
+    assert warning is not None
+    assert f"NO API KEYS, AND LISTENING ON {host}." in warning
+    assert "access.require_keys: true" in warning
+
+
+@pytest.mark.django_db
+def test_required_keys_of_which_there_is_none() -> None:
+    config = config_with(require_keys=True, host="0.0.0.0")  # noqa: S104
+    assert "create_key" in str(key_warning(config))
+    ApiKey.objects.create_with_secret(name="Test")
+    assert key_warning(config) is None
+
+
+def config_with(*, require_keys: bool = False, **service: Any) -> Config:
+    sections: dict[str, Any] = {name: {} for name in Config.model_fields if not name.endswith("_url")}
+    return Config.model_validate(sections | {"access": {"require_keys": require_keys}, "service": service})

@@ -1,6 +1,7 @@
 """`python manage.py serve`: daphne with host, port, TLS and limits from the settings."""
 
 import asyncio
+import ipaddress
 import logging
 import os
 import ssl
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from streaming.access.models import ApiKey
 from xtts_site.config import Config, get_config
 from xtts_site.sections import ModelConfig, ServiceConfig
 
@@ -23,7 +25,6 @@ logger = logging.getLogger("streaming.serve")
 DAPHNE_MESSAGE_FACTOR = 2
 PING_INTERVAL_SECONDS = 20
 DEFAULT_PORT = ServiceConfig.model_fields["port"].default
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 PING_TIMEOUT_SECONDS = 60
 WEBSOCKET_NEVER_TIMES_OUT = -1
 
@@ -59,14 +60,14 @@ class Command(BaseCommand):
         from xtts_site.asgi import application
 
         server = make_server(application, config)
-        server.on_listening = partial(self._welcome, config)
+        server.on_listening = partial(self._welcome, config, key_warning(config))
         server.run()
         if server.listen_failure:
             service = config.service
             reason = one_sentence(server.listen_failure)
             raise CommandError(f"Cannot listen on service.host {service.host}, service.port {service.port}: {reason}")
 
-    def _welcome(self, config: Config) -> None:
+    def _welcome(self, config: Config, warning: str | None) -> None:
         service = config.service
         secure = "s" if service.tls_certificate else ""
         options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
@@ -79,8 +80,33 @@ class Command(BaseCommand):
             f"Voice:  {what_speaks(config.model)}\n"
         )
         self.stdout.flush()
-        if service.host not in LOOPBACK:
-            logger.warning("Listening on %s: keys are not built in yet, so whoever reaches it can speak", service.host)
+        if warning:
+            logger.warning("%s", warning)
+
+
+def key_warning(config: Config) -> str | None:
+    """What is dangerous, or of no use, about the keys. Asks the database."""
+    host = config.service.host
+    if config.access.require_keys:
+        useless = "access.require_keys is set, and there is no API key yet: manage.py create_key NAME makes one."
+        return None if ApiKey.objects.exists() else useless
+    if is_loopback(host):
+        return None
+    lines = (
+        f"NO API KEYS, AND LISTENING ON {host}.",
+        "Whoever reaches this address can speak, and add, change and delete voices.",
+        "access.require_keys: true asks for keys; make them in the admin or with manage.py create_key NAME.",
+    )
+    rule = "!" * max(map(len, lines))
+    return "\n".join(("", rule, *lines, rule))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def what_speaks(model: ModelConfig) -> str:
