@@ -102,6 +102,11 @@ def pieces(text: str, *, most: int) -> list[str]:
     return result
 
 
+def is_inside_a_word(before: str, behind: str) -> bool:
+    """Whether a word goes on from one character (with its marks) to the next, as far as that can be seen."""
+    return all(char[0].isalnum() and not _WITHOUT_BLANKS.match(char) for char in (before, behind))
+
+
 def _blind_cut(text: str, start: int, most: int) -> int:
     """How far to go from `start` where no boundary is within `most` characters."""
     following = text[start + most]
