@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django import forms
 from django.contrib import admin
@@ -8,12 +8,18 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from voices.models import ReferenceClip, Voice
+from voices.dictionaries import MAX_RULES, import_aliases
+from voices.lexicon import MAX_BYTES, LexiconError, read_lexicon
+from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice
 
 
 class Totals(TypedDict):
     clip_count: int
     total_seconds: float
+
+
+class RuleCount(TypedDict):
+    rule_count: int
 
 
 if TYPE_CHECKING:
@@ -22,8 +28,14 @@ if TYPE_CHECKING:
     VoiceWithTotals = WithAnnotations[Voice, Totals]
     ClipInlineBase = admin.TabularInline[ReferenceClip, Voice]
     VoiceAdminBase = admin.ModelAdmin[Voice]
+    RuleInlineBase = admin.TabularInline[PronunciationRule, PronunciationDictionary]
+    DictionaryAdminBase = admin.ModelAdmin[PronunciationDictionary]
+    DictionaryFormBase = forms.ModelForm[PronunciationDictionary]
+    DictionaryWithCount = WithAnnotations[PronunciationDictionary, RuleCount]
 else:  # these classes take no parameters when they run
-    ClipInlineBase, VoiceAdminBase = admin.TabularInline, admin.ModelAdmin
+    ClipInlineBase = RuleInlineBase = admin.TabularInline
+    VoiceAdminBase = DictionaryAdminBase = admin.ModelAdmin
+    DictionaryFormBase = forms.ModelForm
 
 admin.site.site_header = admin.site.site_title = "XTTS streaming server"
 admin.site.site_url = None  # there is no site to view: the rest of the server talks to programs
@@ -94,3 +106,73 @@ class VoiceAdmin(VoiceAdminBase):
     @admin.display(description="Total length", ordering="total_seconds")
     def total_length(self, voice: "VoiceWithTotals") -> str:
         return f"{voice.total_seconds:.1f} s"
+
+
+class PronunciationRuleInline(RuleInlineBase):
+    model = PronunciationRule
+    extra = 3
+    max_num = MAX_RULES
+    verbose_name_plural = "Rules: a word, and how it is to be read (“GIF”, “jif”)"
+
+
+class DictionaryForm(DictionaryFormBase):
+    lexicon = forms.FileField(
+        required=False,
+        label="Import",
+        help_text="A pronunciation lexicon (.pls) with aliases. They are added to the rules below.",
+        widget=forms.FileInput(attrs={"accept": ".pls,.xml"}),
+    )
+
+    class Meta:
+        model = PronunciationDictionary
+        fields = ("dictionary_id", "name")
+
+    def clean_lexicon(self) -> dict[str, str]:
+        """What is written -> what is said."""
+        file = self.cleaned_data["lexicon"]
+        if file is None:
+            return {}
+        try:
+            aliases = read_lexicon(file.read(MAX_BYTES + 1))
+        except LexiconError as error:
+            raise forms.ValidationError(str(error)) from None
+        for written, spoken in aliases.items():
+            _check_rule(written, spoken)
+        there = self.instance.rules.count() if self.instance.pk else 0
+        if there + len(aliases) > MAX_RULES:
+            raise forms.ValidationError(f"It has {len(aliases)} rules; a dictionary has {MAX_RULES} at most.")
+        return aliases
+
+
+def _check_rule(written: str, spoken: str) -> None:
+    try:
+        PronunciationRule(string_to_replace=written, alias=spoken).clean_fields(exclude=["dictionary"])
+    except forms.ValidationError as error:
+        raise forms.ValidationError(f"“{written:.50}”: {' '.join(error.messages)}") from None
+
+
+@admin.register(PronunciationDictionary)
+class PronunciationDictionaryAdmin(DictionaryAdminBase):
+    form = DictionaryForm
+    list_display = ("name", "dictionary_id", "version", "rule_count", "updated_at")
+    search_fields = ("dictionary_id", "name", "rules__string_to_replace")
+    fields = ("dictionary_id", "version", "name", "lexicon")
+    readonly_fields = ("version",)
+    inlines = (PronunciationRuleInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PronunciationDictionary]:
+        counted = super().get_queryset(request).annotate(rule_count=Count("rules", distinct=True))
+        return counted.prefetch_related("rules")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        import_aliases(form.instance, form.cleaned_data["lexicon"])
+
+    @admin.display(description="Version")
+    def version(self, dictionary: PronunciationDictionary) -> str:
+        """What clients may name as version_id. It changes with the rules."""
+        return "" if dictionary.pk is None else dictionary.version_id
+
+    @admin.display(description="Rules", ordering="rule_count")
+    def rule_count(self, dictionary: "DictionaryWithCount") -> int:
+        return dictionary.rule_count

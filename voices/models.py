@@ -16,7 +16,10 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from voices.clips import ClipError, ClipLimits, inspect_clip
+from voices.dictionaries import PronunciationDictionary, PronunciationRule
 from xtts_site.config import get_config
+
+__all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
 
 DEFAULT_VOICE_ID = "default"
 # \Z, because $ would let a line break at the end through.

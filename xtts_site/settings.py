@@ -121,6 +121,8 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = SERVICE.data_dir / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# A dictionary of the longest kind is one form: 1000 rules of 6 fields.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 7000
 
 LOGGING = {
     "version": 1,

@@ -1,0 +1,103 @@
+"""How words are said: dictionaries of aliases, found by the ids that clients send."""
+
+import hashlib
+import json
+import re
+import secrets
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+
+# \Z, because $ would let a line break at the end through.
+DICTIONARY_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
+# The admin shows a dictionary on one page, and clients may name several.
+MAX_RULES = 1000
+
+
+def new_dictionary_id() -> str:
+    return secrets.token_hex(10)
+
+
+class PronunciationDictionaryQuerySet(models.QuerySet["PronunciationDictionary"]):
+    async def named(self, ids: set[str]) -> "dict[str, PronunciationDictionary]":
+        """The dictionaries of these ids, with their rules loaded. Ids of no dictionary are left out.
+
+        Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
+        """
+        possible = {name for name in ids if DICTIONARY_ID.match(name)}
+        found = self.filter(dictionary_id__in=possible).prefetch_related("rules")
+        return {dictionary.dictionary_id: dictionary async for dictionary in found}
+
+
+class PronunciationDictionary(models.Model):
+    dictionary_id = models.CharField(
+        max_length=64,
+        unique=True,
+        default=new_dictionary_id,
+        validators=[RegexValidator(DICTIONARY_ID, "Use only letters, digits, - and _.")],
+        help_text="What clients name: the pronunciation_dictionary_id of a locator.",
+    )
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PronunciationDictionaryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name_plural = "pronunciation dictionaries"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.dictionary_id})"
+
+    @property
+    def version_id(self) -> str:
+        """Names the rules: equal rules, equal version."""
+        rules = [rule.content for rule in self.rules.all()]
+        return hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:20]
+
+
+class PronunciationRule(models.Model):
+    """An alias. Names as the vendor has them."""
+
+    dictionary = models.ForeignKey(PronunciationDictionary, on_delete=models.CASCADE, related_name="rules")
+    string_to_replace = models.CharField(max_length=200, help_text="As it is written.")
+    alias = models.CharField(max_length=250, help_text="As it is to be read: words, not phonetic signs.")
+    case_sensitive = models.BooleanField(default=True, help_text="Only where capitals and small letters are the same.")
+    word_boundaries = models.BooleanField(default=True, help_text="Only whole words.")
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("dictionary", "string_to_replace"),
+                name="one_rule_per_string",
+                violation_error_message="There is a rule for this already.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.string_to_replace} → {self.alias}"
+
+    @property
+    def content(self) -> tuple[str, str, bool, bool]:
+        return self.string_to_replace, self.alias, self.case_sensitive, self.word_boundaries
+
+    def clean(self) -> None:
+        super().clean()
+        for name in ("string_to_replace", "alias"):
+            if "\0" in getattr(self, name):
+                raise ValidationError({name: "It contains a character that cannot be written."})
+
+
+def import_aliases(dictionary: PronunciationDictionary, aliases: dict[str, str]) -> None:
+    """Add a rule for each; what has one already gets its new alias."""
+    rules: list[Any] = [
+        PronunciationRule(dictionary=dictionary, string_to_replace=written, alias=spoken)
+        for written, spoken in aliases.items()
+    ]
+    PronunciationRule.objects.bulk_create(
+        rules, update_conflicts=True, update_fields=["alias"], unique_fields=["dictionary", "string_to_replace"]
+    )
