@@ -2,6 +2,7 @@
 
 import logging
 
+from streaming.dictionaries import UnknownDictionary
 from streaming.executor import EngineUnavailable, Overloaded, SpeechError
 from streaming.forwarding import SourceError
 from streaming.language import UnknownLanguage
@@ -28,6 +29,8 @@ def fault_of(error: Exception) -> Fault:
             return errors.ENGINE_UNAVAILABLE.because(message)
         case UnknownLanguage(is_clients=True):
             return errors.UNKNOWN_LANGUAGE.because(message)
+        case UnknownDictionary():
+            return errors.UNKNOWN_DICTIONARY.because(message)
         case UnknownLanguage() | RecordingsUnusable():
             return errors.INTERNAL_ERROR.because(message)
         case SpeechError():
