@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 from django.http.request import split_domain_port, validate_host
 
 from streaming.audio.formats import FORMATS
+from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.opening import Rules
 from xtts_site.config import Config
-from xtts_site.sections import ServiceConfig
+from xtts_site.sections import LimitsConfig, ServiceConfig
 
 
 def origin_is_allowed(scope: Any, service: ServiceConfig) -> bool:
@@ -23,6 +24,15 @@ def origin_is_allowed(scope: Any, service: ServiceConfig) -> bool:
     return bool(domain) and validate_host(domain, service.allowed_hosts)
 
 
+def request_refusal(scope: Any, limits: LimitsConfig) -> ProtocolError | None:
+    """What is wrong with the size of a request, if anything."""
+    if len(scope["query_string"]) > limits.max_query_bytes:
+        return ProtocolError(INVALID_PARAMETER, f"The query is longer than {limits.max_query_bytes} bytes.")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.max_header_bytes:
+        return ProtocolError(INVALID_PARAMETER, f"The headers are longer than {limits.max_header_bytes} bytes.")
+    return None
+
+
 def session_rules(config: Config) -> Rules:
     """The settings, as far as the protocol has to know them."""
     needs_redis = config.forward.raw_channels and not config.redis_url
@@ -31,5 +41,7 @@ def session_rules(config: Config) -> Rules:
         formats=frozenset(FORMATS),
         forward_prefixes=tuple(config.forward.allowed_prefixes),
         max_pending_chars=config.service.max_pending_chars,
+        max_message_chars=config.limits.max_message_chars,
+        max_contexts=config.limits.max_contexts,
         forward_refusal=refusal if needs_redis else None,
     )

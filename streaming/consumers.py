@@ -1,33 +1,36 @@
-"""The shell: moves messages between socket, session and executor. No key of the wire and no close code in it."""
+"""The shell: moves messages between socket, session and speakers. No key of the wire and no close code in it."""
 
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from channels.consumer import AsyncConsumer
-from channels.db import aclose_old_connections
 from channels.exceptions import StopConsumer
-from django.db import DatabaseError
 
-from streaming.admission import origin_is_allowed, session_rules
-from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.admission import origin_is_allowed, request_refusal, session_rules
+from streaming.audio.formats import FORMATS
 from streaming.delivery import Packet
-from streaming.executor import Executor
+from streaming.executor import Executor, Place
 from streaming.faults import ClientStalled, fault_of
 from streaming.forwarding import subscribe
 from streaming.protocol import errors
+from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.errors import Fault, ProtocolError
+from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
 from streaming.protocol.parameters import Parameters
-from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
+from streaming.protocol.session import Session
+from streaming.protocol.stream import Sound
+from streaming.protocol.stream_input import StreamInput
 from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
-from streaming.voice_preparation import VoicePreparation, VoicePreparer
+from streaming.speakers import Speakers
+from streaming.voice_preparation import VoicePreparation, VoicePreparer, VoicesUnavailable, find_voice
 from voices.models import Voice
 from xtts_site.config import Config
 
@@ -37,12 +40,13 @@ logger = logging.getLogger("streaming")
 GOODBYE_SECONDS = 1.0
 
 
-class StreamInputConsumer(AsyncConsumer):
-    """One `stream-input` connection."""
+class SpeechConsumer(AsyncConsumer):
+    """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
 
     # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
     channel_layer_alias = "none"
-    connected: ClassVar[set["StreamInputConsumer"]] = set()
+    connected: ClassVar[set["SpeechConsumer"]] = set()
+    session_type: ClassVar[type[Session]]
 
     def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer) -> None:
         self._executor = executor
@@ -51,8 +55,8 @@ class StreamInputConsumer(AsyncConsumer):
         self._voice: Voice | None = None
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
-        self._speaker: Speaker | None = None
-        self._speaking: asyncio.Task[None] | None = None
+        self._parameters = Parameters()
+        self._speakers = Speakers(self._make_speaker, self._report_failure)
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -79,9 +83,8 @@ class StreamInputConsumer(AsyncConsumer):
             await self.send({"type": "websocket.close"})
             return
         self.connected.add(self)
-        refusal, fault = await self._find_voice()
-        query = dict(parse_qsl(self.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-        self._session = Session(query, session_rules(self._config), now=self._now(), refusal=refusal)
+        query, refusal, fault = await self._read_request()
+        self._session = self.session_type(query, session_rules(self._config), now=self._now(), refusal=refusal)
         await self.send({"type": "websocket.accept"})
         if len(self.connected) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
@@ -94,36 +97,59 @@ class StreamInputConsumer(AsyncConsumer):
             return
         text, limit = message.get("text"), self._config.service.max_message_bytes
         if text is None:
-            await self._perform(self._session.receive_binary())
+            await self._answer(self._session.receive_binary())
         elif len(text) > limit or len(text.encode("utf-8", "replace")) > limit:
             error = ProtocolError(errors.INVALID_MESSAGE, f"The message is longer than {limit} bytes.")
-            await self._perform(self._session.refuse(error))
+            await self._answer(self._session.refuse(error))
         else:
-            await self._perform(self._session.receive(text, now=self._now()))
+            await self._answer(self._session.receive(text, now=self._now()))
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer
 
+    async def _read_request(self) -> tuple[Mapping[str, str], ProtocolError | None, Fault | None]:
+        """The query, what is wrong with the request, and with the server."""
+        if refusal := request_refusal(self.scope, self._config.limits):
+            return {}, refusal, None
+        query = dict(parse_qsl(self.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
+        try:
+            voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
+            self._voice = await find_voice(voice_id, unknown=self._config.voices.unknown)
+        except ProtocolError as error:
+            return query, error, None
+        except VoicesUnavailable as error:
+            return query, None, fault_of(error)
+        return query, None, None
+
     # The one place that acts
 
     async def _perform(self, actions: Sequence[Action]) -> None:
+        """Raises ClientStalled when the client does not make room in time."""
         is_closing = any(isinstance(action, Close) for action in actions)
         for action in actions:
             match action:
                 case Send(text):
                     await self._send_text(text, urgent=is_closing)
-                case Speak(item) if self._speaker:
-                    self._speaker.put(item)
+                case Speak(item, stream):
+                    self._speakers.put(item, stream)
+                case Stop(stream):
+                    self._speakers.stop(stream)
                 case Open(parameters):
                     self._open(parameters)
                 case Close(code, reason):
-                    # In this order: closing may happen in the speaker's own task.
                     await self.send({"type": "websocket.close", "code": code, "reason": reason})
                     self._stop_speaking()
         self._set_timer()
 
+    async def _answer(self, actions: Sequence[Action]) -> None:
+        """Perform what does not come from a speaker, whose own failures end its own stream."""
+        try:
+            await self._perform(actions)
+        except ClientStalled as error:
+            if self._session:
+                await self._perform(self._session.fail(fault_of(error)))
+
     async def _send_text(self, text: str, *, urgent: bool) -> None:
-        """Raises ClientStalled when the client does not make room in time."""
         try:
             async with asyncio.timeout(self._config.service.stall_timeout_seconds):
                 await self.send({"type": "websocket.send", "text": text, "urgent": urgent})
@@ -131,33 +157,42 @@ class StreamInputConsumer(AsyncConsumer):
             raise ClientStalled from None
 
     def _open(self, parameters: Parameters) -> None:
-        lead = parameters.target_lead_ms
-        outlet = Outlet(self._send_packet, None if lead is None else lead / 1000)
-        output = FORMATS[parameters.output_format]
+        self._parameters = parameters
         if parameters.mode == "forward":
             self._stop_preparing()
-            self._start(partial(self._forward, parameters, output, outlet))
-        else:
-            self._speaker = self._make_speaker(output, outlet)
-            self._start(self._speaker.run)
+            self._speakers.start(0, self._forward)
 
-    def _make_speaker(self, output: OutputFormat, outlet: Outlet) -> Speaker:
+    def _outlet(self, stream: int) -> Outlet:
+        lead = self._parameters.target_lead_ms
+        return Outlet(partial(self._send_packet, stream), None if lead is None else lead / 1000)
+
+    def _make_speaker(self, stream: int) -> Speaker:
         service = self._config.service
         return Speaker(
             self._executor,
             self._sound_of_voice(),
-            output,
-            outlet,
-            self._report_spoken,
+            FORMATS[self._parameters.output_format],
+            self._outlet(stream),
+            partial(self._report_spoken, stream),
             max_packet_ms=service.max_packet_ms,
             max_ahead=service.max_ahead_seconds,
+            place=Place(self, stream),
         )
 
-    async def _forward(self, parameters: Parameters, output: OutputFormat, outlet: Outlet) -> None:
-        config = self._config
+    def _sound_of_voice(self) -> SpeakerVoice:
+        voice = self._voice
+        if voice is None:
+            raise RuntimeError("A session without a voice was opened.")
+        # A ttsInitRequest may ask for speech although the query did not.
+        self._preparation = self._preparation or self._preparer.begin(voice)
+        return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
+
+    async def _forward(self) -> None:
+        config, parameters = self._config, self._parameters
+        output = FORMATS[parameters.output_format]
         forwarder = Forwarder(
             output,
-            outlet,
+            self._outlet(0),
             self._report_forwarded,
             frames=parameters.chunk_length_schedule_frames,
             max_packet_ms=config.service.max_packet_ms,
@@ -171,50 +206,23 @@ class StreamInputConsumer(AsyncConsumer):
         ) as source:
             await forwarder.run(source)
 
-    async def _find_voice(self) -> tuple[ProtocolError | None, Fault | None]:
-        """Look the voice up; returns what is wrong with the request, or with the server."""
-        voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
-        # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
-        await aclose_old_connections()
-        try:
-            self._voice = await Voice.objects.resolve(voice_id, unknown=self._config.voices.unknown)
-        except DatabaseError:
-            logger.exception("The database cannot be asked for voices")
-            return None, errors.INTERNAL_ERROR.because("The server's database does not answer; try again later.")
-        if self._voice is None:
-            return ProtocolError(errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here."), None
-        return None, None
+    # Reports from the speakers' tasks
 
-    def _sound_of_voice(self) -> SpeakerVoice:
-        voice = self._voice
-        if voice is None:
-            raise RuntimeError("A session without a voice was opened.")
-        # A ttsInitRequest may ask for speech although the query did not.
-        self._preparation = self._preparation or self._preparer.begin(voice)
-        return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
+    async def _report_failure(self, error: Exception, stream: int) -> None:
+        if self._session:
+            fault = fault_of(error)
+            is_of_all = isinstance(error, ClientStalled)
+            await self._answer(self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream))
 
-    # Reports from the speaker's task
-
-    def _start(self, work: Callable[[], Awaitable[None]]) -> None:
-        self._speaking = asyncio.create_task(self._guard(work))
-
-    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run the speaker; whatever ends it early ends the session with an error that says why."""
-        try:
-            await work()
-        except Exception as error:
-            self._speaking = None  # it is this task: closing must not cancel it half-way
-            if self._session:
-                await self._perform(self._session.fail(fault_of(error)))
-
-    async def _send_packet(self, packet: Packet) -> None:
+    async def _send_packet(self, stream: int, packet: Packet) -> None:
         if self._session:
             audio = b64encode(packet.payload).decode("ascii")
-            await self._perform(self._session.audio(audio, packet.alignment, now=self._now()))
+            sound = Sound(audio, packet.seconds, original=packet.alignment, spoken=packet.alignment)
+            await self._perform(self._session.audio(sound, stream, now=self._now()))
 
-    async def _report_spoken(self, item: Utterance | TurnEnd) -> None:
+    async def _report_spoken(self, stream: int, item: Utterance | TurnEnd) -> None:
         if self._session:
-            await self._perform(self._session.spoken(item, now=self._now()))
+            await self._perform(self._session.spoken(item, stream, now=self._now()))
 
     async def _report_forwarded(self, is_final: bool) -> None:
         if self._session:
@@ -237,7 +245,7 @@ class StreamInputConsumer(AsyncConsumer):
     def _on_timer(self) -> None:
         self._timer = None
         if self._session and not self._session.is_closed:
-            task = asyncio.create_task(self._perform(self._session.timeout(now=self._now())))
+            task = asyncio.create_task(self._answer(self._session.timeout(now=self._now())))
             self._background.add(task)
             task.add_done_callback(self._background.discard)
 
@@ -262,11 +270,7 @@ class StreamInputConsumer(AsyncConsumer):
 
     def _stop_speaking(self) -> None:
         self._stop_preparing()
-        if self._speaking:
-            self._speaking.cancel()
-            self._speaking = None
-        if self._speaker:
-            self._speaker.close()
+        self._speakers.stop_all()
 
     def _release(self) -> None:
         if self._session:
@@ -278,6 +282,18 @@ class StreamInputConsumer(AsyncConsumer):
         self._gone.set()
 
 
+class StreamInputConsumer(SpeechConsumer):
+    """`stream-input`."""
+
+    session_type = StreamInput
+
+
+class MultiStreamInputConsumer(SpeechConsumer):
+    """`multi-stream-input`."""
+
+    session_type = MultiStreamInput
+
+
 async def say_goodbye_to_all() -> None:
     """End every session because the server ends. Takes GOODBYE_SECONDS at most."""
-    await asyncio.gather(*(consumer.say_goodbye() for consumer in list(StreamInputConsumer.connected)))
+    await asyncio.gather(*(consumer.say_goodbye() for consumer in list(SpeechConsumer.connected)))

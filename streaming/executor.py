@@ -16,7 +16,16 @@ from functools import partial
 from streaming.device import STOPPED, Device, DeviceStatus
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
 from streaming.engine.process import EngineSpec, EngineState
-from streaming.jobs import EngineFailed, EngineUnavailable, Job, Overloaded, Preparation, SpeechError, SpeechStream
+from streaming.jobs import (
+    EngineFailed,
+    EngineUnavailable,
+    Job,
+    Overloaded,
+    Place,
+    Preparation,
+    SpeechError,
+    SpeechStream,
+)
 from streaming.shared_calls import SharedCalls
 
 __all__ = [
@@ -25,6 +34,7 @@ __all__ = [
     "Executor",
     "ExecutorStatus",
     "Overloaded",
+    "Place",
     "SpeechError",
     "SpeechStream",
 ]
@@ -135,20 +145,28 @@ class Executor:
                 self._awaiting_ready.discard(waiter)
         return _info_of(ready[0])
 
-    def speak(self, request: SpeechRequest, *, continues: bool = False) -> SpeechStream:
-        """Put the utterance in line. Raises EngineUnavailable and Overloaded.
+    def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
+        """Put the utterance in line, at its `place` among those of its client. Raises EngineUnavailable and Overloaded.
 
-        What `continues` a speech that has begun is not refused in the middle of it, however long the line: a connection
-        has one utterance in line at most, so the number of connections bounds these.
+        What `continues` a speech that has begun is not refused in the middle of it, however long the line: each stream of
+        a connection has one utterance in line at most, so the number of streams bounds these.
         """
         ready = self._require_ready()
         has_room = any(device.free_slots > 0 for device in ready) or len(self._waiting) < self._max_waiting
         if not has_room and not continues:
             raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
-        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate)
+        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place)
         self._waiting.append(stream)
+        self._order(stream.place.client)
         self._admit()
         return stream
+
+    def _order(self, client: object) -> None:
+        """Among the places in line that a client has, its newest streams have the first."""
+        places = [index for index, waiting in enumerate(self._waiting) if waiting.place.client is client]
+        newest_first = sorted((self._waiting[index] for index in places), key=lambda waiting: -waiting.place.stream)
+        for index, waiting in zip(places, newest_first, strict=True):
+            self._waiting[index] = waiting
 
     async def prepare(self, voice: VoiceRef) -> bytes:
         """The conditioning of the voice's clips. Raises EngineUnavailable and EngineFailed.

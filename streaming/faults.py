@@ -8,6 +8,7 @@ from streaming.forwarding import SourceError
 from streaming.language import UnknownLanguage
 from streaming.protocol import errors
 from streaming.protocol.errors import Fault
+from streaming.voice_preparation import VoicesUnavailable
 from voices.conditioning import RecordingsUnusable
 
 logger = logging.getLogger("streaming")
@@ -31,7 +32,7 @@ def fault_of(error: Exception) -> Fault:
             return errors.UNKNOWN_LANGUAGE.because(message)
         case UnknownDictionary():
             return errors.UNKNOWN_DICTIONARY.because(message)
-        case UnknownLanguage() | RecordingsUnusable():
+        case UnknownLanguage() | RecordingsUnusable() | VoicesUnavailable():
             return errors.INTERNAL_ERROR.because(message)
         case SpeechError():
             return errors.ENGINE_FAILED.because(message)

@@ -1,6 +1,7 @@
 """What an engine is asked to do, as whoever asked for it sees it: a stream of sound, or conditioning."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
@@ -48,12 +49,24 @@ class Job:
         self.put(Failed(self.request_id, message))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose an utterance is, and which of the client's streams: the higher the number the newer."""
+
+    client: object
+    stream: int = 0
+
+
 class SpeechStream(Job):
     """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it."""
 
-    def __init__(self, executor: Canceller, request: SpeechRequest, sample_rate: int) -> None:
+    def __init__(
+        self, executor: Canceller, request: SpeechRequest, sample_rate: int, place: Place | None = None
+    ) -> None:
         super().__init__(request)
         self._executor = executor
+        # Without a word, everybody is a client.
+        self.place = place or Place(object())
         self.sample_rate = sample_rate
         self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
         self._is_over = False

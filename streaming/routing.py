@@ -5,7 +5,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path, re_path
 
-from streaming.consumers import StreamInputConsumer
+from streaming.consumers import MultiStreamInputConsumer, StreamInputConsumer
 from streaming.executor import Executor
 from streaming.voice_preparation import VoicePreparer
 from xtts_site.config import Config
@@ -22,10 +22,13 @@ class NotFoundConsumer(AsyncWebsocketConsumer):
 
 def websocket_routes(executor: Executor, config: Config) -> list[Any]:
     # Channels routes ASGI applications where Django's types know only views.
-    stream_input: Any = StreamInputConsumer.as_asgi(executor=executor, config=config, preparer=VoicePreparer(executor))
+    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": VoicePreparer(executor)}
+    stream_input: Any = StreamInputConsumer.as_asgi(**parts)
+    multi_stream_input: Any = MultiStreamInputConsumer.as_asgi(**parts)
     not_found: Any = NotFoundConsumer.as_asgi()
     return [
         # Any text may stand for a voice here, percent-encoded slashes included: the voices decide, not the routing.
         path("v1/text-to-speech/<path:voice_id>/stream-input", stream_input),
+        path("v1/text-to-speech/<path:voice_id>/multi-stream-input", multi_stream_input),
         re_path("", not_found),
     ]

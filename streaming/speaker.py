@@ -12,7 +12,7 @@ from streaming.audio.pacing import Pacer
 from streaming.audio.packets import FrameJoiner
 from streaming.delivery import Delivery, Packet, end_of_stream
 from streaming.engine.contract import SpeechRequest, VoiceRef
-from streaming.executor import Executor, SpeechError, SpeechStream
+from streaming.executor import Executor, Place, SpeechError, SpeechStream
 from streaming.forwarding import ForwardedAudio, Subscription
 from streaming.language import spoken_language
 from streaming.protocol.context import TurnEnd, Utterance
@@ -83,8 +83,10 @@ class Speaker:
         *,
         max_packet_ms: int,
         max_ahead: float,
+        place: Place | None = None,
     ) -> None:
         self._executor = executor
+        self._place = place
         self._voice = voice
         self._ref: VoiceRef | None = None
         self._output = output
@@ -93,6 +95,7 @@ class Speaker:
         self._on_spoken = on_spoken
         self._max_packet_ms = max_packet_ms
         self._max_ahead = max_ahead
+        self._is_closed = False
         self._queue: deque[_Queued] = deque()
         self._arrived = asyncio.Event()
         # Seconds of the chunk that is being sent.
@@ -106,9 +109,10 @@ class Speaker:
         self._submit_ahead()
 
     async def run(self) -> None:
-        """Speak until cancelled. Raises SpeechError when an utterance cannot be spoken."""
+        """Speak until cancelled, or closed by what `on_spoken` does. Raises SpeechError when an utterance cannot be
+        spoken."""
         try:
-            while True:
+            while not self._is_closed:
                 while not self._queue:
                     self._arrived.clear()
                     await self._arrived.wait()
@@ -126,6 +130,7 @@ class Speaker:
 
     def close(self) -> None:
         """Cancel what is submitted. For whoever stops `run`, which may not even have begun."""
+        self._is_closed = True
         for queued in self._queue:
             if queued.stream:
                 queued.stream.cancel()
@@ -185,7 +190,7 @@ class Speaker:
             logger.debug("An utterance could not be submitted ahead: %s", error)
 
     def _submit(self, utterance: Utterance, voice: VoiceRef) -> SpeechStream:
-        return self._executor.speak(self._request(utterance, voice), continues=utterance.index > 0)
+        return self._executor.speak(self._request(utterance, voice), continues=utterance.index > 0, place=self._place)
 
     def _request(self, utterance: Utterance, voice: VoiceRef) -> SpeechRequest:
         parameters = utterance.parameters

@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections import OrderedDict
 from functools import partial
+from typing import Literal
 
 from channels.db import aclose_old_connections
 from django.db import DatabaseError
 
 from streaming.engine.contract import EngineInfo, VoiceRef
-from streaming.executor import EngineFailed, EngineUnavailable, Executor
+from streaming.executor import EngineFailed, EngineUnavailable, Executor, SpeechError
+from streaming.protocol.errors import VOICE_NOT_FOUND, ProtocolError
 from streaming.shared_calls import SharedCalls
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.models import Voice
@@ -20,6 +22,24 @@ logger = logging.getLogger("streaming.voices")
 MOST_KEPT = 32
 # Voices whose recordings, megabytes each, are read and prepared at the same time. The others wait for their turn.
 AT_ONCE = 4
+
+
+class VoicesUnavailable(SpeechError):
+    """The database cannot be asked for voices."""
+
+
+async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) -> Voice:
+    """The voice of that id, with its clips. `unknown` as in the settings. Raises ProtocolError, VoicesUnavailable."""
+    # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
+    await aclose_old_connections()
+    try:
+        voice = await Voice.objects.resolve(voice_id, unknown=unknown)
+    except DatabaseError:
+        logger.exception("The database cannot be asked for voices")
+        raise VoicesUnavailable("The server's database does not answer; try again later.") from None
+    if voice is None:
+        raise ProtocolError(VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+    return voice
 
 
 class VoicePreparer:

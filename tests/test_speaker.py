@@ -12,7 +12,7 @@ from streaming.audio.pcm import decode_pcm16
 from streaming.delivery import Packet
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.engine.process import EngineSpec
-from streaming.executor import EngineUnavailable, Executor, SpeechStream
+from streaming.executor import EngineUnavailable, Executor, Place, SpeechStream
 from streaming.forwarding import ForwardedAudio, SourceError, Subscription
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.parameters import Parameters
@@ -35,8 +35,8 @@ class Watched(Executor):
         super().__init__(spec, max_running=max_running, max_waiting=max_waiting)
         self.asked: list[SpeechRequest] = []
 
-    def speak(self, request: SpeechRequest, *, continues: bool = False) -> SpeechStream:
-        stream = super().speak(request, continues=continues)
+    def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
+        stream = super().speak(request, continues=continues, place=place)
         self.asked.append(request)
         return stream
 

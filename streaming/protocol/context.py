@@ -53,17 +53,23 @@ class Context:
         self._begun = False
 
     @property
+    def latest(self) -> Parameters:
+        """The settings as they were last changed, whether or not they hold already."""
+        return self._next
+
+    @property
     def buffered_chars(self) -> int:
         return len(self._buffer) + self._ssml.held_chars
 
     def receive(self, message: ClientMessage) -> list[Utterance | TurnEnd]:
         """Take in one message: its settings, its text, then what it asks for."""
-        self._apply(message.soft)
+        self.apply(message.soft)
         if message.text and message.text.strip():
             self._begun = True
         return self._speak_text(message)
 
-    def _apply(self, changed: Mapping[str, Any]) -> None:
+    def apply(self, changed: Mapping[str, Any]) -> None:
+        """Take in changed settings."""
         self._next = self._next.updated(changed)
         if not (self._by_turn and self._begun):
             self._current = self._next

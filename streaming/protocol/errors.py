@@ -8,20 +8,23 @@ INVALID_PARAMETER = "invalid_parameter"
 VOICE_NOT_FOUND = "voice_not_found"
 INPUT_TIMEOUT = "input_timeout_exceeded"
 TOO_MUCH_TEXT = "max_character_limit_exceeded"
+TOO_MANY_CONTEXTS = "max_active_conversations"
 
 
 class ProtocolError(Exception):
     """The client did something that the protocol forbids.
 
     `code` is the name on the wire (the vendor's where it has one), the message is for people, and `is_format` marks the
-    errors that the seed dialect closes with 1003 instead of 1008.
+    errors that the seed dialect closes with 1003 instead of 1008. `ends_connection`: it is not the fault of one context
+    alone, whichever message it was in.
     """
 
-    def __init__(self, code: str, message: str, *, is_format: bool = False) -> None:
+    def __init__(self, code: str, message: str, *, is_format: bool = False, ends_connection: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.is_format = is_format
+        self.ends_connection = ends_connection or is_format
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """JSON <-> typed messages. The only file that knows the names on the wire.
 
-Sources: the seed's specification and the vendor's stream-input protocol, as resolved in the README's protocol section.
+Sources: the seed's specification and the vendor's stream-input and multi-stream-input protocols, as resolved in the README's
+protocol section.
+
+Reading is in three steps, because what is wrong with each has another reach: the frame (`read_object`), the stream that it
+is for (`context_of`), what it says to that stream (`message_of`, `context_message_of`).
 """
 
 import json
@@ -20,19 +24,33 @@ from streaming.protocol.parameters import (
 )
 
 INIT_TYPE = "ttsInitRequest"
+# The context of messages that name none.
+DEFAULT_CONTEXT = "default"
+# The id comes back with every packet.
+MAX_CONTEXT_ID = 200
 # The schema calls it generator_config, the guide and every client generation_config.
 _CONFIG_KEYS = ("generator_config", "generation_config")
+# One schema has it in camel case; all clients write it as all other keys are written.
+_CONTEXT_KEYS = ("context_id", "contextId")
+# What any message may carry beside its sections.
+_TOP_LEVEL = HARD | {"pronunciation_dictionary_locators"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientMessage:
-    """One client message. Every part may come with every other; text None means "no text key"."""
+    """What a message says to its stream. Every part may come with every other; text None means "no text key".
+
+    `context`: the stream's name, on multi-stream-input. `closes_socket`: the connection is to end when everything has been
+    spoken.
+    """
 
     is_init: bool = False
     text: str | None = None
     flush: bool = False
     try_trigger: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    context: str = DEFAULT_CONTEXT
+    closes_socket: bool = False
 
     @property
     def is_end(self) -> bool:
@@ -57,31 +75,8 @@ class Alignment:
     durations_ms: Sequence[int]
 
 
-def parse_message(raw: str) -> ClientMessage:
-    """Read one text frame. Raises ProtocolError; no other exception, whatever the text."""
-    data = _parse_object(raw)
-    text = data.get("text")
-    if text is not None and not isinstance(text, str):
-        raise ProtocolError(INVALID_MESSAGE, f"text must be a string, not {type(text).__name__}.")
-    is_first = data.get("type") == INIT_TYPE
-    return ClientMessage(
-        is_init=is_first,
-        text=well_formed(text) if text else text,
-        flush=_flag(data, "flush"),
-        try_trigger=_flag(data, "try_trigger_generation"),
-        settings=_settings(data, top_level=PARSERS.keys() if is_first else HARD),
-    )
-
-
-def is_init(raw: str) -> bool:
-    """Whether a message that may be wrong in other ways is a ttsInitRequest."""
-    try:
-        return _parse_object(raw).get("type") == INIT_TYPE
-    except ProtocolError:
-        return False
-
-
-def _parse_object(raw: str) -> dict[str, Any]:
+def read_object(raw: str) -> dict[str, Any]:
+    """The object that a text frame is. Raises ProtocolError; no other exception, whatever the text."""
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
@@ -89,6 +84,54 @@ def _parse_object(raw: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ProtocolError(INVALID_MESSAGE, "The message must be a JSON object.")
     return data
+
+
+def is_init(data: Mapping[str, Any]) -> bool:
+    """Whether a message that may be wrong in other ways is a ttsInitRequest."""
+    return data.get("type") == INIT_TYPE
+
+
+def context_of(data: Mapping[str, Any]) -> str:
+    """The id of the context that a multi-stream-input message is for. Raises ProtocolError."""
+    value = next((value for key in _CONTEXT_KEYS if (value := data.get(key)) not in (None, "")), DEFAULT_CONTEXT)
+    if not isinstance(value, str) or len(value) > MAX_CONTEXT_ID:
+        text = f"{_CONTEXT_KEYS[0]} must be a text of 1 to {MAX_CONTEXT_ID} characters, not {shown(value)}."
+        raise ProtocolError(INVALID_MESSAGE, text)
+    return well_formed(value)
+
+
+def message_of(data: Mapping[str, Any]) -> ClientMessage:
+    """A message of stream-input. Raises ProtocolError."""
+    return ClientMessage(
+        is_init=is_init(data),
+        text=_text(data),
+        flush=_flag(data, "flush"),
+        try_trigger=_flag(data, "try_trigger_generation"),
+        settings=_settings(data, top_level=PARSERS.keys() if is_init(data) else _TOP_LEVEL),
+    )
+
+
+def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
+    """A message of multi-stream-input. Raises ProtocolError.
+
+    There the empty text says nothing, and closing a context is what the empty text is on stream-input: its end, whatever
+    else the message says.
+    """
+    return ClientMessage(
+        text="" if _flag(data, "close_context") else _text(data) or None,
+        flush=_flag(data, "flush"),
+        try_trigger=_flag(data, "try_trigger_generation"),
+        settings=_settings(data, top_level=_TOP_LEVEL),
+        context=context_of(data),
+        closes_socket=_flag(data, "close_socket"),
+    )
+
+
+def _text(data: Mapping[str, Any]) -> str | None:
+    text = data.get("text")
+    if text is not None and not isinstance(text, str):
+        raise ProtocolError(INVALID_MESSAGE, f"text must be a string, not {type(text).__name__}.")
+    return well_formed(text) if text else text
 
 
 def _flag(data: Mapping[str, Any], key: str) -> bool:
@@ -118,24 +161,37 @@ def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def audio_message(audio_base64: str, alignment: Alignment | None) -> str:
+def audio_message(audio_base64: str, original: Alignment | None, spoken: Alignment | None, context: str | None) -> str:
+    """`original`: the characters as the client wrote them; `spoken`: those that the engine was given."""
     # Built by hand: json.dumps would scan every packet's base64 text for characters to escape.
-    aligned = "null" if alignment is None else json.dumps(_alignment(alignment))
-    return f'{{"audio": "{audio_base64}", "isFinal": false, "normalizedAlignment": {aligned}, "alignment": {aligned}}}'
+    return (
+        f'{{"audio": "{audio_base64}", "isFinal": false, "normalizedAlignment": {_alignment(spoken)}, '
+        f'"alignment": {_alignment(original)}{_context_suffix(context)}}}'
+    )
 
 
-def _alignment(alignment: Alignment) -> dict[str, list[Any]]:
-    return {
-        "chars": list(alignment.chars),
-        "charStartTimesMs": list(alignment.starts_ms),
-        "charDurationsMs": list(alignment.durations_ms),
-    }
+def _alignment(alignment: Alignment | None) -> str:
+    if alignment is None:
+        return "null"
+    return json.dumps(
+        {
+            "chars": list(alignment.chars),
+            "charStartTimesMs": list(alignment.starts_ms),
+            "charDurationsMs": list(alignment.durations_ms),
+        }
+    )
 
 
-def final_message() -> str:
-    # Alone, and without an "audio" key: a null there crashes the seed's own client.
-    return '{"isFinal": true}'
+def _context_suffix(context: str | None) -> str:
+    # Some clients read the one, some the other.
+    return "" if context is None else f', "contextId": {json.dumps(context)}, "context_id": {json.dumps(context)}'
 
 
-def error_message(*, message: str, error: str, close_code: int) -> str:
-    return json.dumps({"message": message, "error": error, "code": close_code})
+def final_message(context: str | None = None) -> str:
+    # Without audio, and without an "audio" key: a null there crashes the seed's own client.
+    return f'{{"isFinal": true{_context_suffix(context)}}}'
+
+
+def error_message(*, message: str, error: str, close_code: int, context: str | None = None) -> str:
+    named = {} if context is None else {"contextId": context, "context_id": context}
+    return json.dumps({"message": message, "error": error, "code": close_code, **named})

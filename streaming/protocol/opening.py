@@ -22,7 +22,10 @@ class Rules:
 
     formats: frozenset[str]
     forward_prefixes: tuple[str, ...]
+    # Text of one connection that is not spoken yet, text of one message, contexts open at once on one connection.
     max_pending_chars: int
+    max_message_chars: int
+    max_contexts: int
     # Why forward mode cannot work here; None if it can.
     forward_refusal: str | None = None
 
@@ -61,7 +64,7 @@ def _check_format(name: str, rules: Rules) -> None:
 
 def _check_forward(channel: str | None, dialect: Dialect, rules: Rules) -> None:
     if dialect is not Dialect.SEED:
-        raise ProtocolError(INVALID_PARAMETER, "mode forward must be given in the query or in a ttsInitRequest.")
+        raise ProtocolError(INVALID_PARAMETER, "mode forward is for stream-input, in the query or in a ttsInitRequest.")
     if channel is None:
         raise ProtocolError(INVALID_PARAMETER, "mode forward needs audio_channel, which nothing has given.")
     if not channel.startswith(rules.forward_prefixes):

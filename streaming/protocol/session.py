@@ -1,26 +1,27 @@
-"""One connection's protocol: messages in, actions out.
+"""One connection's protocol: messages in, actions out. What both endpoints share; `stream_input` and `multi_stream_input`
+say what is theirs.
 
 The laws, for every input in every state:
 
 1.  Nothing but an error of ours is sent before the client's first message, or 1.5 s without one.
-2.  The first message, or that silence, fixes the hard parameters. Changing one later is the client's error.
-3.  The dialect is the seed's if the first message is a ttsInitRequest or the query has a parameter that only the seed
-    knows; otherwise the vendor's.
-4.  Audio goes out in the order of the text. A turn's final message comes behind all of its audio and stands alone; only
-    the end of the turn causes it.
-5.  The vendor's dialect closes with 1000 behind the final message; the seed's stays open for the next turn.
-6.  Every error is one message with `message`, `error` and `code`, then a close with that code, which is never 1000.
-7.  There is one close, and nothing behind it.
-8.  Time spent speaking is not idleness.
+2.  The first message, or that silence, fixes the hard parameters. Changing one later is the client's error. Whoever may not
+    open a session in silence is waited for as long as for any other message.
+3.  Audio goes out in the order of its stream's text. A stream's final message comes behind all of its audio, carries none
+    itself, and only the end of a turn, or of the stream, causes it.
+4.  Every error that ends the connection is one message with `message`, `error` and `code`, then a close with that code,
+    which is never 1000.
+5.  There is one close, and nothing behind it.
+6.  Time spent speaking is not idleness.
 
 The session reads no clock: every call brings `now` (seconds, monotonic), and `deadline` says when to call `timeout`.
 """
 
-from collections import deque
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
+from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.errors import (
     INPUT_TIMEOUT,
@@ -30,17 +31,10 @@ from streaming.protocol.errors import (
     Fault,
     ProtocolError,
 )
-from streaming.protocol.messages import (
-    Alignment,
-    ClientMessage,
-    audio_message,
-    error_message,
-    final_message,
-    is_init,
-    parse_message,
-)
-from streaming.protocol.opening import Dialect, Rules, dialect_of, opening_parameters
+from streaming.protocol.messages import ClientMessage, audio_message, error_message, read_object
+from streaming.protocol.opening import Dialect, Rules, opening_parameters
 from streaming.protocol.parameters import Parameters
+from streaming.protocol.stream import Sound, Stream
 
 INIT_WAIT_SECONDS = 1.5
 
@@ -52,62 +46,41 @@ POLICY_VIOLATION = 1008
 class State(Enum):
     OPENING = auto()  # hard parameters not fixed yet
     OPEN = auto()
-    ENDING = auto()  # vendor dialect behind the end marker: only delivery is left
+    ENDING = auto()  # the client has said its last word: only delivery is left
     CLOSED = auto()
 
 
 class Event(Enum):
     INIT = auto()  # a ttsInitRequest
     CONTENT = auto()  # any other message
+    LAST = auto()  # a message that closes the socket
     SILENCE = auto()  # the deadline passed
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """The hard parameters are fixed. Without a `target_lead_ms` among them: deliver as fast as the client reads."""
-
-    parameters: Parameters
-
-
-@dataclass(frozen=True, slots=True)
-class Speak:
-    """Queue this for the speaker, which reports back with `spoken`."""
-
-    item: Utterance | TurnEnd
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    code: int
-    reason: str = ""
-
-
-Action = Open | Speak | Send | Close
-
-
-class Session:
-    """`query`: the request's parameters as text. `refusal`: an error known before the first message (an unknown voice)."""
+class Session(ABC):
+    """`query`: the request's parameters as text. `refusal`: an error known before the first message (an unknown voice).
+    `may_open_in_silence`: whether the client is known to be welcome before its first message."""
 
     def __init__(
-        self, query: Mapping[str, str], rules: Rules, *, now: float, refusal: ProtocolError | None = None
+        self,
+        query: Mapping[str, str],
+        rules: Rules,
+        *,
+        now: float,
+        refusal: ProtocolError | None = None,
+        may_open_in_silence: bool = True,
     ) -> None:
         self._query = query
         self._rules = rules
         self._refusal = refusal
         self._state = State.OPENING
-        self._dialect = dialect_of(query)
+        self._dialect = self._dialect_of(query)
         self._parameters = Parameters()
-        self._context = self._new_context()
+        self._streams: dict[int, Stream] = {}
+        self._begun = 0
         self._active_at = now
-        self._opening_ends = now + INIT_WAIT_SECONDS
-        # Handed to the speaker and not spoken yet, in order; and how many characters that is.
-        self._pending: deque[Utterance | TurnEnd] = deque()
-        self._pending_chars = 0
+        self._may_open_in_silence = may_open_in_silence
+        self._opening_ends = now + (INIT_WAIT_SECONDS if may_open_in_silence else self._parameters.inactivity_timeout)
 
     @property
     def is_closed(self) -> bool:
@@ -122,9 +95,7 @@ class Session:
         """When to call `timeout`; None while there is nothing to wait for."""
         if self._state is State.OPENING:
             return self._opening_ends
-        if self._state is State.OPEN and not self._pending:
-            return self._active_at + self._parameters.inactivity_timeout
-        return None
+        return self._idle_at() if self._state is State.OPEN else None
 
     # What the shell reports. Each returns actions, in order.
 
@@ -136,11 +107,8 @@ class Session:
         if not self._is_listening:
             return overdue
         try:
-            message = parse_message(raw)
-            return overdue + self._step(Event.INIT if message.is_init else Event.CONTENT, message)
+            return overdue + self._hear(read_object(raw))
         except ProtocolError as error:
-            if self._state is State.OPENING and is_init(raw):
-                self._dialect = Dialect.SEED
             return overdue + self._refuse(error)
 
     def receive_binary(self) -> list[Action]:
@@ -164,28 +132,34 @@ class Session:
         except ProtocolError as error:
             return self._refuse(error)
 
-    def spoken(self, item: Utterance | TurnEnd, *, now: float) -> list[Action]:
-        """Everything of `item` has been delivered. Items are reported in the order in which they were handed out."""
-        if not self._pending or self._pending[0] is not item:
-            raise ValueError(f"{item} was not the next to be spoken")
+    def spoken(self, item: Utterance | TurnEnd, stream: int, *, now: float) -> list[Action]:
+        """Everything of `item` has been delivered. A stream's items are reported in the order in which they were handed
+        out."""
+        if (found := self._streams.get(stream)) is None:
+            return []
         self._active_at = now
-        self._pending.popleft()
-        self._pending_chars -= _weight(item)
-        return self._end_turn() if isinstance(item, TurnEnd) else []
+        found.spoken(item, now=now)
+        return self._end_turn(found) if isinstance(item, TurnEnd) and not self.is_closed else []
+
+    def audio(self, sound: Sound, stream: int, *, now: float) -> list[Action]:
+        """A packet is due."""
+        found = self._streams.get(stream)
+        if found is None or self.is_closed:
+            return []
+        self._active_at = now
+        aligned = self._with_times(sound, found)
+        found.send(sound, now=now)
+        return [Send(audio_message(aligned.audio, aligned.original, aligned.spoken, found.name))]
 
     def forwarded(self, *, now: float, is_final: bool) -> list[Action]:
         """Forward mode: something was published to the session's channel and delivered."""
         self._active_at = now
-        return self._end_turn() if is_final else []
-
-    def audio(self, audio_base64: str, alignment: Alignment | None, *, now: float) -> list[Action]:
-        """A packet is due."""
-        if self.is_closed:
-            return []
-        self._active_at = now
-        spoken = self._pending[0] if self._pending else None
-        wanted = self._dialect is Dialect.VENDOR or (isinstance(spoken, Utterance) and spoken.parameters.sync_alignment)
-        return [Send(audio_message(audio_base64, alignment if wanted else None))]
+        actions: list[Action] = []
+        for stream in self._streams.values():
+            stream.touch(now=now)
+            if is_final and not self.is_closed:
+                actions += self._end_turn(stream)
+        return actions
 
     def fail(self, fault: Fault) -> list[Action]:
         """Something on our side ends the session."""
@@ -193,9 +167,47 @@ class Session:
             return []
         return self._close_with_error(fault.message, fault.code, fault.close_code)
 
+    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
+        """Something on our side ends one stream, and the session if it has no other."""
+        return self.fail(fault)
+
     def disconnected(self) -> None:
         """The peer is gone: nothing more may be sent."""
         self._state = State.CLOSED
+
+    # What each endpoint says for itself
+
+    def _dialect_of(self, query: Mapping[str, str]) -> Dialect:
+        """The dialect as far as the query tells."""
+        return Dialect.VENDOR
+
+    @abstractmethod
+    def _hear(self, data: Mapping[str, Any]) -> list[Action]:
+        """A message that is a JSON object. Raises ProtocolError for what ends the connection."""
+
+    @abstractmethod
+    def _take_content(self, message: ClientMessage) -> list[Action]:
+        """What a message says, the hard parameters aside, which are fixed."""
+
+    @abstractmethod
+    def _take_last(self, message: ClientMessage) -> list[Action]:
+        """The same, and the client wants the connection closed behind it."""
+
+    @abstractmethod
+    def _idle_at(self) -> float | None:
+        """When somebody has been idle for too long."""
+
+    @abstractmethod
+    def _end_idle(self, message: ClientMessage) -> list[Action]:
+        """That time has come."""
+
+    @abstractmethod
+    def _end_turn(self, stream: Stream) -> list[Action]:
+        """All of a turn has been delivered."""
+
+    @abstractmethod
+    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
+        """The packet with the alignment that the client is told."""
 
     # The transition table. States and events that are not in it do nothing.
 
@@ -203,39 +215,25 @@ class Session:
         handler = _TRANSITIONS.get((self._state, event))
         return handler(self, message) if handler else []
 
-    def _open_with_init(self, message: ClientMessage) -> list[Action]:
-        self._dialect = Dialect.SEED
-        return self._open(message) + self._take_content(message)
-
     def _open_with_content(self, message: ClientMessage) -> list[Action]:
-        return self._open(message) + self._take_content(message)
+        return self._open(message) + self._continue(message)
+
+    def _open_with_last(self, message: ClientMessage) -> list[Action]:
+        return self._open(message) + self._take_last(message)
 
     def _open_in_silence(self, message: ClientMessage) -> list[Action]:
-        return self._open(message)
+        return self._open(message) if self._may_open_in_silence else self._end_idle(message)
 
-    def _take_content(self, message: ClientMessage) -> list[Action]:
+    def _continue(self, message: ClientMessage) -> list[Action]:
         self._check_unchanged(message)
-        self._parameters = self._parameters.updated(message.soft)
-        if self._parameters.mode == "forward":
-            return []
-        waiting, limit = self._pending_chars + self._context.buffered_chars, self._rules.max_pending_chars
-        if waiting + len(message.text or " ") > limit:
-            raise ProtocolError(TOO_MUCH_TEXT, f"More than {limit} characters are waiting to be spoken.")
-        items = self._context.receive(message)
-        self._pending += items
-        self._pending_chars += sum(_weight(item) for item in items)
-        if message.is_end and self._dialect is Dialect.VENDOR:
-            self._state = State.ENDING
-        return [Speak(item) for item in items]
+        return self._take_content(message)
+
+    def _end(self, message: ClientMessage) -> list[Action]:
+        self._check_unchanged(message)
+        return self._take_last(message)
 
     def _late_init(self, message: ClientMessage) -> list[Action]:
         raise ProtocolError(INVALID_MESSAGE, "ttsInitRequest must be the first message, within 1.5 seconds.")
-
-    def _idle(self, message: ClientMessage) -> list[Action]:
-        if self._dialect is Dialect.SEED:
-            return self._close(NORMAL_CLOSE)
-        text = f"No text was received for {self._parameters.inactivity_timeout:g} seconds."
-        return self._close_with_error(text, INPUT_TIMEOUT, POLICY_VIOLATION)
 
     # Fixing the parameters
 
@@ -243,34 +241,49 @@ class Session:
         if self._refusal:
             raise self._refusal
         self._parameters = opening_parameters(self._query, message, self._dialect, self._rules)
-        self._context = self._new_context()
         self._state = State.OPEN
         return [Open(self._parameters)]
-
-    def _new_context(self) -> Context:
-        is_seed = self._dialect is Dialect.SEED
-        return Context(self._parameters, by_turn=is_seed, default_schedule=not is_seed)
 
     def _check_unchanged(self, message: ClientMessage) -> None:
         for name, value in message.hard.items():
             if getattr(self._parameters, name) != value:
-                raise ProtocolError(
-                    INVALID_PARAMETER, f"{name} is fixed for this connection and cannot become {value!r}."
-                )
+                text = f"{name} is fixed for this connection and cannot become {value!r}."
+                raise ProtocolError(INVALID_PARAMETER, text, ends_connection=True)
+
+    # Streams
+
+    def _begin_stream(self, name: str | None) -> Stream:
+        is_seed = self._dialect is Dialect.SEED
+        context = Context(self._parameters, by_turn=is_seed, default_schedule=not is_seed)
+        stream = Stream(self._begun, name, context, now=self._active_at)
+        self._streams[stream.number] = stream
+        self._begun += 1
+        return stream
+
+    def _check_room(self, message: ClientMessage) -> None:
+        """Raises ProtocolError where there is more text than may be."""
+        length, rules = len(message.text or " "), self._rules
+        if length > rules.max_message_chars:
+            raise ProtocolError(
+                TOO_MUCH_TEXT, f"The text of a message has at most {rules.max_message_chars} characters."
+            )
+        if length + sum(stream.waiting_chars for stream in self._streams.values()) > rules.max_pending_chars:
+            text = f"More than {rules.max_pending_chars} characters are waiting to be spoken."
+            raise ProtocolError(TOO_MUCH_TEXT, text)
+
+    def _speak(self, stream: Stream, message: ClientMessage) -> list[Action]:
+        return [Speak(item, stream.number) for item in stream.receive(message, now=self._active_at)]
 
     # Ending
-
-    def _end_turn(self) -> list[Action]:
-        if self.is_closed:
-            return []
-        if self._state is State.ENDING and not self._pending:
-            return [Send(final_message()), *self._close(NORMAL_CLOSE)]
-        return [Send(final_message())]
 
     def _refuse(self, error: ProtocolError) -> list[Action]:
         is_seed_format_error = error.is_format and self._dialect is Dialect.SEED
         code = UNSUPPORTED_DATA if is_seed_format_error else POLICY_VIOLATION
         return self._close_with_error(error.message, error.code, code)
+
+    def _refuse_idle(self, seconds: float) -> list[Action]:
+        text = f"No text was received for {seconds:g} seconds."
+        return self._close_with_error(text, INPUT_TIMEOUT, POLICY_VIOLATION)
 
     def _close_with_error(self, message: str, error: str, code: int) -> list[Action]:
         return [Send(error_message(message=message, error=error, close_code=code)), *self._close(code, message)]
@@ -280,16 +293,15 @@ class Session:
         return [Close(code, reason)]
 
 
-def _weight(item: Utterance | TurnEnd) -> int:
-    return len(item.text) if isinstance(item, Utterance) else 1
-
-
 _Handler = Callable[[Session, ClientMessage], list[Action]]
 _TRANSITIONS: dict[tuple[State, Event], _Handler] = {
-    (State.OPENING, Event.INIT): Session._open_with_init,
+    (State.OPENING, Event.INIT): Session._open_with_content,
     (State.OPENING, Event.CONTENT): Session._open_with_content,
+    (State.OPENING, Event.LAST): Session._open_with_last,
     (State.OPENING, Event.SILENCE): Session._open_in_silence,
     (State.OPEN, Event.INIT): Session._late_init,
-    (State.OPEN, Event.CONTENT): Session._take_content,
-    (State.OPEN, Event.SILENCE): Session._idle,
+    (State.OPEN, Event.CONTENT): Session._continue,
+    (State.OPEN, Event.LAST): Session._end,
+    # Abstract methods cannot stand here themselves: the endpoint's own are meant.
+    (State.OPEN, Event.SILENCE): lambda session, message: session._end_idle(message),
 }

@@ -5,16 +5,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.errors import ProtocolError
 from streaming.protocol.opening import Rules
 from streaming.protocol.parameters import Parameters
-from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
+from streaming.protocol.session import Session
+from streaming.protocol.stream_input import StreamInput
 
 RULES = Rules(
     formats=frozenset({"pcm_16000", "pcm_24000"}),
     forward_prefixes=("sess:",),
     max_pending_chars=5000,
+    max_message_chars=5000,
+    max_contexts=3,
 )
 
 
@@ -22,7 +26,7 @@ def session(
     query: dict[str, str] | None = None, *, rules: Rules = RULES, refusal: ProtocolError | None = None
 ) -> Session:
     """A connection made at time 0."""
-    return Session(query or {}, rules, now=0.0, refusal=refusal)
+    return StreamInput(query or {}, rules, now=0.0, refusal=refusal)
 
 
 def opened(query: dict[str, str] | None = None, *, rules: Rules = RULES, **first: Any) -> Session:
@@ -67,7 +71,8 @@ def spoken_texts(actions: Sequence[Action]) -> list[str]:
 
 def report(to: Session, actions: Sequence[Action], *, now: float = 0.0) -> list[Action]:
     """Everything that `actions` asked to be spoken has been spoken."""
-    return [answer for item in items(actions) for answer in to.spoken(item, now=now)]
+    speaks = [action for action in actions if isinstance(action, Speak)]
+    return [answer for speak in speaks for answer in to.spoken(speak.item, speak.stream, now=now)]
 
 
 def close_code(actions: Sequence[Action]) -> int | None:

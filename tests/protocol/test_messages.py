@@ -12,15 +12,25 @@ from streaming.protocol.messages import (
     Alignment,
     ClientMessage,
     audio_message,
+    context_message_of,
+    context_of,
     error_message,
     final_message,
-    parse_message,
+    is_init,
+    message_of,
+    read_object,
 )
 
+ALIGNMENT = Alignment(["a", "b"], [5, 10], [5, 10])
+A_AND_B = {"chars": ["a", "b"], "charStartTimesMs": [5, 10], "charDurationsMs": [5, 10]}
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
 )
+
+
+def parse_message(raw: str) -> ClientMessage:
+    return message_of(read_object(raw))
 
 
 def parsed(**message: Any) -> ClientMessage:
@@ -145,20 +155,20 @@ def test_a_section_must_be_an_object(key: str, value: object) -> None:
     assert key in refused(json.dumps({key: value})).message
 
 
-@pytest.mark.parametrize("name", ["xi_api_key", "context_id", "pronunciation_dictionary_locators", "whatever"])
+@pytest.mark.parametrize("name", ["xi_api_key", "context_id", "close_context", "close_socket", "whatever"])
 @given(value=ANYTHING)
 def test_unknown_keys_are_ignored(name: str, value: object) -> None:
     assert parse_message(json.dumps({name: value})) == ClientMessage()
 
 
 def test_audio() -> None:
-    message = json.loads(audio_message("QUJD", Alignment(["ä", '"'], [0, 30], [30, 30])))
+    message = json.loads(audio_message("QUJD", Alignment(["ä", '"'], [0, 30], [30, 30]), ALIGNMENT, None))
     aligned = {"chars": ["ä", '"'], "charStartTimesMs": [0, 30], "charDurationsMs": [30, 30]}
-    assert message == {"audio": "QUJD", "isFinal": False, "normalizedAlignment": aligned, "alignment": aligned}
+    assert message == {"audio": "QUJD", "isFinal": False, "normalizedAlignment": A_AND_B, "alignment": aligned}
 
 
 def test_audio_without_characters() -> None:
-    assert json.loads(audio_message("QUJD", None)) == {
+    assert json.loads(audio_message("QUJD", None, None, None)) == {
         "audio": "QUJD",
         "isFinal": False,
         "normalizedAlignment": None,
@@ -173,3 +183,82 @@ def test_the_final_message_has_no_other_key() -> None:
 def test_an_error_says_it_in_three_ways() -> None:
     message = error_message(message='No "x"\n', error="invalid_parameter", close_code=1008)
     assert json.loads(message) == {"message": 'No "x"\n', "error": "invalid_parameter", "code": 1008}
+
+
+# Contexts
+
+
+def in_context(**message: Any) -> ClientMessage:
+    return context_message_of(read_object(json.dumps(message)))
+
+
+@pytest.mark.parametrize("key", ["context_id", "contextId"])
+def test_a_context_is_named_in_either_spelling(key: str) -> None:
+    assert context_of({key: "one"}) == in_context(**{key: "one"}).context == "one"
+
+
+@pytest.mark.parametrize("message", [{}, {"context_id": None}, {"context_id": ""}, {"contextId": None}])
+def test_without_a_name_it_is_the_default_context(message: dict[str, Any]) -> None:
+    assert context_of(message) == in_context(**message).context == "default"
+
+
+def test_the_second_spelling_counts_where_the_first_is_empty() -> None:
+    assert context_of({"context_id": None, "contextId": "one"}) == "one"
+
+
+@pytest.mark.parametrize("value", [0, 1, True, [], {}, 1.5, "x" * 201])
+def test_a_name_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(ProtocolError, match="context_id"):
+        context_of({"context_id": value})
+
+
+def test_half_a_character_in_a_name_becomes_a_replacement() -> None:
+    assert context_of({"context_id": "a\ud800"}) == "a\ufffd"
+
+
+def test_in_a_context_the_empty_text_says_nothing() -> None:
+    assert in_context(text="") == ClientMessage()
+    assert in_context(text="", flush=True) == ClientMessage(flush=True)
+
+
+def test_closing_a_context_is_its_end_whatever_the_text() -> None:
+    assert in_context(close_context=True).is_end
+    assert in_context(text="More", close_context=True) == ClientMessage(text="")
+
+
+def test_the_socket_can_be_closed_on_multi_only() -> None:
+    assert in_context(close_socket=True).closes_socket
+    assert not message_of({"close_socket": True}).closes_socket
+
+
+@pytest.mark.parametrize("name", ["close_context", "close_socket", "flush", "try_trigger_generation"])
+def test_a_flag_of_a_context_must_be_a_boolean(name: str) -> None:
+    with pytest.raises(ProtocolError, match=name):
+        in_context(**{name: "true"})
+
+
+def test_a_context_carries_settings_like_any_message() -> None:
+    message = in_context(
+        voice_settings={"speed": 1.1}, generation_config={"chunk_length_schedule": [50]}, language="ru"
+    )
+    assert message.settings == {"speed": 1.1, "chunk_length_schedule": (50,)}
+
+
+def test_there_is_no_init_in_a_context() -> None:
+    assert not in_context(type="ttsInitRequest", speed=2).is_init
+    assert in_context(type="ttsInitRequest", speed=2).settings == {}
+
+
+@pytest.mark.parametrize(("data", "expected"), [({"type": "ttsInitRequest"}, True), ({"type": 1}, False), ({}, False)])
+def test_an_init_is_known_by_its_type(data: dict[str, Any], expected: bool) -> None:
+    assert is_init(data) is expected
+
+
+NAMED = {"contextId": 'a"b', "context_id": 'a"b'}
+
+
+def test_every_answer_names_its_context_in_both_spellings() -> None:
+    assert json.loads(audio_message("QUJD", None, None, 'a"b')).items() >= NAMED.items()
+    assert json.loads(final_message('a"b')) == {"isFinal": True, **NAMED}
+    error = error_message(message="m", error="e", close_code=1008, context='a"b')
+    assert json.loads(error) == {"message": "m", "error": "e", "code": 1008, **NAMED}

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from streaming.protocol import errors
+from streaming.protocol.actions import Close, Open, Send
 from streaming.protocol.errors import ProtocolError
 from streaming.protocol.messages import Alignment
-from streaming.protocol.session import Close, Open, Send, Session
+from streaming.protocol.session import Session
+from streaming.protocol.stream import Sound
 from tests.protocol.peer import (
     RULES,
     close_code,
@@ -31,6 +33,7 @@ from tests.protocol.peer import (
 
 REPEATED: list[dict[str, Any]] = [{"output_format": "pcm_24000"}, {"mode": "generate"}, {"audio_format": None}]
 ALIGNMENT = Alignment(["a"], [0], [60])
+SOUND = Sound("AAAA", 0.06, original=ALIGNMENT, spoken=ALIGNMENT)
 FORWARD: dict[str, Any] = {"mode": "forward", "audio_channel": "sess:1:audio"}
 NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "There is no voice 'x' here.")
 SENTENCE = "This is a sentence of somewhat more than fifty characters. "
@@ -367,8 +370,8 @@ def test_an_end_speaks_what_is_left_before_it() -> None:
 def test_the_final_message_waits_for_everything_of_its_turn() -> None:
     connection = seed()
     utterance, end = items(say(connection, text="Hello", flush=True) + say(connection, text=""))
-    assert connection.spoken(utterance, now=1.0) == []
-    assert sent(connection.spoken(end, now=1.0)) == [{"isFinal": True}]
+    assert connection.spoken(utterance, 0, now=1.0) == []
+    assert sent(connection.spoken(end, 0, now=1.0)) == [{"isFinal": True}]
 
 
 def test_the_vendors_dialect_closes_with_1000_behind_the_final_message() -> None:
@@ -528,7 +531,7 @@ def test_the_alignment_of_a_batch_does_not_change_within_it() -> None:
     connection = seed()
     say(connection, text="One ", flush=True)
     say(connection, generation_config={"sync_alignment": True})
-    assert sent(connection.audio("AAAA", ALIGNMENT, now=1.0))[0]["alignment"] is None
+    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is None
 
 
 def test_a_message_wins_over_init_and_init_over_the_query() -> None:
@@ -557,13 +560,13 @@ def test_a_bad_setting_is_named_with_its_range() -> None:
 
 def test_audio_is_not_final_and_carries_its_alignment() -> None:
     aligned = {"chars": ["a"], "charStartTimesMs": [0], "charDurationsMs": [60]}
-    assert sent(vendor().audio("AAAA", ALIGNMENT, now=1.0)) == [
+    assert sent(vendor().audio(SOUND, 0, now=1.0)) == [
         {"audio": "AAAA", "isFinal": False, "normalizedAlignment": aligned, "alignment": aligned}
     ]
 
 
 def test_audio_without_characters_carries_null() -> None:
-    (message,) = sent(vendor().audio("AAAA", None, now=1.0))
+    (message,) = sent(vendor().audio(Sound("AAAA"), 0, now=1.0))
     assert (message["normalizedAlignment"], message["alignment"]) == (None, None)
 
 
@@ -571,7 +574,7 @@ def test_audio_without_characters_carries_null() -> None:
 def test_the_seeds_dialect_aligns_only_when_asked(query: dict[str, str], is_aligned: bool) -> None:
     connection = seed(**query)
     say(connection, text="a", flush=True)
-    (message,) = sent(connection.audio("AAAA", ALIGNMENT, now=1.0))
+    (message,) = sent(connection.audio(SOUND, 0, now=1.0))
     assert (message["alignment"] is not None) == is_aligned
 
 
@@ -580,13 +583,13 @@ def test_alignment_may_be_asked_for_from_the_next_turn_on() -> None:
     first = say(connection, text="One", generation_config={"sync_alignment": True}) + say(connection, text="")
     report(connection, first)
     say(connection, text="Two", flush=True)
-    assert sent(connection.audio("AAAA", ALIGNMENT, now=1.0))[0]["alignment"] is not None
+    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is not None
 
 
 def test_audio_behind_the_close_is_dropped() -> None:
     connection = vendor()
     connection.receive_binary()
-    assert connection.audio("AAAA", None, now=1.0) == []
+    assert connection.audio(Sound("AAAA"), 0, now=1.0) == []
 
 
 # Idleness

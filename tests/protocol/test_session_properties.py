@@ -9,15 +9,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from streaming.protocol import errors
+from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.messages import Alignment
 from streaming.protocol.opening import Rules
-from streaming.protocol.session import Action, Close, Open, Send, Session, Speak
+from streaming.protocol.session import Session
+from streaming.protocol.stream import Sound
+from streaming.protocol.stream_input import StreamInput
 from tests.protocol.peer import report, say, session, spoken_texts, texts_in
 from tests.protocol.test_messages import ANYTHING
 
-RULES = Rules(formats=frozenset({"pcm_16000", "pcm_24000"}), forward_prefixes=("sess:",), max_pending_chars=2000)
+RULES = Rules(
+    formats=frozenset({"pcm_16000", "pcm_24000"}),
+    forward_prefixes=("sess:",),
+    max_pending_chars=2000,
+    max_message_chars=1000,
+    max_contexts=3,
+)
+SOUND = Sound("AAAA", 0.06, 0.0, Alignment(["a"], [0], [60]), Alignment(["a"], [0], [60]))
 REFUSAL = ProtocolError(errors.VOICE_NOT_FOUND, "There is no such voice.")
 FAULTS = [value for value in vars(errors).values() if isinstance(value, Fault)]
 GOOD_QUERIES: list[dict[str, str]] = [
@@ -80,7 +90,7 @@ class Conversation(RuleBasedStateMachine):
     @initialize(query=QUERIES, refusal=st.sampled_from([None] * 9 + [REFUSAL]), patience=st.integers(0, 35))
     def connect(self, query: dict[str, str], refusal: ProtocolError | None, patience: int) -> None:
         """`patience`: how many steps pass before anything happens that has to close the session."""
-        self.session = Session(query, RULES, now=0.0, refusal=refusal)
+        self.session = StreamInput(query, RULES, now=0.0, refusal=refusal)
         self.now = 0.0
         self.mode: str | None = None
         self.queue: list[Utterance | TurnEnd] = []
@@ -130,12 +140,12 @@ class Conversation(RuleBasedStateMachine):
         item = self.queue.pop(0)
         may_end = item.turn if isinstance(item, TurnEnd) else None
         assert may_end is None or all(queued.turn > may_end for queued in self.queue)
-        self.take(self.session.spoken(item, now=self.now), may_be_final=may_end is not None)
+        self.take(self.session.spoken(item, 0, now=self.now), may_be_final=may_end is not None)
 
     @precondition(lambda self: self.mode)
     @rule()
     def audio(self) -> None:
-        self.take(self.session.audio("AAAA", Alignment(["a"], [0], [60]), now=self.now))
+        self.take(self.session.audio(SOUND, 0, now=self.now))
 
     @precondition(lambda self: self.mode == "forward")
     @rule(is_final=st.booleans())
@@ -167,7 +177,8 @@ class Conversation(RuleBasedStateMachine):
                 case Open():
                     assert self.mode is None
                     self.mode = action.parameters.mode
-                case Speak(item):
+                case Speak(item, stream):
+                    assert stream == 0
                     self.expect_turn(item)
                 case Send(text):
                     self.expect_message(json.loads(text), actions[place + 1 :], may_be_final=may_be_final)

@@ -1,0 +1,43 @@
+"""What a session asks of the shell."""
+
+from dataclasses import dataclass
+
+from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The hard parameters are fixed. Without a `target_lead_ms` among them: deliver as fast as the client reads."""
+
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Queue this for the speaker of stream number `stream`, which reports back with `spoken`. A new number is a new
+    stream; the higher it is the newer."""
+
+    item: Utterance | TurnEnd
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The stream is over: what is left of it is not to be spoken."""
+
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    code: int
+    reason: str = ""
+
+
+Action = Open | Speak | Stop | Send | Close

@@ -1,0 +1,120 @@
+"""One stream of text on a connection, and what of it is not spoken yet."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
+
+from streaming.protocol.context import Context, TurnEnd, Utterance
+from streaming.protocol.messages import Alignment, ClientMessage
+from streaming.protocol.parameters import Parameters
+
+
+class Phase(Enum):
+    OPEN = auto()
+    DRAINING = auto()  # closed: takes nothing more, and what it has is still spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One packet as the protocol sees it.
+
+    `audio` in base64. `seconds` is its length, `start` how much of its utterance came before. `original`: the characters
+    that begin in it as the client wrote them; `spoken`: those that the engine was given.
+    """
+
+    audio: str
+    seconds: float = 0.0
+    start: float = 0.0
+    original: Alignment | None = None
+    spoken: Alignment | None = None
+
+
+class Stream:
+    """`number` counts the streams of a connection and is never used twice; `name` is the client's, None if it has none."""
+
+    def __init__(self, number: int, name: str | None, context: Context, *, now: float) -> None:
+        self.number = number
+        self.name = name
+        self.phase = Phase.OPEN
+        self._context = context
+        self._active_at = now
+        # Handed to the speaker and not spoken yet, in order; and how many characters that is.
+        self._pending: deque[Utterance | TurnEnd] = deque()
+        self._pending_chars = 0
+        # Seconds of the utterance that is being sent, and milliseconds of those before it.
+        self._sent = 0.0
+        self._before_ms = 0
+
+    @property
+    def parameters(self) -> Parameters:
+        """The latest, whether or not they hold already."""
+        return self._context.latest
+
+    @property
+    def waiting_chars(self) -> int:
+        return self._context.buffered_chars + self._pending_chars
+
+    @property
+    def is_speaking(self) -> bool:
+        return bool(self._pending)
+
+    @property
+    def deadline(self) -> float | None:
+        """When it has been idle for too long; None while it speaks."""
+        return None if self._pending else self._active_at + self.parameters.inactivity_timeout
+
+    def touch(self, *, now: float) -> None:
+        self._active_at = now
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Take in settings without speaking."""
+        self._context.apply(settings)
+
+    def receive(self, message: ClientMessage, *, now: float) -> list[Utterance | TurnEnd]:
+        """Take in one message; returns what it lets be spoken."""
+        self.touch(now=now)
+        items = self._context.receive(message)
+        self._pending += items
+        self._pending_chars += sum(map(_weight, items))
+        return items
+
+    def spoken(self, item: Utterance | TurnEnd, *, now: float) -> None:
+        """Everything of `item` has been delivered. Raises ValueError if it was not the next."""
+        if not self._pending or self._pending[0] is not item:
+            raise ValueError(f"{item} was not the next to be spoken")
+        self.touch(now=now)
+        self._pending.popleft()
+        self._pending_chars -= _weight(item)
+        self._before_ms += round(self._sent * 1000)
+        self._sent = 0.0
+
+    def send(self, sound: Sound, *, now: float) -> None:
+        """The packet goes out."""
+        self.touch(now=now)
+        self._sent = max(self._sent, sound.start + sound.seconds)
+
+    @property
+    def is_synchronised(self) -> bool:
+        """Whether what is being spoken was asked for with `sync_alignment`."""
+        spoken = self._pending[0] if self._pending else None
+        return isinstance(spoken, Utterance) and spoken.parameters.sync_alignment
+
+    def since_beginning(self, sound: Sound) -> Sound:
+        """The same packet with the times of its characters counted from the stream's first sound.
+
+        Each utterance begins where the rounded one before it ended, so that spans still follow each other without a gap.
+        """
+        offset = self._before_ms + round(sound.start * 1000)
+        return replace(sound, original=_later(sound.original, offset), spoken=_later(sound.spoken, offset))
+
+
+def _later(alignment: Alignment | None, offset_ms: int) -> Alignment | None:
+    if alignment is None:
+        return None
+    return replace(alignment, starts_ms=[start + offset_ms for start in alignment.starts_ms])
+
+
+def _weight(item: Utterance | TurnEnd) -> int:
+    return max(1, len(item.text)) if isinstance(item, Utterance) else 1

@@ -1,0 +1,70 @@
+"""`stream-input`: the connection is one stream without a name. Its laws, beside those of every session:
+
+1.  The dialect is the seed's if the first message is a ttsInitRequest or the query has a parameter that only the seed
+    knows; otherwise the vendor's.
+2.  The empty text ends the turn. The vendor's dialect closes with 1000 behind the final message; the seed's stays open for
+    the next turn.
+3.  The final message stands alone.
+4.  Every error ends the connection; so does idleness: in the seed's dialect with 1000 and without a word.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from streaming.protocol.actions import Action, Send
+from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
+from streaming.protocol.opening import Dialect, dialect_of
+from streaming.protocol.session import NORMAL_CLOSE, Event, Session, State
+from streaming.protocol.stream import Sound, Stream
+
+
+class StreamInput(Session):
+    """One `stream-input` connection."""
+
+    def _dialect_of(self, query: Mapping[str, str]) -> Dialect:
+        return dialect_of(query)
+
+    def _hear(self, data: Mapping[str, Any]) -> list[Action]:
+        if self._state is State.OPENING and is_init(data):
+            self._dialect = Dialect.SEED
+        message = message_of(data)
+        return self._step(Event.INIT if message.is_init else Event.CONTENT, message)
+
+    def _open(self, message: ClientMessage) -> list[Action]:
+        actions = super()._open(message)
+        self._begin_stream(None)
+        return actions
+
+    @property
+    def _stream(self) -> Stream:
+        return self._streams[0]
+
+    def _take_content(self, message: ClientMessage) -> list[Action]:
+        if self._parameters.mode == "forward":
+            self._stream.configure(message.soft)
+            self._stream.touch(now=self._active_at)
+            return []
+        self._check_room(message)
+        if message.is_end and self._dialect is Dialect.VENDOR:
+            self._state = State.ENDING
+        return self._speak(self._stream, message)
+
+    def _take_last(self, message: ClientMessage) -> list[Action]:
+        return self._take_content(message)
+
+    def _idle_at(self) -> float | None:
+        return self._stream.deadline
+
+    def _end_idle(self, message: ClientMessage) -> list[Action]:
+        if self._dialect is Dialect.SEED:
+            return self._close(NORMAL_CLOSE)
+        return self._refuse_idle(self._stream.parameters.inactivity_timeout)
+
+    def _end_turn(self, stream: Stream) -> list[Action]:
+        is_last = self._state is State.ENDING and not stream.is_speaking
+        return [Send(final_message()), *(self._close(NORMAL_CLOSE) if is_last else [])]
+
+    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
+        is_wanted = self._dialect is Dialect.VENDOR or stream.is_synchronised
+        return sound if is_wanted else replace(sound, original=None, spoken=None)
