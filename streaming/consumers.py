@@ -217,7 +217,7 @@ class SpeechConsumer(AsyncConsumer):
     async def _send_packet(self, stream: int, packet: Packet) -> None:
         if self._session:
             audio = b64encode(packet.payload).decode("ascii")
-            sound = Sound(audio, packet.seconds, original=packet.alignment, spoken=packet.alignment)
+            sound = Sound(audio, packet.seconds, packet.start, packet.alignment, packet.normalized)
             await self._perform(self._session.audio(sound, stream, now=self._now()))
 
     async def _report_spoken(self, stream: int, item: Utterance | TurnEnd) -> None:
