@@ -167,6 +167,9 @@ class Lease:
         self._unheard = 0
         self._has_failed = True
 
+    def end_turn(self) -> None:
+        """For a speaker, which says so of a socket's streams; a request ends once."""
+
     def close(self) -> None:
         if self._is_open:
             self._is_open = False

@@ -1,13 +1,15 @@
 """How usage gets into the database: in batches, off the event loop; and what a limited key spends: at once."""
 
 import asyncio
+import contextvars
 import datetime
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseTrouble
+from django.db import transaction
 from django.utils import timezone
 
 from streaming.access import refusals
@@ -60,7 +62,9 @@ class UsageBook:
     def add(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._note(slot, amounts)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin_to_write)
+            # Not in the context of the request that happens to be the first: it has a thread of its own for the database.
+            context = contextvars.Context()
+            self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin_to_write, context=context)
 
     async def close(self) -> None:
         """Write everything. What is added later waits for `write_rest`."""
@@ -75,7 +79,7 @@ class UsageBook:
         unwritten, self._unwritten = self._unwritten, {}
         try:
             _write_all(unwritten)
-        except DatabaseError:
+        except DatabaseTrouble:
             logger.exception("The last usage could not be written")
 
     def _note(self, slot: UsageSlot, amounts: Amounts) -> None:
@@ -92,7 +96,7 @@ class UsageBook:
             return
         try:
             await database_sync_to_async(_write_all)(unwritten)
-        except DatabaseError:
+        except DatabaseTrouble:
             logger.exception("Usage could not be written; it is kept and tried again")
             for slot, amounts in unwritten.items():
                 self.add(slot, amounts)

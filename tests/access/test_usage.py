@@ -2,11 +2,12 @@
 
 import asyncio
 import datetime
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import DatabaseError
 
 from streaming.access import usage
@@ -105,6 +106,18 @@ def test_usage_is_written_after_a_while_in_one_go(new_key: NewKey) -> None:
         return (await DailyUsage.objects.aget()).requests
 
     assert async_to_sync(work)() == 100
+
+
+async def test_usage_is_written_in_the_thread_of_the_server_not_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(usage, "_write_all", lambda _: threads.append(threading.get_ident()))
+    book = UsageBook(interval=0.01)
+    async with ThreadSensitiveContext():  # as Django does around every request
+        book.add(slot_of(None), Amounts(requests=1))
+    async with asyncio.timeout(10):
+        while not threads:
+            await asyncio.sleep(0.01)
+    assert threads == [await sync_to_async(threading.get_ident)()]
 
 
 @pytest.mark.django_db
