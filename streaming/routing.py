@@ -20,9 +20,9 @@ class NotFoundConsumer(AsyncWebsocketConsumer):
         await self.close()
 
 
-def websocket_routes(executor: Executor, config: Config) -> list[Any]:
+def websocket_routes(executor: Executor, config: Config, preparer: VoicePreparer) -> list[Any]:
     # Channels routes ASGI applications where Django's types know only views.
-    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": VoicePreparer(executor)}
+    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": preparer}
     stream_input: Any = StreamInputConsumer.as_asgi(**parts)
     multi_stream_input: Any = MultiStreamInputConsumer.as_asgi(**parts)
     not_found: Any = NotFoundConsumer.as_asgi()

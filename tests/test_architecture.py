@@ -191,6 +191,21 @@ def test_one_file_imports_the_embedded_voice(package: str) -> None:
     assert [path.as_posix() for path in SOURCES if package in packages(path)] == ["streaming/engine/demo_engine.py"]
 
 
+def test_one_room_answers_over_http() -> None:
+    answering = [path for path in SOURCES if "ninja" in packages(path)]
+    assert answering
+    assert [path for path in answering if not path.is_relative_to("streaming/http")] == []
+
+
+@pytest.mark.parametrize("path", under("streaming/http"), ids=str)
+def test_the_http_room_speaks_through_the_speaker(path: Path) -> None:
+    """No second way to an engine, and nothing of sockets."""
+    assert {"speak", "prepare"} & set(names(path)) <= {"speak"}
+    assert {name for name in imported_from(path, "streaming.engine") if "contract" not in name} == set()
+    assert packages(path) & {"channels", "daphne", "twisted"} == set()
+    assert imported_from(path, "streaming.consumers") == set()
+
+
 def test_one_file_imports_coqui() -> None:
     assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint.py"]
 

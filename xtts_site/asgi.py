@@ -28,8 +28,11 @@ except ConfigError as error:
 from streaming.consumers import say_goodbye_to_all
 from streaming.engine.checkpoint_files import CheckpointError
 from streaming.executor import Executor
+from streaming.http.backend import Backend
+from streaming.http.front import SpeechFront
 from streaming.routing import websocket_routes
-from xtts_site import flow_control, upload_limit
+from streaming.voice_preparation import VoicePreparer
+from xtts_site import flow_control, request_limits
 from xtts_site.engine_choice import engine_specs
 from xtts_site.health import Health
 
@@ -53,8 +56,8 @@ def _make_executor(config: Config) -> Executor:
 
 if "daphne" in Path(sys.argv[0]).parts[-2:]:  # the command, or `python -m daphne`
     logger.info("Started by daphne's command line: it sets address, TLS and limits, not service.* of the settings")
-flow_control.install()
-upload_limit.install(int(CONFIG.service.max_upload_megabytes * 2**20))
+flow_control.install(CONFIG.service.stall_timeout_seconds)
+request_limits.install(int(CONFIG.service.max_upload_megabytes * 2**20), CONFIG.limits)
 executor = _make_executor(CONFIG)
 executor.start()
 
@@ -70,9 +73,11 @@ cast(Any, reactor).addSystemEventTrigger("before", "shutdown", _end_sessions)
 cast(Any, reactor).addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(executor.stop))
 atexit.register(executor.stop)
 
+preparer = VoicePreparer(executor)
+speech_front = SpeechFront(http_application, Backend(executor, CONFIG, preparer))
 application = ProtocolTypeRouter(
     {
-        "http": Health(http_application, executor, redis_url=CONFIG.redis_url),
-        "websocket": URLRouter(websocket_routes(executor, CONFIG)),
+        "http": Health(speech_front, executor, redis_url=CONFIG.redis_url),
+        "websocket": URLRouter(websocket_routes(executor, CONFIG, preparer)),
     }
 )

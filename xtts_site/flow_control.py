@@ -2,7 +2,7 @@
 
 Stock daphne writes into a buffer without bound: a client that does not read costs all the audio that is made for it. Here
 the coroutine that sends goes on only when the transport has room again, and the kernel's own buffer is kept small, so that
-pongs are not stuck behind a minute of audio.
+pongs are not stuck behind a minute of audio. Responses over HTTP are sent in the same way.
 
 Stock daphne hands close codes to a method that refuses all but 1000 and 3000-4999, and loses the reason.
 """
@@ -22,6 +22,8 @@ logger = logging.getLogger("xtts_site.flow_control")
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
 CLOSE_HANDSHAKE_SECONDS = 30
+# A message of our own, between the application and this module.
+ABORT = "http.response.abort"
 # RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
 MAX_REASON_BYTES = 123
 
@@ -50,15 +52,22 @@ class Valve:
 _plain_handle_reply = Server.handle_reply
 
 
-def install() -> None:
-    """From now on every daphne server in this process sends with flow control."""
-    Server.handle_reply = _handle_reply
+def install(stall_seconds: float) -> None:
+    """From now on every daphne server in this process sends with flow control. An HTTP client that makes no room for
+    `stall_seconds` is dropped; on a socket that is the consumer's to decide."""
+
+    async def handle_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
+        if isinstance(protocol, WebSocketProtocol):
+            await _handle_socket_reply(server, protocol, message)
+        else:
+            await _handle_http_reply(server, protocol, message, stall_seconds)
+
+    Server.handle_reply = handle_reply
 
 
-async def _handle_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
+async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
     """A message marked "urgent" is the last word before a close and does not wait."""
-    is_socket = isinstance(protocol, WebSocketProtocol)
-    if is_socket and message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+    if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
         reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
         protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
         return
@@ -66,12 +75,38 @@ async def _handle_reply(server: Server, protocol: Any, message: dict[str, Any]) 
         await _plain_handle_reply(server, protocol, message)
     except Disconnected:
         return  # the client is gone, and the application is about to be told
-    if not is_socket:
-        return
     if message["type"] == "websocket.accept":
         protocol.valve = _fit_valve(protocol)
     elif message["type"] == "websocket.send" and not message.get("urgent"):
         await protocol.valve.wait()
+
+
+async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any], stall_seconds: float) -> None:
+    """`ABORT` ends a response that cannot be completed: its client must not take what it has for the whole."""
+    if message["type"] == ABORT:
+        _abort(request)
+        return
+    is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+    if is_last and request.producer:
+        request.unregisterProducer()  # Twisted will not have one at the end
+    await _plain_handle_reply(server, request, message)
+    if is_last or request.finished or request.channel is None:
+        return
+    if message["type"] == "http.response.start":
+        request.registerProducer(Valve(), True)
+        _limit_send_buffer(request.channel.transport)
+        return
+    try:
+        async with asyncio.timeout(stall_seconds):
+            await request.producer.wait()
+    except TimeoutError:
+        logger.info("A client that did not read its response for %g s is dropped", stall_seconds)
+        _abort(request)
+
+
+def _abort(request: Any) -> None:
+    if not request.finished and request.channel is not None:
+        request.channel.transport.abortConnection()
 
 
 def _fit_valve(protocol: Any) -> Valve:

@@ -1,4 +1,5 @@
 import http.client
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -33,7 +34,11 @@ def test_a_body_within_the_limit_reaches_django(strict_server: LiveServer) -> No
 def test_a_body_over_the_limit_is_refused_in_words(strict_server: LiveServer) -> None:
     status, text = post(strict_server, KILOBYTE * 260)
     assert status == 413
-    assert text == "The request is longer than 262144 bytes.\n"
+    assert json.loads(text)["detail"] == {
+        "status": "request_too_large",
+        "code": "request_too_large",
+        "message": "The request is longer than 262144 bytes.",
+    }
 
 
 def test_a_body_without_a_length_is_refused_too(strict_server: LiveServer) -> None:
@@ -46,3 +51,26 @@ def test_an_endless_body_costs_the_connection(strict_server: LiveServer) -> None
         post(strict_server, (KILOBYTE * 64 for _ in range(10_000)))
     assert strict_server.readiness()["ready"]
     assert "Traceback" not in strict_server.log
+
+
+def test_a_query_over_the_limit_is_refused_at_the_handshake_of_a_socket_too(strict_server: LiveServer) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", strict_server.port, timeout=20)
+    try:
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        connection.request("GET", f"/v1/text-to-speech/demo/stream-input?model_id={'a' * 8192}", headers=upgrade)
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["detail"]["code"]) == (414, "query_too_long")
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("size", [16_384, 30_000])
+def test_headers_over_the_limit_are_refused_in_words(strict_server: LiveServer, size: int) -> None:
+    """The larger ones are above what Twisted takes by itself."""
+    connection = http.client.HTTPConnection("127.0.0.1", strict_server.port, timeout=20)
+    try:
+        connection.request("GET", "/healthz", headers={"X-Long": "a" * size})
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["detail"]["code"]) == (431, "headers_too_large")
+    finally:
+        connection.close()

@@ -1,0 +1,58 @@
+"""Problems as responses, each API in its own shape."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from streaming.http.problems import Problem, not_found, problem_of
+from streaming.protocol import errors
+
+OPENAI_PATHS = "/v1/audio/"
+API_PATHS = ("/v1/", "/v2/")
+
+
+def is_api(path: str) -> bool:
+    return path.startswith(API_PATHS)
+
+
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    in_words = Problem.in_openais_words if request.path.startswith(OPENAI_PATHS) else Problem.in_the_vendors_words
+    return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
+
+
+def answer_problems_of(api: NinjaAPI) -> None:
+    """Whatever a view raises becomes JSON."""
+
+    def handle(request: HttpRequest, error: Any) -> HttpResponse:
+        return _answer_to(request, error)
+
+    # Each of these has a handler of the library's own, which a handler for all exceptions does not replace.
+    for kind in (Exception, Http404, HttpError, ValidationError):
+        api.add_exception_handler(kind, handle)
+
+
+def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
+    match error:
+        case ValidationError():
+            return _answer_to_validation(request, error.errors)
+        case HttpError():  # the body is no JSON, or not of the kind that is asked for
+            return answer(request, Problem(error.status_code, errors.INVALID_MESSAGE, f"{error.message}."))
+        case Http404():
+            return answer(request, not_found(request.path))
+    return answer(request, problem_of(error))
+
+
+def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
+    """422 with FastAPI's list, which the vendor's clients know; 400 with the first of it in OpenAI's words."""
+    # The library names the view's argument too: (body, body, text).
+    faults = [
+        {"loc": [fault["loc"][0], *fault["loc"][2:]], "msg": fault["msg"], "type": fault["type"]} for fault in found
+    ]
+    if not request.path.startswith(OPENAI_PATHS):
+        return JsonResponse({"detail": faults}, status=422)
+    param = ".".join(map(str, faults[0]["loc"][1:])) or None
+    message = f"{param or 'The body'}: {faults[0]['msg']}."
+    return answer(request, Problem(400, errors.INVALID_PARAMETER, message, param))

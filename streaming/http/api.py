@@ -1,0 +1,15 @@
+"""The HTTP API: its routers, its schema, its page."""
+
+from ninja import NinjaAPI
+
+from streaming.http import speech
+from streaming.http.answers import answer_problems_of
+
+DESCRIPTION = (
+    "Text to speech over HTTP, as ElevenLabs and OpenAI have it. The sockets and everything else are described in the "
+    "README."
+)
+
+api = NinjaAPI(title="XTTS streaming server", version="1", description=DESCRIPTION, urls_namespace="speech")
+api.add_router("/v1/text-to-speech", speech.router)
+answer_problems_of(api)

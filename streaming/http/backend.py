@@ -1,0 +1,98 @@
+"""What the HTTP endpoints speak with: handed to every request in its scope, so that importing a view starts no engine."""
+
+import logging
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connections
+from django.http import HttpRequest
+
+from streaming.audio.formats import OutputFormat
+from streaming.executor import Executor
+from streaming.http.narration import Packets, Spoken, narrate, utterances
+from streaming.http.problems import Problem, busy, voice_not_found
+from streaming.protocol import errors
+from streaming.protocol.parameters import Parameters
+from streaming.speaker import Outlet, Speaker, SpeakerVoice
+from streaming.voice_preparation import VoicePreparation, VoicePreparer
+from voices.models import Voice
+from xtts_site.config import Config
+
+logger = logging.getLogger("streaming.http")
+
+SCOPE_KEY = "speech"
+
+
+class Backend:
+    """One per server process."""
+
+    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer) -> None:
+        self.executor = executor
+        self.config = config
+        self._preparer = preparer
+        self._open = 0
+
+    @property
+    def open_responses(self) -> int:
+        """Responses that speak, or wait for their turn to."""
+        return self._open
+
+    async def find_voice(self, voice_id: str) -> Voice:
+        """Raises Problem. The database is let go of: a request keeps its thread, and with it a connection, for as long as
+        it speaks."""
+        try:
+            voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown)
+            await sync_to_async(connections.close_all)()
+        except DatabaseError:
+            logger.exception("The database cannot be asked for voices")
+            message = "The server's database does not answer; try again later."
+            raise Problem(500, errors.INTERNAL_ERROR.code, message) from None
+        if voice is None:
+            raise voice_not_found(voice_id)
+        return voice
+
+    async def speak(self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat) -> Packets:
+        """The packets of the text. Raises Problem and SpeechError; closing it cancels what is left."""
+        if self._open >= self.config.service.max_connections:
+            raise busy("The server speaks for as many requests as it allows; try again later.")
+        preparation = self._preparer.begin(voice)
+
+        def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:
+            return self._make_speaker(voice, preparation, output, outlet, on_spoken)
+
+        self._open += 1
+        try:
+            async with aclosing(narrate(utterances(text, parameters), make_speaker)) as packets:
+                async for packet in packets:
+                    yield packet
+        finally:
+            self._open -= 1
+            preparation.cancel()
+
+    def _make_speaker(
+        self, voice: Voice, preparation: VoicePreparation, output: OutputFormat, outlet: Outlet, on_spoken: Spoken
+    ) -> Speaker:
+        language = voice.language or self.config.model.language
+        return Speaker(
+            self.executor,
+            SpeakerVoice(preparation.ref, language, voice.speed or 1.0),
+            output,
+            outlet,
+            on_spoken,
+            max_packet_ms=self.config.service.max_packet_ms,
+            max_ahead=self.config.service.max_ahead_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its response: what it speaks with, and what ends with it, however it ends."""
+
+    backend: Backend
+    closing: AsyncExitStack
+
+
+def exchange_of(request: HttpRequest) -> Exchange:
+    exchange: Exchange = request.scope[SCOPE_KEY]  # type: ignore[attr-defined] # requests come over ASGI
+    return exchange

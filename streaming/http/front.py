@@ -1,0 +1,31 @@
+"""The ASGI application around Django's: what every request brings with it, and how a response that cannot go on ends."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from streaming.http.backend import SCOPE_KEY, Backend, Exchange
+from streaming.http.problems import problem_of
+from xtts_site.flow_control import ABORT
+
+logger = logging.getLogger("streaming.http")
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class SpeechFront:
+    """Hands the backend to the views."""
+
+    def __init__(self, app: App, backend: Backend) -> None:
+        self._app = app
+        self._backend = backend
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            async with AsyncExitStack() as closing:
+                await self._app(scope | {SCOPE_KEY: Exchange(self._backend, closing)}, receive, send)
+        except Exception as error:
+            # Django answers what fails before the status has gone out: this failed behind it.
+            logger.warning("A response was broken off: %s", problem_of(error))
+            await send({"type": ABORT})

@@ -1,0 +1,86 @@
+"""The API's own way to its views: no session, no cookie, no CSRF, no redirect to a trailing slash, and never an HTML page.
+
+Django's other middlewares are for the admin. One of them is not asynchronous, which would cost every request a thread and
+keep a client's leaving from the view.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+from django.utils.decorators import async_only_middleware
+
+from streaming.admission import origin_is_allowed
+from streaming.http.answers import answer, is_api
+from streaming.http.problems import Problem, not_found
+from xtts_site.config import get_config
+
+AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+# Beside the text, which JSON may write with six bytes for each half of a character, a body has other fields.
+BYTES_PER_CHARACTER = 16
+OTHER_BYTES = 65_536
+
+
+@async_only_middleware
+def api_middleware(get_response: AsyncView) -> AsyncView:
+    """For the settings' MIDDLEWARE, in the first place."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not is_api(request.path):
+            return await get_response(request)
+        return _with_headers(request, await _respond(request))
+
+    return middleware
+
+
+async def _respond(request: HttpRequest) -> HttpResponseBase:
+    try:
+        _check_origin(request)
+        if request.method == "OPTIONS":
+            return HttpResponse(status=204)
+        _check_size(request)
+        match = resolve(request.path_info)
+    except Problem as problem:
+        return answer(request, problem)
+    except Resolver404:
+        return answer(request, not_found(request.path))
+    view = match.func if iscoroutinefunction(match.func) else sync_to_async(match.func)
+    response: HttpResponseBase = await view(request, *match.args, **match.kwargs)
+    return _method_not_allowed(request, response) if response.status_code == 405 else response
+
+
+def _check_origin(request: HttpRequest) -> None:
+    if not origin_is_allowed(request.scope, get_config().service):  # type: ignore[attr-defined] # over ASGI
+        raise Problem(403, "origin_not_allowed", "Pages of this origin may not use this server: see allowed_origins.")
+
+
+def _check_size(request: HttpRequest) -> None:
+    """JSON is read on the event loop, so there must not be much of it. Uploads have a limit of their own."""
+    most = get_config().limits.max_request_chars * BYTES_PER_CHARACTER + OTHER_BYTES
+    if request.content_type != "multipart/form-data" and int(request.headers.get("content-length") or 0) > most:
+        raise Problem(413, "request_too_large", f"The request is longer than {most} bytes.")
+
+
+def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    problem = Problem(405, "method_not_allowed", f"{request.method} is not for {request.path!r:.200}.")
+    refusal = answer(request, problem)
+    refusal["Allow"] = response["Allow"]
+    return refusal
+
+
+def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Those of every answer: the vendor's names for the request, and what a browser's page of an allowed origin needs."""
+    response["request-id"] = response["x-trace-id"] = uuid.uuid4().hex
+    response["X-Content-Type-Options"] = "nosniff"
+    origin = request.headers.get("Origin")
+    if origin and response.status_code != 403:
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
+        response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
+        response["Access-Control-Expose-Headers"] = "request-id, character-cost, retry-after"
+        response["Vary"] = "Origin"
+    return response

@@ -1,0 +1,65 @@
+"""One text on its way to one HTTP response: a speaker of its own, without pace, through a queue of bounded length."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+
+from streaming.delivery import Packet
+from streaming.protocol.context import Context, TurnEnd, Utterance
+from streaming.protocol.messages import ClientMessage
+from streaming.protocol.parameters import Parameters
+from streaming.speaker import Outlet, Speaker
+
+# Packets, of 60 ms at most, that wait for a client that reads more slowly than speech is made.
+MOST_QUEUED = 32
+
+Spoken = Callable[[Utterance | TurnEnd], Awaitable[None]]
+Packets = AsyncGenerator[Packet, None]
+
+
+def utterances(text: str, parameters: Parameters) -> list[Utterance | TurnEnd]:
+    """The whole text as a socket's context would speak it: short pieces first, so that the first sound comes soon."""
+    context = Context(parameters, by_turn=False, default_schedule=True)
+    return [*context.receive(ClientMessage(text=text)), *context.receive(ClientMessage(text=""))]
+
+
+async def narrate(items: list[Utterance | TurnEnd], make_speaker: Callable[[Outlet, Spoken], Speaker]) -> Packets:
+    """The packets of all `items`, made as they are asked for. Raises SpeechError; closing it cancels what is left."""
+    queue: asyncio.Queue[Packet | Exception | None] = asyncio.Queue(MOST_QUEUED)
+
+    async def note(item: Utterance | TurnEnd) -> None:
+        if isinstance(item, TurnEnd):
+            await queue.put(None)
+
+    async def speak() -> None:
+        try:
+            await speaker.run()
+        except Exception as error:
+            await queue.put(error)
+
+    speaker = make_speaker(Outlet(queue.put, None), note)
+    for item in items:
+        speaker.put(item)
+    speaking = asyncio.create_task(speak())
+    try:
+        while (entry := await queue.get()) is not None:
+            if isinstance(entry, Exception):
+                raise entry
+            yield entry
+    finally:
+        speaking.cancel()
+        speaker.close()
+
+
+async def begun(packets: Packets) -> Packets:
+    """The same packets, once the first one is there: what fails before it still has a status to say so with."""
+    first = await anext(packets, None)  # a generator that raises is closed
+    return _from_first(first, packets)
+
+
+async def _from_first(first: Packet | None, packets: Packets) -> Packets:
+    async with aclosing(packets):
+        if first is not None:
+            yield first
+        async for packet in packets:
+            yield packet

@@ -1,0 +1,87 @@
+"""What went wrong with a request, as each API words it: the status, the code for programs, the sentence for people."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from streaming.executor import EngineUnavailable, Overloaded, SpeechError
+from streaming.language import UnknownLanguage
+from streaming.protocol import errors
+from streaming.protocol.errors import ProtocolError
+from voices.conditioning import RecordingsUnusable
+
+logger = logging.getLogger("streaming.http")
+
+# Clients of both APIs wait as long as this says before they try again.
+RETRY_SECONDS = 1
+# The OpenAI API's own words for kinds of errors, by status; everything else is the server's fault.
+_OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    **dict.fromkeys((400, 404, 405, 413, 414, 422, 431), "invalid_request_error"),
+}
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """Ends a request with this status. `param`: what of the request is wrong, if it is one thing."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def in_the_vendors_words(self) -> dict[str, Any]:
+        """wire.md 3.5: `status` is the older name of `code`, and clients read either."""
+        detail = {"status": self.code, "code": self.code, "message": self.message}
+        return {"detail": detail | ({"param": self.param} if self.param else {})}
+
+    def in_openais_words(self) -> dict[str, Any]:
+        kind = _OPENAI_TYPES.get(self.status, "server_error")
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+
+def not_found(path: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "not_found", f"There is nothing at {path!r:.200}.")
+
+
+def voice_not_found(voice_id: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+
+
+def busy(message: str) -> Problem:
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED.code, message, headers=_retry())
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that ends a request for this reason. What nobody expected is logged."""
+    message = str(error)
+    match error:
+        case Problem():
+            return error
+        case ProtocolError(code=code):
+            return Problem(HTTPStatus.BAD_REQUEST, code, message)
+        case Overloaded():
+            return busy(message)
+        case EngineUnavailable():
+            code = errors.ENGINE_UNAVAILABLE.code
+            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers=_retry())
+        case UnknownLanguage(is_clients=True):
+            return Problem(HTTPStatus.BAD_REQUEST, errors.INVALID_PARAMETER, message, "language_code")
+        case UnknownLanguage() | RecordingsUnusable():
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, message)
+        case SpeechError():
+            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ENGINE_FAILED.code, message)
+    logger.error("A request failed", exc_info=error)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, errors.INTERNAL_ERROR.message)
+
+
+def _retry() -> dict[str, str]:
+    return {"Retry-After": str(RETRY_SECONDS)}

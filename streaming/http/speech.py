@@ -1,0 +1,118 @@
+"""The vendor's four speech endpoints (wire.md 3.1 to 3.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Query, Router
+
+from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.http.backend import exchange_of
+from streaming.http.bodies import Body, raw_audio, timed_lines, timed_object
+from streaming.http.narration import Packets, begun
+from streaming.http.problems import Problem
+from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
+from streaming.protocol import errors
+from streaming.protocol.parameters import Parameters, parse_parameters
+
+router = Router(tags=["Text to speech"])
+AUDIO = {
+    "responses": {
+        200: {"description": "The audio", "content": {"audio/*": {"schema": {"type": "string", "format": "binary"}}}}
+    }
+}
+LINES = {"responses": {200: {"description": "One JSON object on each line", "content": {"application/x-ndjson": {}}}}}
+
+
+@router.post("/{path:voice_id}/stream/with-timestamps", openapi_extra=LINES, summary="Stream speech with timestamps")
+async def stream_with_timestamps(
+    request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
+) -> StreamingHttpResponse:
+    """As `/stream`, in JSON: one object per line with a part of the audio and the characters that begin in it."""
+    return await _answer(request, voice_id, body, query, timed_lines, "application/x-ndjson")
+
+
+@router.post("/{path:voice_id}/with-timestamps", response=TimedAudio, summary="Speech with timestamps")
+async def convert_with_timestamps(
+    request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
+) -> StreamingHttpResponse:
+    """All of the speech, and when each character is heard, as one JSON object."""
+    return await _answer(request, voice_id, body, query, timed_object, "application/json")
+
+
+@router.post("/{path:voice_id}/stream", openapi_extra=AUDIO, summary="Stream speech")
+async def stream(
+    request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
+) -> StreamingHttpResponse:
+    """Speech as it is made. An error after the first sound breaks the connection off."""
+    return await _answer(request, voice_id, body, query, raw_audio)
+
+
+@router.post("/{path:voice_id}", openapi_extra=AUDIO, summary="Speech")
+async def convert(
+    request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
+) -> StreamingHttpResponse:
+    """The same as `/stream`."""
+    return await _answer(request, voice_id, body, query, raw_audio)
+
+
+async def _answer(
+    request: HttpRequest,
+    voice_id: str,
+    body: SpeechBody,
+    query: SpeechQuery,
+    form: Callable[[Packets], Body],
+    media_type: str | None = None,
+) -> StreamingHttpResponse:
+    order = Order(voice_id, body.text, _parameters(body), _output(query.output_format))
+    return await speech_response(request, order, form, media_type or order.output.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be spoken, and how."""
+
+    voice_id: str
+    text: str
+    parameters: Parameters
+    output: OutputFormat
+
+
+async def speech_response(
+    request: HttpRequest, order: Order, form: Callable[[Packets], Body], media_type: str
+) -> StreamingHttpResponse:
+    """A response whose status is certain: the first packet is there. Raises Problem and SpeechError."""
+    exchange = exchange_of(request)
+    backend = exchange.backend
+    _check_text(order.text, backend.config.limits.max_request_chars)
+    voice = await backend.find_voice(order.voice_id)
+    packets = backend.speak(voice, order.text, order.parameters, order.output)
+    exchange.closing.push_async_callback(packets.aclose)
+    body = form(await begun(packets))
+    # Django closes no asynchronous iterator, and one that was never begun does not close what it reads from.
+    exchange.closing.push_async_callback(body.aclose)
+    return StreamingHttpResponse(body, content_type=media_type, headers={"character-cost": str(len(order.text))})
+
+
+def _check_text(text: str, most: int) -> None:
+    """Raises Problem."""
+    if not text.strip():
+        raise Problem(400, errors.INVALID_PARAMETER, "The text must have something to say in it.")
+    if len(text) > most:
+        message = f"The text has {len(text)} characters; at most {most} are allowed in a request."
+        raise Problem(400, errors.TOO_MUCH_TEXT, message)
+
+
+def _output(name: str) -> OutputFormat:
+    if output := FORMATS.get(name):
+        return output
+    known = ", ".join(sorted(FORMATS))
+    message = f"output_format {name!r:.100} is not supported here; the formats are {known}."
+    raise Problem(400, "invalid_output_format", message, "output_format")
+
+
+def _parameters(body: SpeechBody) -> Parameters:
+    """By the sockets' own rules. Raises ProtocolError."""
+    values = body.dict(include={"language_code", "seed"})
+    settings = body.voice_settings.dict() if body.voice_settings else {}
+    return Parameters().updated(parse_parameters(settings | values))

@@ -1,0 +1,62 @@
+"""What the vendor's speech endpoints take and give. The names are the vendor's (wire.md 3.2, 3.3)."""
+
+from typing import Annotated, Any
+
+from ninja import Field, Schema
+
+from streaming.audio.formats import FORMATS
+
+DEFAULT_FORMAT = "mp3_44100_128"
+
+WITHOUT_EFFECT = "Accepted, without effect."
+Share = Annotated[float, Field(ge=0, le=1, description=WITHOUT_EFFECT)]
+
+
+class VoiceSettings(Schema):
+    stability: Share | None = None
+    similarity_boost: Share | None = None
+    style: Share | None = None
+    use_speaker_boost: Annotated[bool, Field(description=WITHOUT_EFFECT)] | None = None
+    speed: Annotated[float, Field(ge=0.5, le=2, description="How fast; unset: as the voice is set.")] | None = None
+
+
+class DictionaryLocator(Schema):
+    pronunciation_dictionary_id: str
+    version_id: str | None = None
+
+
+class SpeechBody(Schema):
+    text: Annotated[str, Field(min_length=1, description="What is said.")]
+    language_code: Annotated[str, Field(max_length=35, description="Such as en; unset: the voice's.")] | None = None
+    voice_settings: VoiceSettings | None = None
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295, description="Equal seeds, equal audio.")] | None = None
+    pronunciation_dictionary_locators: Annotated[list[DictionaryLocator], Field(max_length=3)] | None = None
+    model_id: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    previous_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    next_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    previous_request_ids: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    next_request_ids: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    apply_text_normalization: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    apply_language_text_normalization: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    use_pvc_as_ivc: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    audio_effects: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+
+
+class SpeechQuery(Schema):
+    output_format: Annotated[str, Field(json_schema_extra={"enum": sorted(FORMATS)})] = DEFAULT_FORMAT
+    enable_logging: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
+    optimize_streaming_latency: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
+
+
+class TimedCharacters(Schema):
+    """Three lists of equal length; seconds from the beginning of the response's audio."""
+
+    characters: list[str]
+    character_start_times_seconds: list[float]
+    character_end_times_seconds: list[float]
+
+
+class TimedAudio(Schema):
+    audio_base64: str
+    alignment: TimedCharacters | None
+    normalized_alignment: TimedCharacters | None

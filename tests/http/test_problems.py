@@ -1,0 +1,65 @@
+import pytest
+
+from streaming.executor import EngineFailed, EngineUnavailable, Overloaded
+from streaming.http.problems import Problem, problem_of
+from streaming.language import UnknownLanguage
+from streaming.protocol.errors import ProtocolError
+from voices.conditioning import RecordingsUnusable
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (ProtocolError("invalid_parameter", "Too fast."), 400, "invalid_parameter"),
+        (UnknownLanguage("No Klingon.", is_clients=True), 400, "invalid_parameter"),
+        (UnknownLanguage("No Klingon.", is_clients=False), 500, "internal_error"),
+        (Overloaded("Full."), 429, "system_busy"),
+        (EngineUnavailable("Not yet."), 503, "engine_unavailable"),
+        (EngineFailed("It broke."), 500, "engine_failed"),
+        (RecordingsUnusable("Gone."), 500, "internal_error"),
+    ],
+)
+def test_every_error_has_a_status_a_code_and_its_own_words(error: Exception, status: int, code: str) -> None:
+    problem = problem_of(error)
+    assert (problem.status, problem.code, problem.message) == (status, code, str(error))
+
+
+@pytest.mark.parametrize("error", [Overloaded("Full."), EngineUnavailable("Not yet.")])
+def test_what_passes_says_when_to_come_back(error: Exception) -> None:
+    assert int(problem_of(error).headers["Retry-After"]) >= 1
+
+
+def test_what_nobody_expected_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    problem = problem_of(RuntimeError("the secret"))
+    assert (problem.status, problem.code) == (500, "internal_error")
+    assert "secret" not in problem.message
+    assert "the secret" in caplog.text
+
+
+def test_the_vendor_says_status_code_and_message() -> None:
+    problem = Problem(400, "invalid_parameter", "Too fast.", "speed")
+    assert problem.in_the_vendors_words() == {
+        "detail": {
+            "status": "invalid_parameter",
+            "code": "invalid_parameter",
+            "message": "Too fast.",
+            "param": "speed",
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (404, "invalid_request_error"),
+        (429, "rate_limit_error"),
+        (500, "server_error"),
+        (503, "server_error"),
+    ],
+)
+def test_openai_says_a_kind(status: int, kind: str) -> None:
+    assert Problem(status, "some_code", "Words.").in_openais_words() == {
+        "error": {"message": "Words.", "type": kind, "param": None, "code": "some_code"}
+    }
