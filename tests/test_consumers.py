@@ -98,6 +98,13 @@ async def test_the_vendor_always_has_alignment(server: LiveServer) -> None:
     assert all(len(part["chars"]) == len(part["charStartTimesMs"]) == len(part["charDurationsMs"]) for part in parts)
 
 
+async def test_a_clock_that_adds_up_the_messages_keeps_time(server: LiveServer) -> None:
+    """As Pipecat's does: it adds the end of each message's last character."""
+    turn = await vendor_turn(server)
+    ends = [part["charStartTimesMs"][-1] + part["charDurationsMs"][-1] for part in alignments(turn)]
+    assert abs(sum(ends) - len(turn.pcm) / 16) <= 1
+
+
 async def test_text_behind_the_silent_opening_is_spoken(server: LiveServer) -> None:
     async with server.connect(query=VENDOR) as client:
         await asyncio.sleep(1.7)

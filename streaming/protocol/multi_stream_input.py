@@ -13,7 +13,7 @@ laws, beside those of every session:
     alone for as long as contexts may be idle.
 5.  Closing the socket closes every context; behind the last final message comes the close, 1000. A connection without
     contexts may be idle as long as one with them, and ends with an error.
-6.  Times are relative to the message; with `sync_alignment`, to the first sound of the context.
+6.  Times are relative to the message's first character; with `sync_alignment`, to the first sound of the context.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from streaming.protocol.errors import TOO_MANY_CONTEXTS, Fault, ProtocolError
 from streaming.protocol.messages import ClientMessage, context_message_of, context_of, error_message, final_message
 from streaming.protocol.opening import Rules
 from streaming.protocol.session import NORMAL_CLOSE, POLICY_VIOLATION, Event, Session, State
-from streaming.protocol.stream import Phase, Sound, Stream
+from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
 
 # Names of failed contexts that are remembered at once; beyond that the oldest may be opened again by any text.
 MAX_FAILED = 64
@@ -115,7 +115,7 @@ class MultiStreamInput(Session):
         return self._finish(stream)
 
     def _with_times(self, sound: Sound, stream: Stream) -> Sound:
-        return stream.since_beginning(sound) if stream.is_synchronised else sound
+        return stream.since_beginning(sound) if stream.is_synchronised else since_first_character(sound)
 
     def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
         found = self._streams.get(stream)

@@ -110,6 +110,19 @@ class Stream:
         return replace(sound, original=_later(sound.original, offset), spoken=_later(sound.spoken, offset))
 
 
+def since_first_character(sound: Sound) -> Sound:
+    """The same packet with the times of its characters counted from the first of them.
+
+    The sound before it belongs to the character before. Clients have a clock of their own, to which they add the end of each
+    message's last character (Pipecat): so counted, that end is where the next message's first one begins.
+    """
+    return replace(sound, original=_from_zero(sound.original), spoken=_from_zero(sound.spoken))
+
+
+def _from_zero(alignment: Alignment | None) -> Alignment | None:
+    return None if alignment is None else _later(alignment, -min(alignment.starts_ms, default=0))
+
+
 def _later(alignment: Alignment | None, offset_ms: int) -> Alignment | None:
     if alignment is None:
         return None

@@ -16,7 +16,7 @@ from streaming.protocol.actions import Action, Send
 from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
 from streaming.protocol.opening import Dialect, dialect_of
 from streaming.protocol.session import NORMAL_CLOSE, Event, Session, State
-from streaming.protocol.stream import Sound, Stream
+from streaming.protocol.stream import Sound, Stream, since_first_character
 
 
 class StreamInput(Session):
@@ -67,4 +67,4 @@ class StreamInput(Session):
 
     def _with_times(self, sound: Sound, stream: Stream) -> Sound:
         is_wanted = self._dialect is Dialect.VENDOR or stream.is_synchronised
-        return sound if is_wanted else replace(sound, original=None, spoken=None)
+        return since_first_character(sound) if is_wanted else replace(sound, original=None, spoken=None)

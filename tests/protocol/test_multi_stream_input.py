@@ -513,6 +513,15 @@ def test_times_are_relative_to_the_message() -> None:
     assert speak_two(opened("a"), "a") == [[0, 30]] * 4
 
 
+def test_the_first_character_of_a_message_begins_it() -> None:
+    multi = opened("a")
+    (number,) = numbers(say(multi, text="ab", context_id="a", flush=True))
+    aligned, spoken = Alignment(["a", "b"], [20, 50], [30, 30]), Alignment(["b"], [50], [30])
+    (message,) = sent(multi.audio(Sound("AAAA", 0.06, 0.06, aligned, spoken), number, now=0.0))
+    assert message["alignment"]["charStartTimesMs"] == [0, 30]
+    assert message["normalizedAlignment"]["charStartTimesMs"] == [0]
+
+
 def test_synchronised_times_go_on_through_the_context() -> None:
     multi = opened("a", sync_alignment="true")
     assert speak_two(multi, "a") == [[0, 30], [60, 90], [120, 150], [180, 210]]
