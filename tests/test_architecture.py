@@ -115,7 +115,9 @@ def test_a_core_file_reads_no_clock_and_touches_no_framework(path: Path) -> None
 
 @pytest.mark.parametrize("path", under("streaming/protocol", "streaming/audio"), ids=str)
 def test_a_core_file_does_not_speak_to_the_terminal_or_a_file(path: Path) -> None:
-    assert {"open", "print", "input"} & set(names(path)) == set()
+    # FFmpeg's codecs are opened too, and these are no files.
+    allowed = {"open"} if path.name == "codecs.py" else set()
+    assert {"open", "print", "input"} & set(names(path)) - allowed == set()
 
 
 @pytest.mark.parametrize("path", under("streaming/engine"), ids=str)
@@ -208,6 +210,10 @@ def test_the_http_room_speaks_through_the_speaker(path: Path) -> None:
 
 def test_one_file_imports_coqui() -> None:
     assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint.py"]
+
+
+def test_one_file_imports_ffmpeg() -> None:
+    assert [path.as_posix() for path in SOURCES if "av" in packages(path)] == ["streaming/audio/codecs.py"]
 
 
 def test_one_file_imports_the_resampler() -> None:

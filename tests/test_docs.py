@@ -1,12 +1,13 @@
 """What the documents promise is what the code has."""
 
+import math
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from streaming.audio.formats import FORMATS
+from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.protocol import errors
 from streaming.protocol.parameters import ALIASES, PARSERS
 from xtts_site.config import PROJECT_DIR, SETTINGS_FILE_VARIABLE, load_config, setting_keys
@@ -35,9 +36,13 @@ def test_no_parameter_is_documented_that_does_not_exist() -> None:
     assert named == set(PARSERS)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_is_documented(name: str) -> None:
-    assert f"`{name}`" in section("### Parameters")
+@pytest.mark.parametrize("output", FORMATS.values(), ids=lambda output: output.name)
+def test_every_format_is_documented_with_the_delay_that_it_adds(output: OutputFormat) -> None:
+    encoder = output.new_encoder()
+    # From a sound until it can be heard: the longest that any place in a frame has to wait.
+    most = max(encoder.tail(place) for place in range(1, 4000)) / output.sample_rate
+    [row] = [line for line in section("### Formats").splitlines() if f"`{output.name}`" in line]
+    assert row.endswith(f"| {math.ceil(1000 * most)} ms |")
 
 
 @pytest.mark.parametrize("code", [*ERROR_CODES, *(fault.code for fault in FAULTS)])

@@ -9,6 +9,8 @@ import trustme
 from elevenlabs import ElevenLabs, VoiceSettings
 from elevenlabs.core.api_error import ApiError
 
+from streaming.audio.formats import FORMATS
+from tests.audio.decoding import decoded
 from tests.live import LiveServer, write_settings
 
 # The client reads attributes that its own websocket library has deprecated.
@@ -68,10 +70,23 @@ def test_an_unknown_voice_raises_what_the_server_says(client: ElevenLabs) -> Non
     assert "nobody" in str(caught.value.body)
 
 
-def test_a_format_that_is_not_built_yet_is_refused_by_name(client: ElevenLabs) -> None:
+@pytest.mark.parametrize("name", ["mp3_44100_128", "mp3_22050_32", "opus_48000_64", "ulaw_8000"])
+def test_convert_realtime_gets_every_kind_of_format(client: ElevenLabs, name: str) -> None:
+    stream = b"".join(client.text_to_speech.convert_realtime("demo", text=words(TEXT), output_format=name))
+    heard = decoded(stream, FORMATS[name])
+    assert 3.0 < len(heard) / FORMATS[name].sample_rate < 8.0
+    assert np.abs(heard).max() > 0.1
+
+
+def test_without_a_format_the_client_asks_for_mp3(client: ElevenLabs) -> None:
+    stream = b"".join(client.text_to_speech.convert_realtime("demo", text=words(TEXT)))
+    assert len(decoded(stream, FORMATS["mp3_44100_128"])) / 44_100 > 3.0
+
+
+def test_a_format_that_nobody_knows_is_refused_by_name(client: ElevenLabs) -> None:
     with pytest.raises(ApiError) as caught:
-        list(client.text_to_speech.convert_realtime("demo", text=words(TEXT)))
-    assert "mp3_44100_128" in str(caught.value.body)
+        list(client.text_to_speech.convert_realtime("demo", text=words(TEXT), output_format="mp3_1_1"))
+    assert "mp3_1_1" in str(caught.value.body)
 
 
 def test_text_as_it_comes_from_a_language_model(client: ElevenLabs) -> None:

@@ -1,0 +1,55 @@
+"""A voice to encode, and what a player hears of a stream."""
+
+import io
+
+import av
+import numpy as np
+
+from streaming.audio.encoder import Encoder, Samples
+from streaming.audio.formats import OutputFormat
+
+# FFmpeg's names of the streams that these media types stand for.
+CONTAINERS = {
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/wav": "wav",
+    "audio/basic": "mulaw",
+    "audio/PCMA": "alaw",
+    "audio/pcm": "s16le",
+}
+HEADERLESS = ("audio/basic", "audio/PCMA", "audio/pcm")
+
+
+def voice(rate: int, seconds: float, *, pitch: float = 120.0) -> Samples:
+    """A buzz with the harmonics, the glides and the syllables of a voice. It is loud at its first and last sample."""
+    time = np.arange(round(rate * seconds)) / rate
+    phase = 2 * np.pi * np.cumsum(pitch + 30 * np.sin(2 * np.pi * 0.7 * time)) / rate
+    harmonics = sum(np.sin(number * phase) / number for number in range(1, 25) if number * 150 < 0.45 * rate)
+    loudness = 0.15 + 0.1 * np.cos(2 * np.pi * 3 * time)
+    return np.asarray(loudness * harmonics, dtype=np.float32)
+
+
+def decoded(stream: bytes, output: OutputFormat) -> Samples:
+    """What FFmpeg hears, from a stream that may be cut off behind any packet."""
+    options = {"sample_rate": str(output.sample_rate)} if output.media_type in HEADERLESS else {}
+    with av.open(io.BytesIO(stream), "r", format=CONTAINERS[output.media_type], options=options) as container:
+        assert container.streams.audio[0].rate == output.sample_rate
+        assert container.streams.audio[0].channels == 1
+        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    heard = np.concatenate(frames)
+    scale = 32768 if heard.dtype == np.int16 else 1
+    return heard.astype(np.float32) / np.float32(scale)
+
+
+def encoded(encoder: Encoder, *parts: Samples) -> bytes:
+    """A whole stream."""
+    return b"".join([*map(encoder.encode, parts), encoder.finish()])
+
+
+def likeness(heard: Samples, wanted: Samples) -> float:
+    """How far the difference is below the signal, in dB."""
+    assert len(heard) == len(wanted)
+    error = (heard - wanted).astype(np.float64)
+    return float(10 * np.log10(np.square(wanted, dtype=np.float64).sum() / max(np.square(error).sum(), 1e-20)))
