@@ -88,7 +88,7 @@ class VoiceAdmin(VoiceAdminBase):
     search_fields = ("voice_id", "name", "description")
     readonly_fields = ("created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("voice_id", "name", "description", "enabled")}),
+        (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
         ("Speech", {"fields": ("language", "speed")}),
         ("History", {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
         ("Reference recordings", {"fields": (), "description": GOOD_RECORDING}),

@@ -24,6 +24,8 @@ __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voi
 DEFAULT_VOICE_ID = "default"
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
+Category = Literal["cloned", "premade"]
+MOST_LABELS, MOST_LABEL_CHARS = 20, 100
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
@@ -39,6 +41,14 @@ def clip_limits() -> ClipLimits:
 def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
     """Where a clip is stored, below MEDIA_ROOT. The uploader's name has no say in it."""
     return f"clips/{secrets.token_hex(16)}.{clip.suffix}"
+
+
+def check_labels(labels: object) -> None:
+    """A few short texts by name."""
+    if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
+        raise ValidationError(f"Labels are a JSON object with at most {MOST_LABELS} names.")
+    if not all(isinstance(text, str) and len(text) <= MOST_LABEL_CHARS for pair in labels.items() for text in pair):
+        raise ValidationError(f"The names and values of labels are texts of at most {MOST_LABEL_CHARS} characters.")
 
 
 def _key_of(hashes: Iterable[str]) -> str:
@@ -81,6 +91,12 @@ class Voice(models.Model):
         validators=[MinValueValidator(0.5), MaxValueValidator(2.0)],
         help_text="0.5 (slow) to 2.0 (fast), when a request names none. Empty: 1.0.",
     )
+    labels = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[check_labels],
+        help_text='What clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
+    )
     enabled = models.BooleanField(default=True, help_text="A voice that is not enabled is unknown to clients.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -92,6 +108,16 @@ class Voice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.voice_id})"
+
+    @property
+    def category(self) -> Category:
+        """The vendor's word for where a voice comes from."""
+        return "cloned" if self.clips.all() else "premade"
+
+    @property
+    def all_labels(self) -> dict[str, str]:
+        language = {"language": self.language} if self.language else {}
+        return {**language, **self.labels}
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ daphne and Twisted would cut these off without a word; here the refusal is JSON 
 """
 
 import json
+from functools import partialmethod
 from typing import Any
 
 from daphne.http_protocol import WebRequest
@@ -18,6 +19,7 @@ _CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_lar
 TWISTED_FACTOR = 2
 PATH_BYTES = 8192
 
+_plain_init = WebRequest.__init__
 _plain_handle_content_chunk = WebRequest.handleContentChunk
 _plain_process = WebRequest.process
 
@@ -45,6 +47,8 @@ def install(max_body_bytes: int, limits: LimitsConfig) -> None:
 
     most = TWISTED_FACTOR * (limits.max_query_bytes + limits.max_header_bytes) + PATH_BYTES
     HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = most
+    # Twisted would read forms here, recordings and all, on the event loop, for nobody: Django reads them, on a thread.
+    WebRequest.__init__ = partialmethod(_plain_init, parsePOSTFormSubmission=False)
     WebRequest.handleContentChunk = handle_content_chunk
     WebRequest.process = process
 

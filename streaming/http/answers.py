@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
@@ -40,6 +42,10 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
             return _answer_to_validation(request, error.errors)
         case HttpError():  # the body is no JSON, or not of the kind that is asked for
             return answer(request, Problem(error.status_code, errors.INVALID_MESSAGE, f"{error.message}."))
+        case RequestDataTooBig():
+            return answer(request, Problem(413, "request_too_large", "The request is longer than is read at once."))
+        case SuspiciousOperation() | MultiPartParserError():
+            return answer(request, Problem(400, errors.INVALID_MESSAGE, f"The form cannot be read: {error}"))
         case Http404():
             return answer(request, not_found(request.path))
     return answer(request, problem_of(error))
@@ -47,12 +53,14 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
 
 def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
     """422 with FastAPI's list, which the vendor's clients know; 400 with the first of it in OpenAI's words."""
-    # The library names the view's argument too: (body, body, text).
-    faults = [
-        {"loc": [fault["loc"][0], *fault["loc"][2:]], "msg": fault["msg"], "type": fault["type"]} for fault in found
-    ]
+    faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
     if not request.path.startswith(OPENAI_PATHS):
         return JsonResponse({"detail": faults}, status=422)
     param = ".".join(map(str, faults[0]["loc"][1:])) or None
     message = f"{param or 'The body'}: {faults[0]['msg']}."
     return answer(request, Problem(400, errors.INVALID_PARAMETER, message, param))
+
+
+def _place(loc: Sequence[Any]) -> list[Any]:
+    """The library names the argument of the view as well: (body, body, text)."""
+    return ["body", *loc[2:]] if tuple(loc[:2]) == ("body", "body") else list(loc)

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from streaming.http import speech
+from streaming.http import speech, voices
 from streaming.http.answers import answer_problems_of
 
 DESCRIPTION = (
@@ -12,4 +12,6 @@ DESCRIPTION = (
 
 api = NinjaAPI(title="XTTS streaming server", version="1", description=DESCRIPTION, urls_namespace="speech")
 api.add_router("/v1/text-to-speech", speech.router)
+api.add_router("/v1/voices", voices.router)
+api.add_router("/v2/voices", voices.search_router)
 answer_problems_of(api)

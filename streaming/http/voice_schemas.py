@@ -1,0 +1,111 @@
+"""Voices as the vendor's clients know them (wire.md 3.4). Its JavaScript SDK refuses what lacks a required field."""
+
+from typing import Annotated, Any, Literal
+
+from ninja import Field, Schema
+
+from streaming.http.speech_schemas import VoiceSettings
+from voices.clips import MEDIA_TYPES
+from voices.models import Category, ReferenceClip, Voice
+
+MOST_ON_A_PAGE = 100
+# What clients are told where nothing is set: only the speed has an effect.
+NEUTRAL_SETTINGS = VoiceSettings(stability=0.5, similarity_boost=0.75, style=0.0, use_speaker_boost=True, speed=1.0)
+
+VoiceType = Literal["personal", "community", "default", "workspace", "non-default", "non-community", "saved"]
+Texts = Annotated[list[str], Field(max_length=100)]
+
+
+class SampleOut(Schema):
+    sample_id: str
+    file_name: str
+    mime_type: str
+    size_bytes: int
+    hash: str
+    duration_secs: float
+
+    @classmethod
+    def of(cls, clip: ReferenceClip) -> "SampleOut":
+        return cls(
+            sample_id=str(clip.pk),
+            file_name=clip.original_name,
+            mime_type=MEDIA_TYPES[clip.suffix],
+            size_bytes=clip.size_bytes,
+            hash=clip.sha256,
+            duration_secs=clip.duration_seconds,
+        )
+
+
+class VoiceOut(Schema):
+    voice_id: str
+    name: str
+    category: Category
+    description: str | None
+    labels: dict[str, str]
+    samples: list[SampleOut]
+    settings: VoiceSettings
+    preview_url: str | None = None
+    available_for_tiers: list[str] = Field(default_factory=list)
+    high_quality_base_model_ids: list[str] = Field(default_factory=list)
+    is_owner: bool = True
+    is_legacy: bool = False
+    is_mixed: bool = False
+    created_at_unix: int
+
+    @classmethod
+    def of(cls, voice: Voice) -> "VoiceOut":
+        return cls(
+            voice_id=voice.voice_id,
+            name=voice.name,
+            category=voice.category,
+            description=voice.description or None,
+            labels=voice.all_labels,
+            samples=[SampleOut.of(clip) for clip in voice.clips.all()],
+            settings=settings_of(voice),
+            created_at_unix=int(voice.created_at.timestamp()),
+        )
+
+
+def settings_of(voice: Voice) -> VoiceSettings:
+    return NEUTRAL_SETTINGS.model_copy(update={"speed": voice.speed or NEUTRAL_SETTINGS.speed})
+
+
+class VoiceList(Schema):
+    voices: list[VoiceOut]
+
+
+class VoicePage(VoiceList):
+    has_more: bool
+    total_count: int
+    next_page_token: str | None
+
+
+class VoiceQuery(Schema):
+    next_page_token: Annotated[str, Field(max_length=1000)] | None = None
+    page_size: Annotated[int, Field(ge=1, le=MOST_ON_A_PAGE)] = 10
+    search: Annotated[str, Field(max_length=200, description="In id, name, description, category and labels.")] = ""
+    sort: Literal["name", "created_at_unix"] = "name"
+    sort_direction: Literal["asc", "desc"] = "asc"
+    voice_type: VoiceType | None = None
+    category: Annotated[str, Field(max_length=50)] | None = None
+    voice_ids: Texts = Field(default_factory=list)
+    language: Texts = Field(default_factory=list)
+    gender: Annotated[str, Field(max_length=100)] | None = None
+    age: Annotated[str, Field(max_length=100)] | None = None
+    accent: Annotated[str, Field(max_length=100)] | None = None
+
+
+class VoiceForm(Schema):
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    description: Annotated[str, Field(max_length=1000)] | None = None
+    labels: Annotated[str, Field(description="A JSON object of texts.")] | None = None
+    remove_background_noise: Annotated[Any, Field(description="Accepted, without effect.")] = None
+
+
+class AddedVoice(Schema):
+    voice_id: str
+    requires_verification: bool = False
+
+
+class Done(Schema):
+    status: Literal["ok"] = "ok"

@@ -1,0 +1,193 @@
+"""The vendor's endpoints for voices (wire.md 3.1, 3.4).
+
+Functions of the ordinary kind: they read uploads and ask the database, on a thread of the request's own.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import File, Form, Query, Router, UploadedFile
+
+from streaming.http.backend import exchange_of
+from streaming.http.problems import Problem, voice_not_found
+from streaming.http.speech_schemas import VoiceSettings
+from streaming.http.voice_schemas import (
+    NEUTRAL_SETTINGS,
+    AddedVoice,
+    Done,
+    VoiceForm,
+    VoiceList,
+    VoiceOut,
+    VoicePage,
+    VoiceQuery,
+    settings_of,
+)
+from streaming.language import known_language
+from streaming.protocol import errors
+from voices.library import change_voice, create_voice
+from voices.models import VOICE_ID, Voice
+from voices.search import BadPageToken, Wanted, find
+
+router = Router(tags=["Voices"])
+search_router = Router(tags=["Voices"])
+
+# Which of our two categories the vendor's types of voices are. A voice of somebody else's there is none.
+CATEGORIES = {
+    "default": "premade",
+    **dict.fromkeys(("personal", "non-default", "non-community", "saved"), "cloned"),
+    **dict.fromkeys(("community", "workspace"), "none"),
+}
+
+
+@router.get("", response=VoiceList, summary="All voices")
+def list_voices(request: HttpRequest) -> VoiceList:
+    return VoiceList(voices=[VoiceOut.of(voice) for voice in _voices(request)])
+
+
+@search_router.get("", response=VoicePage, summary="Search voices")
+def search_voices(request: HttpRequest, query: Query[VoiceQuery]) -> VoicePage:
+    """A page of voices. `next_page_token` leads to the next one."""
+    try:
+        page = find(
+            _voices(request),
+            _wanted(query),
+            sort=query.sort,
+            descending=query.sort_direction == "desc",
+            size=query.page_size,
+            token=query.next_page_token,
+        )
+    except BadPageToken:
+        message = "next_page_token is not one that a page of this search came with."
+        raise Problem(400, errors.INVALID_PARAMETER, message, "next_page_token") from None
+    return VoicePage(
+        voices=[VoiceOut.of(voice) for voice in page.voices],
+        has_more=page.next_token is not None,
+        total_count=page.total,
+        next_page_token=page.next_token,
+    )
+
+
+@router.get("/settings/default", response=VoiceSettings, summary="Default settings")
+def default_settings(request: HttpRequest) -> VoiceSettings:
+    return NEUTRAL_SETTINGS
+
+
+@router.post("/add", response=AddedVoice, summary="Add a voice")
+def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[UploadedFile]]) -> AddedVoice:
+    """A voice from recordings: WAV, FLAC, OGG or MP3, best 6 to 30 seconds of clean speech."""
+    labels = _labels(form.labels) or {}
+    with _Recordings():
+        voice = create_voice(
+            form.name,
+            files,
+            description=form.description or "",
+            labels=labels,
+            language=_language(request, labels) or "",
+        )
+    return AddedVoice(voice_id=voice.voice_id)
+
+
+@router.get("/{voice_id}", response=VoiceOut, summary="A voice")
+def get_voice(request: HttpRequest, voice_id: str) -> VoiceOut:
+    return VoiceOut.of(_voice(request, voice_id))
+
+
+@router.delete("/{voice_id}", response=Done, summary="Delete a voice")
+def delete_voice(request: HttpRequest, voice_id: str) -> Done:
+    """With its recordings."""
+    _voice(request, voice_id).delete()
+    return Done()
+
+
+@router.post("/{voice_id}/edit", response=Done, summary="Change a voice")
+def edit_voice(
+    request: HttpRequest,
+    voice_id: str,
+    form: Form[VoiceForm],
+    files: File[list[UploadedFile]] = [],  # noqa: B006 - that is how the library knows that none is needed
+) -> Done:
+    """Its name, and if they are given its description and labels. Recordings are added."""
+    voice, labels = _voice(request, voice_id), _labels(form.labels)
+    with _Recordings():
+        change_voice(
+            voice,
+            files,
+            name=form.name,
+            description=form.description,
+            labels=labels,
+            language=_language(request, labels),
+        )
+    return Done()
+
+
+@router.get("/{voice_id}/settings", response=VoiceSettings, summary="Settings of a voice")
+def get_settings(request: HttpRequest, voice_id: str) -> VoiceSettings:
+    return settings_of(_voice(request, voice_id))
+
+
+@router.post("/{voice_id}/settings/edit", response=Done, summary="Change the settings of a voice")
+def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> Done:
+    """Of the settings only the speed has an effect, and is kept."""
+    voice = _voice(request, voice_id)
+    if body.speed is not None:
+        voice.speed = body.speed
+        voice.save(update_fields=["speed", "updated_at"])
+    return Done()
+
+
+def _voices(request: HttpRequest) -> "QuerySet[Voice]":
+    return Voice.objects.filter(enabled=True).prefetch_related("clips")
+
+
+def _voice(request: HttpRequest, voice_id: str) -> Voice:
+    """Raises Problem."""
+    voice = _voices(request).filter(voice_id=voice_id).first() if VOICE_ID.match(voice_id) else None
+    if voice is None:
+        raise voice_not_found(voice_id)
+    return voice
+
+
+def _wanted(query: VoiceQuery) -> Wanted:
+    categories = {CATEGORIES[query.voice_type]} if query.voice_type else set()
+    if query.category:
+        categories = ({query.category} & categories or {"none"}) if categories else {query.category}
+    labels: dict[str, Iterable[str]] = {"language": query.language}
+    labels |= {name: [value] for name in ("gender", "age", "accent") if (value := getattr(query, name))}
+    return Wanted(
+        text=query.search,
+        categories=frozenset(categories),
+        voice_ids=frozenset(query.voice_ids),
+        labels={name: frozenset(values) for name, values in labels.items() if values},
+    )
+
+
+def _labels(text: str | None) -> dict[str, str] | None:
+    """None: not given. The Python SDK sends the word null then. Raises Problem."""
+    try:
+        labels: Any = json.loads(text or "null")
+    except (ValueError, RecursionError):
+        labels = text
+    if labels is None or isinstance(labels, dict):
+        return labels
+    raise Problem(400, errors.INVALID_PARAMETER, "labels must be a JSON object of texts.", "labels")
+
+
+def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None:
+    """The label becomes the voice's language if the engine speaks it. None: not given, or not spoken."""
+    info = exchange_of(request).backend.executor.status.info
+    label = (labels or {}).get("language")
+    return known_language(label, info.languages) if info and isinstance(label, str) else None
+
+
+class _Recordings:
+    """What the forms refuse becomes the client's problem."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ValidationError):
+            raise Problem(400, "invalid_voice", " ".join(error.messages)) from None
