@@ -3,34 +3,34 @@
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from streaming.admission import origin_is_allowed, request_refusal, session_rules
+from streaming.admission import origin_is_allowed, read_request, session_rules
 from streaming.audio.formats import FORMATS
 from streaming.delivery import Packet
+from streaming.dictionaries import load_pronouncer
 from streaming.executor import Executor, Place
 from streaming.faults import ClientStalled, fault_of
-from streaming.forwarding import subscribe
+from streaming.forwarder import forward
 from streaming.protocol import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.errors import Fault, ProtocolError
+from streaming.protocol.errors import ProtocolError
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
 from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
-from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
+from streaming.speaker import Outlet, Speaker, SpeakerVoice
 from streaming.speakers import Speakers
-from streaming.voice_preparation import VoicePreparation, VoicePreparer, VoicesUnavailable, find_voice
+from streaming.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
 from xtts_site.config import Config
 
@@ -83,12 +83,15 @@ class SpeechConsumer(AsyncConsumer):
             await self.send({"type": "websocket.close"})
             return
         self.connected.add(self)
-        query, refusal, fault = await self._read_request()
-        self._session = self.session_type(query, session_rules(self._config), now=self._now(), refusal=refusal)
+        request = await read_request(self.scope, self._config)
+        self._voice, fault = request.voice, request.fault
+        self._session = self.session_type(
+            request.query, session_rules(self._config), now=self._now(), refusal=request.refusal
+        )
         await self.send({"type": "websocket.accept"})
         if len(self.connected) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
-        if self._voice and not fault and may_generate(query):
+        if self._voice and not fault and may_generate(request.query):
             self._preparation = self._preparer.begin(self._voice)
         await self._perform(self._session.fail(fault) if fault else [])
 
@@ -106,20 +109,6 @@ class SpeechConsumer(AsyncConsumer):
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer
-
-    async def _read_request(self) -> tuple[Mapping[str, str], ProtocolError | None, Fault | None]:
-        """The query, what is wrong with the request, and with the server."""
-        if refusal := request_refusal(self.scope, self._config.limits):
-            return {}, refusal, None
-        query = dict(parse_qsl(self.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-        try:
-            voice_id = self.scope["url_route"]["kwargs"]["voice_id"]
-            self._voice = await find_voice(voice_id, unknown=self._config.voices.unknown)
-        except ProtocolError as error:
-            return query, error, None
-        except VoicesUnavailable as error:
-            return query, None, fault_of(error)
-        return query, None, None
 
     # The one place that acts
 
@@ -160,7 +149,8 @@ class SpeechConsumer(AsyncConsumer):
         self._parameters = parameters
         if parameters.mode == "forward":
             self._stop_preparing()
-            self._speakers.start(0, self._forward)
+            work = partial(forward, parameters, self._outlet(0), self._report_forwarded, self._config)
+            self._speakers.start(0, work)
 
     def _outlet(self, stream: int) -> Outlet:
         lead = self._parameters.target_lead_ms
@@ -177,6 +167,7 @@ class SpeechConsumer(AsyncConsumer):
             max_packet_ms=service.max_packet_ms,
             max_ahead=service.max_ahead_seconds,
             place=Place(self, stream),
+            load_pronouncer=load_pronouncer,
         )
 
     def _sound_of_voice(self) -> SpeakerVoice:
@@ -186,25 +177,6 @@ class SpeechConsumer(AsyncConsumer):
         # A ttsInitRequest may ask for speech although the query did not.
         self._preparation = self._preparation or self._preparer.begin(voice)
         return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
-
-    async def _forward(self) -> None:
-        config, parameters = self._config, self._parameters
-        output = FORMATS[parameters.output_format]
-        forwarder = Forwarder(
-            output,
-            self._outlet(0),
-            self._report_forwarded,
-            frames=parameters.chunk_length_schedule_frames,
-            max_packet_ms=config.service.max_packet_ms,
-        )
-        async with subscribe(
-            parameters.audio_channel or "",
-            sample_rate=output.sample_rate,
-            redis_url=config.redis_url,
-            raw=config.forward.raw_channels,
-            max_seconds=config.forward.max_queued_seconds,
-        ) as source:
-            await forwarder.run(source)
 
     # Reports from the speakers' tasks
 

@@ -1,4 +1,4 @@
-"""The one extra task of a connection: fetches audio, paces it, hands it to the socket."""
+"""What speaks the texts of one stream: fetches audio, paces it, hands it on. Knows no socket."""
 
 import asyncio
 import logging
@@ -13,9 +13,11 @@ from streaming.audio.packets import FrameJoiner
 from streaming.delivery import Delivery, Packet, end_of_stream
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.executor import Executor, Place, SpeechError, SpeechStream
-from streaming.forwarding import ForwardedAudio, Subscription
 from streaming.language import spoken_language
+from streaming.metering import Meter, Unmetered
+from streaming.pronunciation import Pronouncer
 from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.parameters import Locators
 from streaming.rewriting import Rewriting
 
 logger = logging.getLogger("streaming.speaker")
@@ -59,18 +61,27 @@ class Outlet:
             await asyncio.sleep(wait)
 
 
+async def as_written(locators: Locators) -> Pronouncer:
+    """No dictionary has a say."""
+    return Pronouncer()
+
+
 @dataclass(slots=True)
 class _Queued:
+    """`text` and `stream` once it is submitted."""
+
     item: Utterance | TurnEnd
+    text: Rewriting | None = None
     stream: SpeechStream | None = None
 
 
 class Speaker:
-    """Generate mode: speaks a connection's utterances in order.
+    """Speaks a stream's utterances in order.
 
     The next utterance is submitted with the first packet after the one before it is generated, while less than `max_ahead`
     seconds of audio wait to be sent: then there is no pause between them, and no engine works for a client that does not
-    listen.
+    listen. `load_pronouncer` may raise SpeechError. `hurries`: an utterance's last sound goes out at once, by silence where
+    the encoder would hold it back; otherwise it may come with what follows.
     """
 
     def __init__(
@@ -84,17 +95,25 @@ class Speaker:
         max_packet_ms: int,
         max_ahead: float,
         place: Place | None = None,
+        meter: Meter | None = None,
+        load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
+        hurries: bool = True,
     ) -> None:
         self._executor = executor
         self._place = place
+        self._meter = meter or Unmetered()
         self._voice = voice
         self._ref: VoiceRef | None = None
+        self._load_pronouncer = load_pronouncer
+        self._pronouncer = Pronouncer()
+        self._locators: Locators = ()
         self._output = output
         self._encoder = output.new_encoder()
         self._outlet = outlet
         self._on_spoken = on_spoken
         self._max_packet_ms = max_packet_ms
         self._max_ahead = max_ahead
+        self._hurries = hurries
         self._is_closed = False
         self._queue: deque[_Queued] = deque()
         self._arrived = asyncio.Event()
@@ -116,15 +135,10 @@ class Speaker:
                 while not self._queue:
                     self._arrived.clear()
                     await self._arrived.wait()
-                queued = self._queue[0]
-                if isinstance(queued.item, Utterance):
-                    await self._speak(queued, queued.item)
-                else:
-                    await self._outlet.deliver(end_of_stream(self._encoder))
-                    self._encoder = self._output.new_encoder()
-                self._queue.popleft()
-                await self._on_spoken(queued.item)
-                self._submit_ahead()
+                await self._serve(self._queue[0])
+        except Exception:
+            self._meter.failed()
+            raise
         finally:
             self.close()
 
@@ -135,30 +149,58 @@ class Speaker:
             if queued.stream:
                 queued.stream.cancel()
         self._queue.clear()
+        self._meter.end_turn()
+
+    async def _serve(self, queued: _Queued) -> None:
+        if isinstance(queued.item, Utterance):
+            await self._speak(queued, queued.item)
+        else:
+            await self._outlet.deliver(end_of_stream(self._encoder))
+            self._encoder = self._output.new_encoder()
+            self._meter.end_turn()
+        self._queue.popleft()
+        await self._on_spoken(queued.item)
+        self._submit_ahead()
 
     async def _speak(self, queued: _Queued, utterance: Utterance) -> None:
-        if queued.stream is None:
-            self._ref = self._ref or await self._voice.ref()
-            queued.stream = self._submit(utterance, self._ref)
         self._begin_turn(utterance)
-        delivery = Delivery(
-            text=Rewriting.unchanged(utterance.text),
-            source_rate=queued.stream.sample_rate,
+        if not utterance.text:
+            await self._deliver(self._delivery(utterance, Rewriting.unchanged(""), self._output.sample_rate).finish())
+            return
+        await self._meter.charge(len(utterance.text))
+        if queued.stream is None:
+            self._submit(queued, utterance, await self._prepare(utterance))
+        if queued.stream and queued.text:
+            delivery = self._delivery(utterance, queued.text, queued.stream.sample_rate)
+            await self._deliver_stream(queued.stream, delivery)
+
+    async def _deliver_stream(self, stream: SpeechStream, delivery: Delivery) -> None:
+        is_complete = False
+        async for chunk in stream:
+            is_complete = chunk.last
+            self._undelivered = len(chunk.samples) / stream.sample_rate
+            await self._deliver(delivery.push(chunk.samples, text_end=chunk.text_end, last=chunk.last))
+        self._undelivered = 0.0
+        if not is_complete:
+            await self._deliver(delivery.finish())
+
+    async def _deliver(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            self._submit_ahead()
+            await self._outlet.deliver([packet])
+            self._undelivered -= packet.seconds
+            self._meter.spoke(packet.seconds)
+
+    def _delivery(self, utterance: Utterance, text: Rewriting, source_rate: int) -> Delivery:
+        return Delivery(
+            text=text,
+            source_rate=source_rate,
             encoder=self._encoder,
             joiner=self._joiner,
             max_packet_ms=self._max_packet_ms,
+            pause=utterance.pause,
+            flush=self._hurries,
         )
-        is_complete = False
-        async for chunk in queued.stream:
-            is_complete = chunk.last
-            self._undelivered = len(chunk.samples) / queued.stream.sample_rate
-            for packet in delivery.push(chunk.samples, text_end=chunk.text_end, last=chunk.last):
-                self._submit_ahead()
-                await self._outlet.deliver([packet])
-                self._undelivered -= packet.seconds
-        self._undelivered = 0.0
-        if not is_complete:
-            await self._outlet.deliver(delivery.finish())
 
     def _begin_turn(self, utterance: Utterance) -> None:
         if utterance.turn != self._turn:
@@ -168,35 +210,46 @@ class Speaker:
 
     def _submit_ahead(self) -> None:
         """Submit the next utterance if the ones before it are generated and not too much waits to be sent."""
-        if self._ref is None:
-            return  # the first one waits for its voice
         ahead = self._undelivered
         for queued in self._queue:
-            if not isinstance(queued.item, Utterance):
+            if not isinstance(queued.item, Utterance) or not queued.item.text:
                 continue
             if queued.stream is None:
                 if ahead <= self._max_ahead:
-                    self._try_submit(queued, queued.item, self._ref)
+                    self._try_submit(queued, queued.item)
                 return
             if not queued.stream.is_generated:
                 return
             ahead += queued.stream.queued_seconds
 
-    def _try_submit(self, queued: _Queued, utterance: Utterance, voice: VoiceRef) -> None:
+    def _try_submit(self, queued: _Queued, utterance: Utterance) -> None:
+        if self._ref is None or self._locators != utterance.parameters.pronunciation_dictionary_locators:
+            return  # it waits for its voice, or its pronunciation
         try:
-            queued.stream = self._submit(utterance, voice)
+            self._submit(queued, utterance, self._ref)
         except SpeechError as error:
             # Its turn to speak may come when there is room again; if not, the error is raised then.
             logger.debug("An utterance could not be submitted ahead: %s", error)
 
-    def _submit(self, utterance: Utterance, voice: VoiceRef) -> SpeechStream:
-        return self._executor.speak(self._request(utterance, voice), continues=utterance.index > 0, place=self._place)
+    async def _prepare(self, utterance: Utterance) -> VoiceRef:
+        """Have what the utterance needs: its voice, which is returned, and its pronunciation."""
+        locators = utterance.parameters.pronunciation_dictionary_locators
+        if self._locators != locators:
+            self._pronouncer, self._locators = await self._load_pronouncer(locators), locators
+        self._ref = self._ref or await self._voice.ref()
+        return self._ref
 
-    def _request(self, utterance: Utterance, voice: VoiceRef) -> SpeechRequest:
+    def _submit(self, queued: _Queued, utterance: Utterance, voice: VoiceRef) -> None:
+        text = self._pronouncer.pronounce(utterance.text)
+        request = self._request(utterance, text.spoken, voice)
+        queued.stream = self._executor.speak(request, continues=utterance.index > 0, place=self._place)
+        queued.text = text
+
+    def _request(self, utterance: Utterance, text: str, voice: VoiceRef) -> SpeechRequest:
         parameters = utterance.parameters
         return SpeechRequest(
             request_id=uuid.uuid4().hex,
-            text=utterance.text,
+            text=text,
             voice=voice,
             language=self._language(parameters.language),
             speed=parameters.speed or self._voice.speed,
@@ -211,52 +264,3 @@ class Speaker:
         if info is None:
             return asked or self._voice.language  # the executor refuses the request
         return spoken_language(asked, self._voice.language, info)
-
-
-class Forwarder:
-    """Forward mode: cuts, paces and ends what is published as if it had been generated here."""
-
-    def __init__(
-        self,
-        output: OutputFormat,
-        outlet: Outlet,
-        on_forwarded: Callable[[bool], Awaitable[None]],
-        *,
-        frames: tuple[int, ...],
-        max_packet_ms: int,
-    ) -> None:
-        self._output = output
-        self._encoder = output.new_encoder()
-        self._outlet = outlet
-        self._on_forwarded = on_forwarded
-        self._frames = frames
-        self._max_packet_ms = max_packet_ms
-        self._delivery: Delivery | None = None
-        self._rate = 0
-
-    async def run(self, source: Subscription) -> None:
-        """Forward until cancelled. Raises SourceError when the source fails."""
-        async for audio in source:
-            await self._outlet.deliver(self._packets(audio))
-            if audio.is_final:
-                await self._outlet.deliver(end_of_stream(self._encoder))
-                self._delivery, self._encoder = None, self._output.new_encoder()
-                self._outlet.start_turn()
-            await self._on_forwarded(audio.is_final)
-
-    def _packets(self, audio: ForwardedAudio) -> list[Packet]:
-        packets: list[Packet] = []
-        if self._delivery is None or self._rate != audio.sample_rate:
-            # Audio at another rate is another stream: the one before it is finished first.
-            packets += self._delivery.finish() if self._delivery else []
-            self._delivery, self._rate = self._new_delivery(audio.sample_rate), audio.sample_rate
-        return packets + list(self._delivery.push(audio.samples, last=audio.is_final))
-
-    def _new_delivery(self, source_rate: int) -> Delivery:
-        return Delivery(
-            text=Rewriting.unchanged(""),
-            source_rate=source_rate,
-            encoder=self._encoder,
-            joiner=FrameJoiner(self._frames),
-            max_packet_ms=self._max_packet_ms,
-        )

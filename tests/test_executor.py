@@ -19,6 +19,7 @@ from streaming.executor import (
     EngineUnavailable,
     Executor,
     Overloaded,
+    Place,
     SpeechError,
     SpeechStream,
 )
@@ -146,6 +147,30 @@ async def test_first_come_first_served(executor: Executor) -> None:
     for stream in blocking:
         await stream.aclose()
     assert order == sorted(order)
+
+
+async def test_the_newest_stream_of_a_client_goes_first_in_the_places_that_it_has(own_executor: Executor) -> None:
+    order: list[str] = []
+
+    async def note(name: str, stream: SpeechStream) -> None:
+        order.extend([name async for chunk in stream if chunk.last])
+
+    mine, theirs = object(), object()
+    running = own_executor.speak(request(LONG))
+    places = {"old": Place(mine, 1), "other": Place(theirs, 0), "new": Place(mine, 2)}
+    waiting = [note(name, own_executor.speak(request(), place=place)) for name, place in places.items()]
+    await running.aclose()
+    await asyncio.gather(*waiting)
+    assert order == ["new", "other", "old"]
+
+
+async def test_the_utterances_of_one_stream_stay_in_order(own_executor: Executor) -> None:
+    running, client = own_executor.speak(request(LONG)), object()
+    streams = [own_executor.speak(request(), place=Place(client, 1)) for _ in range(3)]
+    await running.aclose()
+    for index, stream in enumerate(streams):
+        await listen(stream)
+        assert not any(later.is_generated for later in streams[index + 2 :])
 
 
 async def test_cancelling_in_the_line_leaves_it_at_once(executor: Executor) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,14 @@ from streaming.audio.pcm import decode_pcm16
 from streaming.delivery import Packet
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.engine.process import EngineSpec
-from streaming.executor import EngineUnavailable, Executor, Place, SpeechStream
+from streaming.executor import EngineUnavailable, Executor, Place, SpeechError, SpeechStream
+from streaming.forwarder import Forwarder
 from streaming.forwarding import ForwardedAudio, SourceError, Subscription
+from streaming.pronunciation import Alias, Pronouncer
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.parameters import Parameters
-from streaming.speaker import Forwarder, Outlet, Speaker, SpeakerVoice
+from streaming.protocol.messages import Alignment
+from streaming.protocol.parameters import Locators, Parameters
+from streaming.speaker import Outlet, Speaker, SpeakerVoice
 
 OUTPUT = FORMATS["pcm_16000"]
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 4
@@ -80,10 +85,10 @@ async def anybody() -> VoiceRef:
     return VoiceRef()
 
 
-def make_speaker(executor: Executor, client: Client, max_ahead: float = 100) -> Speaker:
+def make_speaker(executor: Executor, client: Client, max_ahead: float = 100, **options: Any) -> Speaker:
     voice = SpeakerVoice(anybody, "en", 1.0)
     outlet = Outlet(client.take, None)
-    return Speaker(executor, voice, OUTPUT, outlet, client.note, max_packet_ms=60, max_ahead=max_ahead)
+    return Speaker(executor, voice, OUTPUT, outlet, client.note, max_packet_ms=60, max_ahead=max_ahead, **options)
 
 
 def utterance(index: int, text: str = "Hello there.", turn: int = 0) -> Utterance:
@@ -165,6 +170,113 @@ async def test_an_engine_that_is_away_ends_it_with_the_reason() -> None:
     speaker.put(utterance(0))
     with pytest.raises(EngineUnavailable):
         await speaker.run()
+
+
+class Book:
+    """Notes what a speaker asks and reports; refuses what goes over `most` characters."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.most = most
+        self.charged: list[int] = []
+        self.seconds = 0.0
+        self.notes: list[str] = []
+
+    async def charge(self, characters: int) -> None:
+        if sum(self.charged) + characters > self.most:
+            raise SpeechError("That is too much.")
+        self.charged.append(characters)
+
+    def spoke(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def failed(self) -> None:
+        self.notes.append("failed")
+
+    def end_turn(self) -> None:
+        self.notes.append("end")
+
+
+async def speak_all(speaker: Speaker, client: Client, *items: Utterance | TurnEnd) -> None:
+    for item in items:
+        speaker.put(item)
+    task = asyncio.create_task(speaker.run())
+    await until(lambda: task.done() or len(client.notes) == len(items))
+    if task.done():
+        await task
+    await end(task)
+
+
+async def test_what_is_spoken_is_charged_and_what_is_delivered_is_counted(executor: Executor) -> None:
+    client, book = Client(), Book()
+    speaker = make_speaker(executor, client, meter=book)
+    await speak_all(speaker, client, utterance(0, "Hello."), utterance(1, "How are you?"), TurnEnd(0))
+    assert book.charged == [6, 12]
+    assert book.seconds == pytest.approx(sum(packet.seconds for packet in client.packets))
+    assert book.notes == ["end", "end"]  # of the turn, of the stream
+
+
+async def test_what_is_refused_is_not_spoken(executor: Watched) -> None:
+    client, book = Client(), Book(most=10)
+    with pytest.raises(SpeechError, match="too much"):
+        await speak_all(make_speaker(executor, client, meter=book), client, utterance(0, "Hello again."))
+    assert (client.packets, executor.asked) == ([], [])
+    assert book.notes == ["failed", "end"]
+
+
+async def test_leaving_is_no_failure(executor: Executor) -> None:
+    client, book = Client(seconds_per_packet=0.05), Book()
+    speaker = make_speaker(executor, client, meter=book)
+    speaker.put(utterance(0, LONG))
+    task = asyncio.create_task(speaker.run())
+    await until(lambda: bool(client.packets))
+    await end(task)
+    assert book.notes == ["end"]
+
+
+LOCATORS = (("names", None),)
+
+
+async def pronouncer(locators: Locators) -> Pronouncer:
+    return Pronouncer([Alias("GIF", "jif")] if locators == LOCATORS else [])
+
+
+async def test_what_is_spoken_is_what_the_dictionaries_say(executor: Watched) -> None:
+    client = Client()
+    speaker = make_speaker(executor, client, load_pronouncer=pronouncer)
+    named = Parameters(pronunciation_dictionary_locators=LOCATORS)
+    await speak_all(speaker, client, Utterance(0, 0, "A GIF", named), Utterance(0, 1, "A GIF", Parameters()))
+    assert [request.text for request in executor.asked] == ["A jif", "A GIF"]
+    said = [[part for packet in client.packets if (part := side(packet))] for side in (original, normalized)]
+    assert ["".join(char for part in parts for char in part.chars) for parts in said] == ["A GIFA GIF", "A jifA GIF"]
+
+
+def original(packet: Packet) -> Alignment | None:
+    return packet.alignment
+
+
+def normalized(packet: Packet) -> Alignment | None:
+    return packet.normalized
+
+
+async def test_a_pause_follows_its_text_and_may_stand_alone(executor: Watched) -> None:
+    quick, paused, silent = Client(), Client(), Client()
+    await speak_all(make_speaker(executor, quick), quick, utterance(0))
+    await speak_all(make_speaker(executor, paused), paused, replace(utterance(0), pause=0.5))
+    await speak_all(make_speaker(executor, silent), silent, replace(utterance(0), text="", pause=0.5))
+    assert len(executor.asked) == 2
+    assert len(sound(paused)) - len(sound(quick)) == 0.5 * OUTPUT.sample_rate
+    assert not np.any(sound(silent))
+    assert len(sound(silent)) == 0.5 * OUTPUT.sample_rate
+
+
+async def test_a_speaker_that_is_closed_by_what_it_reports_ends_by_itself(executor: Executor) -> None:
+    class Closing(Client):
+        async def note(self, item: Utterance | TurnEnd | bool) -> None:
+            speaker.close()
+
+    speaker = make_speaker(executor, Closing())
+    speaker.put(TurnEnd(0))
+    await asyncio.wait_for(speaker.run(), 5)
 
 
 def published(seconds: float, rate: int, *, is_final: bool = False) -> ForwardedAudio:

@@ -13,7 +13,11 @@ from typing import Any, Literal, Self
 from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
 
 Mode = Literal["generate", "forward"]
+# Of pronunciation dictionaries: (id, version); without a version the newest is meant.
+Locators = tuple[tuple[str, str | None], ...]
 
+# The vendor's limit.
+MAX_LOCATORS = 3
 # wire.md 1.3: what the vendor waits for before the n-th generation; the last value repeats.
 VENDOR_SCHEDULE = (120, 160, 250, 290)
 
@@ -42,6 +46,7 @@ class Parameters:
     similarity_boost: float | None = None
     style: float | None = None
     use_speaker_boost: bool | None = None
+    pronunciation_dictionary_locators: Locators = ()
 
     def updated(self, values: Mapping[str, Any]) -> Self:
         return replace(self, **values)
@@ -135,6 +140,30 @@ def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
     return parse
 
 
+def _locators(name: str, value: object) -> Locators:
+    shape = "{pronunciation_dictionary_id, version_id}"
+    refusal = f"{name} must be a list of at most {MAX_LOCATORS} objects {shape}, not {shown(value)}."
+    if not isinstance(value, list) or len(value) > MAX_LOCATORS:
+        raise ProtocolError(INVALID_PARAMETER, refusal)
+    return tuple(_locator(entry, refusal) for entry in value)
+
+
+def _locator(value: object, refusal: str) -> tuple[str, str | None]:
+    entry = value if isinstance(value, dict) else {}
+    dictionary_id = _id(entry.get("pronunciation_dictionary_id"), refusal)
+    if dictionary_id is None:
+        raise ProtocolError(INVALID_PARAMETER, refusal)
+    return dictionary_id, _id(entry.get("version_id"), refusal)
+
+
+def _id(value: object, refusal: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > 200:
+        raise ProtocolError(INVALID_PARAMETER, refusal)
+    return well_formed(value)
+
+
 # name -> parser. The names are those of `Parameters`.
 PARSERS: dict[str, Callable[[str, object], Any]] = {
     "mode": _mode,
@@ -156,6 +185,7 @@ PARSERS: dict[str, Callable[[str, object], Any]] = {
     "similarity_boost": _real(0, 1),
     "style": _real(0, 1),
     "use_speaker_boost": _boolean,
+    "pronunciation_dictionary_locators": _locators,
 }
 # Other spellings of the same parameter.
 ALIASES = {

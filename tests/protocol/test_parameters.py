@@ -180,3 +180,36 @@ def test_any_value_is_taken_or_refused_by_name(name: str, value: object) -> None
 
 def test_updating_leaves_what_is_not_named() -> None:
     assert Parameters(speed=1.5).updated({"language": "ru"}) == Parameters(speed=1.5, language="ru")
+
+
+def locators(value: object) -> object:
+    return parse_parameters({"pronunciation_dictionary_locators": value})["pronunciation_dictionary_locators"]
+
+
+def test_dictionaries_are_named_with_or_without_a_version() -> None:
+    named = [
+        {"pronunciation_dictionary_id": "a", "version_id": "1"},
+        {"pronunciation_dictionary_id": "b", "version_id": None},
+        {"pronunciation_dictionary_id": "c"},
+    ]
+    assert locators(named) == (("a", "1"), ("b", None), ("c", None))
+    assert locators([]) == ()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a",
+        {},
+        [1],
+        [{}],
+        [{"pronunciation_dictionary_id": 1}],
+        [{"pronunciation_dictionary_id": ""}],
+        [{"pronunciation_dictionary_id": "x" * 201}],
+        [{"pronunciation_dictionary_id": "a", "version_id": 1}],
+        [{"pronunciation_dictionary_id": "a"}] * 4,
+    ],
+)
+def test_what_names_no_dictionary_is_refused(value: object) -> None:
+    with pytest.raises(ProtocolError, match="pronunciation_dictionary_locators"):
+        locators(value)

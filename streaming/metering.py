@@ -1,0 +1,35 @@
+"""What a speaker asks whoever counts."""
+
+from typing import Protocol
+
+
+class Meter(Protocol):
+    """Counts what a stream costs, and may refuse it."""
+
+    async def charge(self, characters: int) -> None:
+        """Before they are spoken. May raise SpeechError."""
+
+    def spoke(self, seconds: float) -> None:
+        """So much audio has been delivered."""
+
+    def failed(self) -> None:
+        """What was charged last cannot be spoken."""
+
+    def end_turn(self) -> None:
+        """Nothing is left to be spoken of this turn, or the stream is gone."""
+
+
+class Unmetered:
+    """For whom nobody counts."""
+
+    async def charge(self, characters: int) -> None:
+        pass
+
+    def spoke(self, seconds: float) -> None:
+        pass
+
+    def failed(self) -> None:
+        pass
+
+    def end_turn(self) -> None:
+        pass
