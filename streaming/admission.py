@@ -1,18 +1,13 @@
 """Who may connect, and within which rules."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from django.http.request import split_domain_port, validate_host
 
 from streaming.audio.formats import FORMATS
-from streaming.faults import fault_of
-from streaming.protocol.errors import INVALID_PARAMETER, Fault, ProtocolError
+from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.opening import Rules
-from streaming.voice_preparation import VoicesUnavailable, find_voice
-from voices.models import Voice
 from xtts_site.config import Config
 from xtts_site.sections import LimitsConfig, ServiceConfig
 
@@ -29,30 +24,14 @@ def origin_is_allowed(scope: Any, service: ServiceConfig) -> bool:
     return bool(domain) and validate_host(domain, service.allowed_hosts)
 
 
-@dataclass(frozen=True, slots=True)
-class SocketRequest:
-    """What the handshake says: the query, and the voice, or what is wrong with the request or with the server."""
-
-    query: Mapping[str, str] = field(default_factory=dict)
-    voice: Voice | None = None
-    refusal: ProtocolError | None = None
-    fault: Fault | None = None
+def address_of(scope: Any) -> str:
+    """Where a request comes from; a proxy's word for it if the settings say so (daphne sees to that)."""
+    client = scope.get("client")  # none for a Unix socket
+    return str(client[0]) if client else ""
 
 
-async def read_request(scope: Any, config: Config) -> SocketRequest:
-    if refusal := _excess(scope, config.limits):
-        return SocketRequest(refusal=refusal)
-    query = dict(parse_qsl(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-    try:
-        voice = await find_voice(scope["url_route"]["kwargs"]["voice_id"], unknown=config.voices.unknown)
-    except ProtocolError as error:
-        return SocketRequest(query, refusal=error)
-    except VoicesUnavailable as error:
-        return SocketRequest(query, fault=fault_of(error))
-    return SocketRequest(query, voice)
-
-
-def _excess(scope: Any, limits: LimitsConfig) -> ProtocolError | None:
+def request_refusal(scope: Any, limits: LimitsConfig) -> ProtocolError | None:
+    """What is wrong with the size of a request, if anything."""
     if len(scope["query_string"]) > limits.max_query_bytes:
         return ProtocolError(INVALID_PARAMETER, f"The query is longer than {limits.max_query_bytes} bytes.")
     if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.max_header_bytes:

@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from streaming.admission import origin_is_allowed, read_request, session_rules
+from streaming.access.gate import Gate
+from streaming.admission import origin_is_allowed, session_rules
 from streaming.audio.formats import FORMATS
 from streaming.delivery import Packet
 from streaming.dictionaries import load_pronouncer
 from streaming.executor import Executor, Place
-from streaming.faults import ClientStalled, fault_of
+from streaming.faults import ClientStalled, fault_of, is_of_the_connection
 from streaming.forwarder import forward
 from streaming.protocol import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
@@ -30,6 +31,7 @@ from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from streaming.speaker import Outlet, Speaker, SpeakerVoice
 from streaming.speakers import Speakers
+from streaming.visitor import Visitor
 from streaming.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
 from xtts_site.config import Config
@@ -48,11 +50,12 @@ class SpeechConsumer(AsyncConsumer):
     connected: ClassVar[set["SpeechConsumer"]] = set()
     session_type: ClassVar[type[Session]]
 
-    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer) -> None:
+    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> None:
         self._executor = executor
         self._config = config
         self._preparer = preparer
-        self._voice: Voice | None = None
+        self._gate = gate
+        self._visitor: Visitor | None = None
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
         self._parameters = Parameters()
@@ -83,20 +86,24 @@ class SpeechConsumer(AsyncConsumer):
             await self.send({"type": "websocket.close"})
             return
         self.connected.add(self)
-        request = await read_request(self.scope, self._config)
-        self._voice, fault = request.voice, request.fault
+        visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
+        fault = await visitor.arrive()
         self._session = self.session_type(
-            request.query, session_rules(self._config), now=self._now(), refusal=request.refusal
+            visitor.query,
+            session_rules(self._config),
+            now=self._now(),
+            refusal=visitor.refusal,
+            may_open_in_silence=visitor.is_known,
         )
         await self.send({"type": "websocket.accept"})
         if len(self.connected) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
-        if self._voice and not fault and may_generate(request.query):
-            self._preparation = self._preparer.begin(self._voice)
+        if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
+            self._preparation = self._preparer.begin(visitor.voice)
         await self._perform(self._session.fail(fault) if fault else [])
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        if self._session is None:
+        if self._session is None or self._visitor is None:
             return
         text, limit = message.get("text"), self._config.service.max_message_bytes
         if text is None:
@@ -104,6 +111,8 @@ class SpeechConsumer(AsyncConsumer):
         elif len(text) > limit or len(text.encode("utf-8", "replace")) > limit:
             error = ProtocolError(errors.INVALID_MESSAGE, f"The message is longer than {limit} bytes.")
             await self._answer(self._session.refuse(error))
+        elif fault := await self._visitor.hear(text):
+            await self._answer(self._session.fail(fault))
         else:
             await self._answer(self._session.receive(text, now=self._now()))
 
@@ -157,23 +166,23 @@ class SpeechConsumer(AsyncConsumer):
         return Outlet(partial(self._send_packet, stream), None if lead is None else lead / 1000)
 
     def _make_speaker(self, stream: int) -> Speaker:
+        if self._visitor is None or self._visitor.voice is None:
+            raise RuntimeError("A session without a voice was opened.")
         service = self._config.service
         return Speaker(
             self._executor,
-            self._sound_of_voice(),
+            self._sound_of(self._visitor.voice),
             FORMATS[self._parameters.output_format],
             self._outlet(stream),
             partial(self._report_spoken, stream),
             max_packet_ms=service.max_packet_ms,
             max_ahead=service.max_ahead_seconds,
+            meter=self._visitor.meter(),
             place=Place(self, stream),
             load_pronouncer=load_pronouncer,
         )
 
-    def _sound_of_voice(self) -> SpeakerVoice:
-        voice = self._voice
-        if voice is None:
-            raise RuntimeError("A session without a voice was opened.")
+    def _sound_of(self, voice: Voice) -> SpeakerVoice:
         # A ttsInitRequest may ask for speech although the query did not.
         self._preparation = self._preparation or self._preparer.begin(voice)
         return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
@@ -182,8 +191,7 @@ class SpeechConsumer(AsyncConsumer):
 
     async def _report_failure(self, error: Exception, stream: int) -> None:
         if self._session:
-            fault = fault_of(error)
-            is_of_all = isinstance(error, ClientStalled)
+            fault, is_of_all = fault_of(error), is_of_the_connection(error)
             await self._answer(self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream))
 
     async def _send_packet(self, stream: int, packet: Packet) -> None:
@@ -250,6 +258,8 @@ class SpeechConsumer(AsyncConsumer):
         self._stop_speaking()
         if self._timer:
             self._timer.cancel()
+        if self._visitor:
+            self._visitor.leave()
         self.connected.discard(self)
         self._gone.set()
 

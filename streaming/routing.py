@@ -5,6 +5,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path, re_path
 
+from streaming.access.gate import Gate
 from streaming.consumers import MultiStreamInputConsumer, StreamInputConsumer
 from streaming.executor import Executor
 from streaming.voice_preparation import VoicePreparer
@@ -20,9 +21,9 @@ class NotFoundConsumer(AsyncWebsocketConsumer):
         await self.close()
 
 
-def websocket_routes(executor: Executor, config: Config, preparer: VoicePreparer) -> list[Any]:
+def websocket_routes(executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> list[Any]:
     # Channels routes ASGI applications where Django's types know only views.
-    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": preparer}
+    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": preparer, "gate": gate}
     stream_input: Any = StreamInputConsumer.as_asgi(**parts)
     multi_stream_input: Any = MultiStreamInputConsumer.as_asgi(**parts)
     not_found: Any = NotFoundConsumer.as_asgi()

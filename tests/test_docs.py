@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from streaming.access import refusals
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.protocol import errors
 from streaming.protocol.parameters import ALIASES, PARSERS
@@ -47,6 +48,12 @@ def test_every_format_is_documented_with_the_delay_that_it_adds(output: OutputFo
 
 @pytest.mark.parametrize("code", [*ERROR_CODES, *(fault.code for fault in FAULTS)])
 def test_every_error_is_documented(code: str) -> None:
+    assert f"`{code}`" in section("### Messages from the server")
+
+
+@pytest.mark.parametrize("code", [value for name, value in vars(refusals).items() if name.isupper()])
+def test_every_refusal_is_documented(code: str) -> None:
+    assert f"`{code}`" in section("## Keys")
     assert f"`{code}`" in section("### Messages from the server")
 
 

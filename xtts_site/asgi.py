@@ -25,6 +25,7 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
+from streaming.access.gate import Gate
 from streaming.consumers import say_goodbye_to_all
 from streaming.engine.checkpoint_files import CheckpointError
 from streaming.executor import Executor
@@ -60,11 +61,17 @@ flow_control.install(CONFIG.service.stall_timeout_seconds)
 request_limits.install(int(CONFIG.service.max_upload_megabytes * 2**20), CONFIG.limits)
 executor = _make_executor(CONFIG)
 executor.start()
+gate = Gate(CONFIG.limits)
+
+
+async def _say_goodbye() -> None:
+    await say_goodbye_to_all()
+    await gate.close()
 
 
 def _end_sessions() -> defer.Deferred[None]:
     logger.info("Shutting down")
-    return defer.Deferred.fromFuture(asyncio.ensure_future(say_goodbye_to_all()))
+    return defer.Deferred.fromFuture(asyncio.ensure_future(_say_goodbye()))
 
 
 # Registered before daphne's own trigger, which cancels every connection (and stumbles over some that are finished).
@@ -72,12 +79,13 @@ def _end_sessions() -> defer.Deferred[None]:
 cast(Any, reactor).addSystemEventTrigger("before", "shutdown", _end_sessions)
 cast(Any, reactor).addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(executor.stop))
 atexit.register(executor.stop)
+atexit.register(gate.book.write_rest)
 
 preparer = VoicePreparer(executor)
-speech_front = SpeechFront(http_application, Backend(executor, CONFIG, preparer))
+speech_front = SpeechFront(http_application, Backend(executor, CONFIG, preparer, gate))
 application = ProtocolTypeRouter(
     {
         "http": Health(speech_front, executor, redis_url=CONFIG.redis_url),
-        "websocket": URLRouter(websocket_routes(executor, CONFIG, preparer)),
+        "websocket": URLRouter(websocket_routes(executor, CONFIG, preparer, gate)),
     }
 )

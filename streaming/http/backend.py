@@ -8,10 +8,13 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connections
 from django.http import HttpRequest
 
+from streaming.access.gate import Gate
+from streaming.access.identity import ANYBODY, Client
 from streaming.audio.formats import OutputFormat
 from streaming.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
 from streaming.http.problems import Problem, busy, voice_not_found
+from streaming.metering import Meter
 from streaming.protocol import errors
 from streaming.protocol.parameters import Parameters
 from streaming.speaker import Outlet, Speaker, SpeakerVoice
@@ -27,9 +30,10 @@ SCOPE_KEY = "speech"
 class Backend:
     """One per server process."""
 
-    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer) -> None:
+    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> None:
         self.executor = executor
         self.config = config
+        self.gate = gate
         self._preparer = preparer
         self._open = 0
 
@@ -43,7 +47,7 @@ class Backend:
         it speaks."""
         try:
             voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown)
-            await sync_to_async(connections.close_all)()
+            await _let_go_of_the_database()
         except DatabaseError:
             logger.exception("The database cannot be asked for voices")
             message = "The server's database does not answer; try again later."
@@ -52,14 +56,26 @@ class Backend:
             raise voice_not_found(voice_id)
         return voice
 
-    async def speak(self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat) -> Packets:
+    async def speak(
+        self, caller: "Caller", voice: Voice, text: str, parameters: Parameters, output: OutputFormat
+    ) -> Packets:
         """The packets of the text. Raises Problem and SpeechError; closing it cancels what is left."""
+        async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
+            await lease.reserve(len(text))
+            await _let_go_of_the_database()
+            async with aclosing(self._speak(voice, text, parameters, output, lease)) as packets:
+                async for packet in packets:
+                    yield packet
+
+    async def _speak(
+        self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat, meter: Meter
+    ) -> Packets:
         if self._open >= self.config.service.max_connections:
             raise busy("The server speaks for as many requests as it allows; try again later.")
         preparation = self._preparer.begin(voice)
 
         def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:
-            return self._make_speaker(voice, preparation, output, outlet, on_spoken)
+            return self._make_speaker(voice, preparation, output, outlet, on_spoken, meter)
 
         self._open += 1
         try:
@@ -71,7 +87,13 @@ class Backend:
             preparation.cancel()
 
     def _make_speaker(
-        self, voice: Voice, preparation: VoicePreparation, output: OutputFormat, outlet: Outlet, on_spoken: Spoken
+        self,
+        voice: Voice,
+        preparation: VoicePreparation,
+        output: OutputFormat,
+        outlet: Outlet,
+        on_spoken: Spoken,
+        meter: Meter,
     ) -> Speaker:
         language = voice.language or self.config.model.language
         return Speaker(
@@ -82,13 +104,27 @@ class Backend:
             on_spoken,
             max_packet_ms=self.config.service.max_packet_ms,
             max_ahead=self.config.service.max_ahead_seconds,
+            meter=meter,
         )
+
+
+async def _let_go_of_the_database() -> None:
+    await sync_to_async(connections.close_all)()
+
+
+@dataclass(slots=True)
+class Caller:
+    """Whose request it is: anybody's, until the API has asked."""
+
+    address: str
+    client: Client = ANYBODY
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its response: what it speaks with, and what ends with it, however it ends."""
+    """One request and its response: whose it is, what it speaks with, and what ends with it, however it ends."""
 
+    caller: Caller
     backend: Backend
     closing: AsyncExitStack
 

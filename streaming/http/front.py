@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from streaming.http.backend import SCOPE_KEY, Backend, Exchange
+from streaming.admission import address_of
+from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.problems import problem_of
 from xtts_site.flow_control import ABORT
 
@@ -24,7 +25,8 @@ class SpeechFront:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             async with AsyncExitStack() as closing:
-                await self._app(scope | {SCOPE_KEY: Exchange(self._backend, closing)}, receive, send)
+                exchange = Exchange(Caller(address_of(scope)), self._backend, closing)
+                await self._app(scope | {SCOPE_KEY: exchange}, receive, send)
         except Exception as error:
             # Django answers what fails before the status has gone out: this failed behind it.
             logger.warning("A response was broken off: %s", problem_of(error))

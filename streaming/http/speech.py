@@ -86,7 +86,7 @@ async def speech_response(
     backend = exchange.backend
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id)
-    packets = backend.speak(voice, order.text, order.parameters, order.output)
+    packets = backend.speak(exchange.caller, voice, order.text, order.parameters, order.output)
     exchange.closing.push_async_callback(packets.aclose)
     body = form(await begun(packets))
     # Django closes no asynchronous iterator, and one that was never begun does not close what it reads from.
