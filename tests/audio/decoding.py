@@ -19,6 +19,11 @@ CONTAINERS = {
     "audio/PCMA": "alaw",
     "audio/pcm": "s16le",
 }
+# How much of the decoder's output comes before the first sample; Ogg says so itself, and players drop it.
+PRIMING = {"audio/mpeg": 1105, "audio/aac": 1024}
+# In dB, some below what the least bit rate reaches.
+LIKENESS = {"audio/mpeg": 19, "audio/ogg": 13, "audio/aac": 40, "audio/basic": 30, "audio/PCMA": 30}
+LOSSLESS = 75
 HEADERLESS = ("audio/basic", "audio/PCMA", "audio/pcm")
 
 
@@ -53,3 +58,15 @@ def likeness(heard: Samples, wanted: Samples) -> float:
     assert len(heard) == len(wanted)
     error = (heard - wanted).astype(np.float64)
     return float(10 * np.log10(np.square(wanted, dtype=np.float64).sum() / max(np.square(error).sum(), 1e-20)))
+
+
+def by_name(output: OutputFormat) -> str:
+    return output.name
+
+
+def least_likeness(output: OutputFormat) -> float:
+    return LIKENESS.get(output.media_type, LOSSLESS)
+
+
+def priming(output: OutputFormat) -> int:
+    return PRIMING.get(output.media_type, 0)

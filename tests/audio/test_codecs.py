@@ -13,29 +13,12 @@ from hypothesis import strategies as st
 from streaming.audio.codecs import CodecEncoder
 from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
 from streaming.audio.pcm import encode_pcm16
-from tests.audio.decoding import decoded, encoded, likeness, voice
+from tests.audio.decoding import by_name, decoded, encoded, least_likeness, likeness, priming, voice
 
 EVERY_FORMAT = [*FORMATS.values(), *CONTAINER_FORMATS.values()]
 COMPRESSED = [output for output in EVERY_FORMAT if isinstance(output.new_encoder(), CodecEncoder)]
 MP3 = [output for output in COMPRESSED if output.media_type == "audio/mpeg"]
 OPUS = [output for output in COMPRESSED if output.media_type == "audio/ogg"]
-# How much of the decoder's output comes before the first sample; Ogg says so itself, and players drop it.
-PRIMING = {"audio/mpeg": 1105, "audio/aac": 1024}
-# In dB, some below what the least bit rate reaches.
-LIKENESS = {"audio/mpeg": 19, "audio/ogg": 13, "audio/aac": 40, "audio/basic": 30, "audio/PCMA": 30}
-LOSSLESS = 75
-
-
-def by_name(output: OutputFormat) -> str:
-    return output.name
-
-
-def least_likeness(output: OutputFormat) -> float:
-    return LIKENESS.get(output.media_type, LOSSLESS)
-
-
-def priming(output: OutputFormat) -> int:
-    return PRIMING.get(output.media_type, 0)
 
 
 @pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
