@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from streaming.http import speech, voices
+from streaming.http import account, openai, speech, voices
 from streaming.http.answers import answer_problems_of
 
 DESCRIPTION = (
@@ -14,4 +14,7 @@ api = NinjaAPI(title="XTTS streaming server", version="1", description=DESCRIPTI
 api.add_router("/v1/text-to-speech", speech.router)
 api.add_router("/v1/voices", voices.router)
 api.add_router("/v2/voices", voices.search_router)
+api.add_router("/v1/models", account.models_router)
+api.add_router("/v1/user", account.user_router)
+api.add_router("/v1/audio", openai.router)
 answer_problems_of(api)

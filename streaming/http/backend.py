@@ -11,12 +11,14 @@ from django.http import HttpRequest
 from streaming.access.gate import Gate
 from streaming.access.identity import ANYBODY, Client
 from streaming.audio.formats import OutputFormat
+from streaming.dictionaries import load_pronouncer
 from streaming.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
 from streaming.http.problems import Problem, busy, voice_not_found
 from streaming.metering import Meter
+from streaming.pronunciation import Pronouncer
 from streaming.protocol import errors
-from streaming.protocol.parameters import Parameters
+from streaming.protocol.parameters import Locators, Parameters
 from streaming.speaker import Outlet, Speaker, SpeakerVoice
 from streaming.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
@@ -105,7 +107,17 @@ class Backend:
             max_packet_ms=self.config.service.max_packet_ms,
             max_ahead=self.config.service.max_ahead_seconds,
             meter=meter,
+            load_pronouncer=_load_pronouncer,
+            hurries=False,  # nobody waits for the end of an utterance before that of the response
         )
+
+
+async def _load_pronouncer(locators: Locators) -> Pronouncer:
+    try:
+        return await load_pronouncer(locators)
+    finally:
+        if locators:
+            await _let_go_of_the_database()
 
 
 async def _let_go_of_the_database() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from streaming.dictionaries import UnknownDictionary
 from streaming.executor import EngineUnavailable, Overloaded, SpeechError
 from streaming.language import UnknownLanguage
 from streaming.protocol import errors
@@ -73,6 +74,8 @@ def problem_of(error: Exception) -> Problem:
         case EngineUnavailable():
             code = errors.ENGINE_UNAVAILABLE.code
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers=_retry())
+        case UnknownDictionary():
+            return Problem(HTTPStatus.NOT_FOUND, errors.UNKNOWN_DICTIONARY.code, message)
         case UnknownLanguage(is_clients=True):
             return Problem(HTTPStatus.BAD_REQUEST, errors.INVALID_PARAMETER, message, "language_code")
         case UnknownLanguage() | RecordingsUnusable():

@@ -1,5 +1,6 @@
 import pytest
 
+from streaming.dictionaries import UnknownDictionary
 from streaming.executor import EngineFailed, EngineUnavailable, Overloaded
 from streaming.http.problems import Problem, problem_of
 from streaming.language import UnknownLanguage
@@ -12,6 +13,7 @@ from voices.conditioning import RecordingsUnusable
     [
         (ProtocolError("invalid_parameter", "Too fast."), 400, "invalid_parameter"),
         (UnknownLanguage("No Klingon.", is_clients=True), 400, "invalid_parameter"),
+        (UnknownDictionary("No such one."), 404, "pronunciation_dictionary_not_found"),
         (UnknownLanguage("No Klingon.", is_clients=False), 500, "internal_error"),
         (Overloaded("Full."), 429, "system_busy"),
         (EngineUnavailable("Not yet."), 503, "engine_unavailable"),

@@ -1,0 +1,61 @@
+"""OpenAI's speech endpoint, on the same path as the vendor's."""
+
+import json
+from base64 import b64encode
+from contextlib import aclosing
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Field, Router, Schema
+
+from streaming.audio.formats import CONTAINER_FORMATS
+from streaming.http.bodies import Body, raw_audio
+from streaming.http.narration import Packets
+from streaming.http.speech import AUDIO, Order, speech_response
+from streaming.http.speech_schemas import WITHOUT_EFFECT
+from streaming.protocol.parameters import Parameters
+
+router = Router(tags=["OpenAI"])
+
+
+class VoiceById(Schema):
+    id: str
+
+
+class OpenAISpeechBody(Schema):
+    input: Annotated[str, Field(min_length=1, description="What is said.")]
+    voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice.")]
+    model: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
+    speed: Annotated[float, Field(ge=0.5, le=2)] | None = None
+    stream_format: Literal["audio", "sse"] = "audio"
+    instructions: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
+
+
+@router.post("/speech", openapi_extra=AUDIO, summary="Speech, as OpenAI has it")
+async def speech(request: HttpRequest, body: OpenAISpeechBody) -> StreamingHttpResponse:
+    """With `stream_format` sse, events with parts of the audio in Base64."""
+    voice_id = body.voice if isinstance(body.voice, str) else body.voice.id
+    order = Order(voice_id, body.input, Parameters(speed=body.speed), CONTAINER_FORMATS[body.response_format])
+    if body.stream_format == "sse":
+        return await speech_response(request, order, partial(_events, text=body.input), "text/event-stream")
+    return await speech_response(request, order, raw_audio, order.output.media_type)
+
+
+async def _events(packets: Packets, *, text: str) -> Body:
+    seconds = 0.0
+    async with aclosing(packets):
+        async for packet in packets:
+            seconds += packet.seconds
+            if packet.payload:
+                audio = b64encode(packet.payload).decode("ascii")
+                yield f'data: {{"type":"speech.audio.delta","audio":"{audio}"}}\n\n'.encode()
+    yield _done(len(text), seconds)
+
+
+def _done(characters: int, seconds: float) -> bytes:
+    """Nothing here counts in tokens: characters stand for those of the text, milliseconds for those of the audio."""
+    spoken = round(seconds * 1000)
+    usage = {"input_tokens": characters, "output_tokens": spoken, "total_tokens": characters + spoken}
+    return f"data: {json.dumps({'type': 'speech.audio.done', 'usage': usage})}\n\n".encode()
