@@ -155,7 +155,7 @@ def test_dashes_and_underscores_are_the_same_and_reach_the_server(server: LiveSe
         ("--seed", "-1"),
         ("--left-context-seconds", "99"),
         ("--overlap-wav-len", "9999"),
-        ("--inactivity-timeout", "999"),
+        ("--inactivity-timeout", "0"),
         ("--mode", "sing"),
         ("--chunk-length-schedule", "32,9999"),
         ("--chunk-length-schedule-frames", "0"),

@@ -16,7 +16,8 @@ Mode = Literal["generate", "forward"]
 # Of pronunciation dictionaries: (id, version); without a version the newest is meant.
 Locators = tuple[tuple[str, str | None], ...]
 
-# The vendor's limit.
+# The vendor's limits.
+MAX_PATIENCE = 180.0
 MAX_LOCATORS = 3
 # wire.md 1.3: what the vendor waits for before the n-th generation; the last value repeats.
 VENDOR_SCHEDULE = (120, 160, 250, 290)
@@ -81,6 +82,11 @@ def _number(name: str, value: object, low: float, high: float, unit: str = "") -
 
 def _real(low: float, high: float, unit: str = "") -> Callable[[str, object], float]:
     return lambda name, value: _number(name, value, low, high, unit)
+
+
+def _patience(name: str, value: object) -> float:
+    """Seconds. LiveKit 1.1.7 asks for 300: more than the most is the most."""
+    return min(MAX_PATIENCE, _number(name, value, 1, 86_400, " seconds"))
 
 
 def _integer(low: int, high: int) -> Callable[[str, object], int]:
@@ -172,7 +178,7 @@ PARSERS: dict[str, Callable[[str, object], Any]] = {
     "audio_channel": _text(200),
     "sync_alignment": _boolean,
     "auto_mode": _boolean,
-    "inactivity_timeout": _real(1, 180, " seconds"),
+    "inactivity_timeout": _patience,
     "language": _text(35),
     "speed": _real(0.5, 2.0),
     "seed": _integer(0, 4_294_967_295),

@@ -25,7 +25,6 @@ RANGES = [
     ("overlap_wav_len", 0, 4096),
     ("left_context_seconds", 0, 10),
     ("target_lead_ms", 0, 5000),
-    ("inactivity_timeout", 1, 180),
     ("seed", 0, 4294967295),
     ("stability", 0, 1),
     ("similarity_boost", 0, 1),
@@ -55,6 +54,17 @@ def test_every_parameter_has_a_parser() -> None:
 
 def test_every_name_in_a_list_of_names_is_a_parameter() -> None:
     assert PARSERS.keys() >= HARD | VOICE_SETTINGS | SEED_ONLY | set(ALIASES.values())
+
+
+@pytest.mark.parametrize("seconds", [181, "300"])
+def test_more_patience_than_there_is_counts_as_the_most(seconds: object) -> None:
+    """LiveKit 1.1.7 asks for 300 s."""
+    assert parsed("inactivity_timeout", seconds) == 180
+
+
+@pytest.mark.parametrize("seconds", [0.9, 86_401, "soon"])
+def test_patience_without_sense_is_refused(seconds: object) -> None:
+    assert "from 1 to 86400 seconds" in refusal("inactivity_timeout", seconds)
 
 
 def test_the_defaults_of_the_specification() -> None:

@@ -253,9 +253,9 @@ def test_a_bad_query_value_is_named_behind_the_first_message() -> None:
 
 
 def test_a_bad_query_value_is_named_behind_the_silence() -> None:
-    actions = session({"inactivity_timeout": "181"}).timeout(now=1.5)
+    actions = session({"inactivity_timeout": "0.5"}).timeout(now=1.5)
     assert "inactivity_timeout" in error(actions)["message"]
-    assert "180" in error(actions)["message"]
+    assert "86400" in error(actions)["message"]
 
 
 def test_an_unknown_voice_is_refused_behind_the_first_message() -> None:
