@@ -58,7 +58,7 @@ def test_speed_is_heard(client: openai.OpenAI) -> None:
         options = {"model": "tts-1", "voice": "demo", "input": TEXT, "response_format": "pcm"}
         return len(client.audio.speech.create(**options, speed=speed).content)  # type: ignore[arg-type]
 
-    assert length(0.75) > 1.3 * length(1.25)
+    assert length(0.5) > 1.5 * length(2.0)
 
 
 def test_events_carry_the_audio(client: openai.OpenAI) -> None:

@@ -11,6 +11,7 @@ from streaming.access import refusals
 from streaming.access.credentials import Credentials
 from streaming.access.models import ApiKey, SingleUseToken
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, is_secret_of, looks_like_one, new_token
+from voices.models import Voice
 
 # wire.md 1.1: a token works once, within a quarter of an hour.
 TOKEN_LIFE = datetime.timedelta(minutes=15)
@@ -73,6 +74,12 @@ async def identified_again(client: Client) -> Client:
     if key is None:
         raise refusals.bad_key()
     return key
+
+
+def let_use(client: Client, voice: Voice) -> None:
+    """A client that may not use every voice may use this one from now on. Not for the event loop."""
+    if client.key_id is not None and not client.may_use(voice.voice_id):
+        ApiKey.objects.get(pk=client.key_id).voices.add(voice)
 
 
 async def issue_token(client: Client) -> str:

@@ -1,14 +1,19 @@
-"""What clients ask about the service itself: models, user, subscription (wire.md 3.4)."""
+"""What clients ask about the service itself: models, user, subscription, tokens (wire.md 3.4)."""
 
-from typing import Any
+from datetime import UTC, datetime, time
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
+from streaming.access.identity import issue_token
+from streaming.access.models import DailyUsage, first_of_next_month
+from streaming.access.usage import today
 from streaming.engine.contract import EngineInfo
 from streaming.executor import EngineUnavailable
 from streaming.http.backend import exchange_of
 
+token_router = Router(tags=["User"])
 models_router = Router(tags=["Models"])
 user_router = Router(tags=["User"])
 
@@ -151,8 +156,31 @@ def get_subscription(request: HttpRequest) -> Subscription:
 
 @user_router.get("", response=User, summary="User")
 def get_user(request: HttpRequest) -> User:
-    return User(user_id="local", subscription=_subscription(request))
+    client = exchange_of(request).caller.client
+    return User(
+        user_id=f"key_{client.key_id or 0}", first_name=client.name or None, subscription=_subscription(request)
+    )
 
 
 def _subscription(request: HttpRequest) -> Subscription:
-    return Subscription()
+    """What the key has spoken this month; nothing for who has none."""
+    client, day = exchange_of(request).caller.client, today()
+    if client.key_id is None:
+        return Subscription()
+    reset = datetime.combine(first_of_next_month(day), time.min, tzinfo=UTC)
+    return Subscription(
+        character_count=DailyUsage.objects.characters_of_month(client.key_id, day),
+        character_limit=client.max_characters_per_month or UNLIMITED,
+        next_character_count_reset_unix=int(reset.timestamp()),
+        can_use_instant_voice_cloning=client.may_manage_voices,
+    )
+
+
+class Token(Schema):
+    token: str
+
+
+@token_router.post("/{token_type}", response=Token, summary="A single-use token")
+async def create_token(request: HttpRequest, token_type: Literal["tts_websocket"]) -> Token:
+    """For `single_use_token` in the query of a socket, in place of a key: works once, for a quarter of an hour."""
+    return Token(token=await issue_token(exchange_of(request).caller.client))

@@ -1,6 +1,5 @@
 """What the HTTP endpoints speak with: handed to every request in its scope, so that importing a view starts no engine."""
 
-import logging
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
@@ -14,17 +13,14 @@ from streaming.audio.formats import OutputFormat
 from streaming.dictionaries import load_pronouncer
 from streaming.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
-from streaming.http.problems import Problem, busy, voice_not_found
+from streaming.http.problems import busy, database_lost, voice_not_found
 from streaming.metering import Meter
 from streaming.pronunciation import Pronouncer
-from streaming.protocol import errors
 from streaming.protocol.parameters import Locators, Parameters
 from streaming.speaker import Outlet, Speaker, SpeakerVoice
 from streaming.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
 from xtts_site.config import Config
-
-logger = logging.getLogger("streaming.http")
 
 SCOPE_KEY = "speech"
 
@@ -51,9 +47,7 @@ class Backend:
             voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown)
             await _let_go_of_the_database()
         except DatabaseError:
-            logger.exception("The database cannot be asked for voices")
-            message = "The server's database does not answer; try again later."
-            raise Problem(500, errors.INTERNAL_ERROR.code, message) from None
+            raise database_lost() from None
         if voice is None:
             raise voice_not_found(voice_id)
         return voice

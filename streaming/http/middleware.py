@@ -8,14 +8,19 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils.decorators import async_only_middleware
 
+from streaming.access.credentials import Credentials
+from streaming.access.identity import identify
+from streaming.access.refusals import Refused
 from streaming.admission import origin_is_allowed
 from streaming.http.answers import answer, is_api
-from streaming.http.problems import Problem, not_found
+from streaming.http.backend import exchange_of
+from streaming.http.problems import Problem, database_lost, not_found, problem_of
 from xtts_site.config import get_config
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -44,8 +49,9 @@ async def _respond(request: HttpRequest) -> HttpResponseBase:
             return HttpResponse(status=204)
         _check_size(request)
         match = resolve(request.path_info)
-    except Problem as problem:
-        return answer(request, problem)
+        await _identify(request)
+    except (Problem, Refused) as error:
+        return answer(request, problem_of(error))
     except Resolver404:
         return answer(request, not_found(request.path))
     view = match.func if iscoroutinefunction(match.func) else sync_to_async(match.func)
@@ -56,6 +62,16 @@ async def _respond(request: HttpRequest) -> HttpResponseBase:
 def _check_origin(request: HttpRequest) -> None:
     if not origin_is_allowed(request.scope, get_config().service):  # type: ignore[attr-defined] # over ASGI
         raise Problem(403, "origin_not_allowed", "Pages of this origin may not use this server: see allowed_origins.")
+
+
+async def _identify(request: HttpRequest) -> None:
+    """Everything that the API has needs a key, if anything does. Raises Refused and Problem."""
+    caller = exchange_of(request).caller
+    credentials = Credentials.from_headers(request.scope["headers"])  # type: ignore[attr-defined] # over ASGI
+    try:
+        caller.client = await identify(credentials, required=get_config().access.require_keys)
+    except DatabaseError:
+        raise database_lost() from None
 
 
 def _check_size(request: HttpRequest) -> None:

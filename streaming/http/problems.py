@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from streaming.access.refusals import Refused
 from streaming.dictionaries import UnknownDictionary
 from streaming.executor import EngineUnavailable, Overloaded, SpeechError
 from streaming.language import UnknownLanguage
 from streaming.protocol import errors
-from streaming.protocol.errors import ProtocolError
+from streaming.protocol.errors import Fault, ProtocolError
 from voices.conditioning import RecordingsUnusable
 
 logger = logging.getLogger("streaming.http")
@@ -24,6 +25,18 @@ _OPENAI_TYPES = {
     429: "rate_limit_error",
     **dict.fromkeys((400, 404, 405, 413, 414, 422, 431), "invalid_request_error"),
 }
+
+
+# The first that fits.
+_STATUSES: tuple[tuple[type[Exception], HTTPStatus, Fault], ...] = (
+    (UnknownDictionary, HTTPStatus.NOT_FOUND, errors.UNKNOWN_DICTIONARY),
+    (Overloaded, HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED),
+    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, errors.ENGINE_UNAVAILABLE),
+    (UnknownLanguage, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),  # the voice's, or the settings'
+    (RecordingsUnusable, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),
+    (SpeechError, HTTPStatus.INTERNAL_SERVER_ERROR, errors.ENGINE_FAILED),
+)
+_PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @dataclass(eq=False)
@@ -57,6 +70,13 @@ def voice_not_found(voice_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
 
 
+def database_lost() -> Problem:
+    """For where the database's error is caught."""
+    logger.exception("The database does not answer")
+    message = "The server's database does not answer; try again later."
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, message)
+
+
 def busy(message: str) -> Problem:
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED.code, message, headers=_retry())
 
@@ -67,24 +87,19 @@ def problem_of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
+        case Refused():
+            headers = _retry(error.retry_after) if error.retry_after else {}
+            return Problem(error.status, error.code, message, headers=headers)
         case ProtocolError(code=code):
             return Problem(HTTPStatus.BAD_REQUEST, code, message)
-        case Overloaded():
-            return busy(message)
-        case EngineUnavailable():
-            code = errors.ENGINE_UNAVAILABLE.code
-            return Problem(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers=_retry())
-        case UnknownDictionary():
-            return Problem(HTTPStatus.NOT_FOUND, errors.UNKNOWN_DICTIONARY.code, message)
         case UnknownLanguage(is_clients=True):
             return Problem(HTTPStatus.BAD_REQUEST, errors.INVALID_PARAMETER, message, "language_code")
-        case UnknownLanguage() | RecordingsUnusable():
-            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, message)
-        case SpeechError():
-            return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.ENGINE_FAILED.code, message)
+    for kind, status, fault in _STATUSES:
+        if isinstance(error, kind):
+            return Problem(status, fault.code, message, headers=_retry() if status in _PASSING else {})
     logger.error("A request failed", exc_info=error)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, errors.INTERNAL_ERROR.message)
 
 
-def _retry() -> dict[str, str]:
-    return {"Retry-After": str(RETRY_SECONDS)}
+def _retry(seconds: int = RETRY_SECONDS) -> dict[str, str]:
+    return {"Retry-After": str(seconds)}

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import File, Form, Query, Router, UploadedFile
 
+from streaming.access.identity import Client, let_use
 from streaming.http.backend import exchange_of
 from streaming.http.problems import Problem, voice_not_found
 from streaming.http.speech_schemas import VoiceSettings
@@ -79,6 +80,7 @@ def default_settings(request: HttpRequest) -> VoiceSettings:
 @router.post("/add", response=AddedVoice, summary="Add a voice")
 def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[UploadedFile]]) -> AddedVoice:
     """A voice from recordings: WAV, FLAC, OGG or MP3, best 6 to 30 seconds of clean speech."""
+    client = _managing(request)
     labels = _labels(form.labels) or {}
     with _Recordings():
         voice = create_voice(
@@ -88,6 +90,7 @@ def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[Uplo
             labels=labels,
             language=_language(request, labels) or "",
         )
+    let_use(client, voice)
     return AddedVoice(voice_id=voice.voice_id)
 
 
@@ -99,6 +102,7 @@ def get_voice(request: HttpRequest, voice_id: str) -> VoiceOut:
 @router.delete("/{voice_id}", response=Done, summary="Delete a voice")
 def delete_voice(request: HttpRequest, voice_id: str) -> Done:
     """With its recordings."""
+    _managing(request)
     _voice(request, voice_id).delete()
     return Done()
 
@@ -111,6 +115,7 @@ def edit_voice(
     files: File[list[UploadedFile]] = [],  # noqa: B006 - that is how the library knows that none is needed
 ) -> Done:
     """Its name, and if they are given its description and labels. Recordings are added."""
+    _managing(request)
     voice, labels = _voice(request, voice_id), _labels(form.labels)
     with _Recordings():
         change_voice(
@@ -132,6 +137,7 @@ def get_settings(request: HttpRequest, voice_id: str) -> VoiceSettings:
 @router.post("/{voice_id}/settings/edit", response=Done, summary="Change the settings of a voice")
 def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> Done:
     """Of the settings only the speed has an effect, and is kept."""
+    _managing(request)
     voice = _voice(request, voice_id)
     if body.speed is not None:
         voice.speed = body.speed
@@ -139,8 +145,18 @@ def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> D
     return Done()
 
 
+def _managing(request: HttpRequest) -> Client:
+    """Raises Refused."""
+    client = exchange_of(request).caller.client
+    client.require_managing_voices()
+    return client
+
+
 def _voices(request: HttpRequest) -> "QuerySet[Voice]":
-    return Voice.objects.filter(enabled=True).prefetch_related("clips")
+    """Those that the client may use. For it there are no others."""
+    allowed = exchange_of(request).caller.client.voices
+    usable = Voice.objects.filter(enabled=True).prefetch_related("clips")
+    return usable if allowed is None else usable.filter(voice_id__in=allowed)
 
 
 def _voice(request: HttpRequest, voice_id: str) -> Voice:

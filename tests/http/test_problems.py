@@ -1,5 +1,6 @@
 import pytest
 
+from streaming.access.refusals import Refused
 from streaming.dictionaries import UnknownDictionary
 from streaming.executor import EngineFailed, EngineUnavailable, Overloaded
 from streaming.http.problems import Problem, problem_of
@@ -17,6 +18,7 @@ from voices.conditioning import RecordingsUnusable
         (UnknownLanguage("No Klingon.", is_clients=False), 500, "internal_error"),
         (Overloaded("Full."), 429, "system_busy"),
         (EngineUnavailable("Not yet."), 503, "engine_unavailable"),
+        (Refused(401, "quota_exceeded", "Spent."), 401, "quota_exceeded"),
         (EngineFailed("It broke."), 500, "engine_failed"),
         (RecordingsUnusable("Gone."), 500, "internal_error"),
     ],
@@ -26,9 +28,20 @@ def test_every_error_has_a_status_a_code_and_its_own_words(error: Exception, sta
     assert (problem.status, problem.code, problem.message) == (status, code, str(error))
 
 
-@pytest.mark.parametrize("error", [Overloaded("Full."), EngineUnavailable("Not yet.")])
-def test_what_passes_says_when_to_come_back(error: Exception) -> None:
-    assert int(problem_of(error).headers["Retry-After"]) >= 1
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (Overloaded("Full."), "1"),
+        (EngineUnavailable("Not yet."), "1"),
+        (Refused(429, "rate_limit_exceeded", "Slowly.", retry_after=6.2), "7"),
+    ],
+)
+def test_what_passes_says_when_to_come_back(error: Exception, seconds: str) -> None:
+    assert problem_of(error).headers["Retry-After"] == seconds
+
+
+def test_what_does_not_pass_does_not() -> None:
+    assert problem_of(Refused(403, "missing_permissions", "No.")).headers == {}
 
 
 def test_what_nobody_expected_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
