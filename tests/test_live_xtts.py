@@ -9,12 +9,14 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from elevenlabs import ElevenLabs
 from numpy.typing import NDArray
 
 from streaming.audio.pcm import encode_pcm16
 from streaming.engine.contract import EngineEvent, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from tests.engine.collect import collect
 from tests.live import LiveServer, manage, receive_all, run_python, send, write_settings
+from tests.tls_proxy import tls_proxy
 from tests.voices.recordings import recording
 
 TEXT = "Good morning."
@@ -89,9 +91,12 @@ async def test_the_audio_on_the_socket_is_the_engines(xtts_server: LiveServer, m
     assert turn.error is None
     assert len(turn.pcm) > 1000
     # Another process may order the sums of the conditioning otherwise; int8 rounding makes a last bit audible to a test.
-    expected = np.frombuffer(encode_pcm16(made), "<i2")
-    assert len(turn.pcm) == len(expected)
-    assert np.abs(turn.pcm.astype(int) - expected).max() <= 64
+    assert len(turn.pcm) == len(made)
+    assert np.abs(turn.pcm.astype(int) - encoded(made)).max() <= 64
+
+
+def encoded(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.frombuffer(encode_pcm16(samples), "<i2")
 
 
 def test_the_example_client_speaks(xtts_server: LiveServer, tmp_path: Path) -> None:
@@ -103,6 +108,20 @@ def test_the_example_client_speaks(xtts_server: LiveServer, tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
+def test_the_vendors_client_hears_the_engine(
+    xtts_server: LiveServer, made: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tls_proxy(xtts_server.port, tmp_path) as url:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        client = ElevenLabs(base_url=url, api_key="no keys are needed here")
+        chunks = client.text_to_speech.convert_realtime("anna", text=iter([TEXT]), output_format="pcm_24000")
+        heard = np.frombuffer(b"".join(chunks), "<i2")
+    # No seed: this client has no way to send one. What is spoken is as long as the model likes, but loud like `made`.
+    assert len(heard) > 1000
+    loudness = np.abs(encoded(made)).mean()
+    assert 0.5 * loudness < np.abs(heard.astype(int)).mean() < 2 * loudness
+
+
 async def test_a_built_in_speaker_needs_no_recordings(xtts_server: LiveServer) -> None:
     add = "from voices.models import Voice; Voice.objects.create(voice_id='mira', name='Mira Holm')"
     assert manage(xtts_server.settings_file, "shell", "-c", add).returncode == 0

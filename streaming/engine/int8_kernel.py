@@ -1,7 +1,7 @@
 """A GPT-2 transformer in int8, compiled for the processor that it runs on: one function that all threads run side by side.
 
-Weights are int8 with a scale per output; activations are quantised row by row to 12 bits, which costs nothing next to 8 (the
-products are 16-bit either way) and leaves the weights as the only coarse part. Sums of integers are exact and attention runs
+Weights are int8 with a scale per output; activations are quantised row by row to 12 bits, which leaves the weights as the
+only coarse part (the products of a pair are 16-bit either way). Sums of integers are exact and attention runs
 over one row at a time, so a row comes out the same to the last bit, whatever stands next to it.
 """
 
@@ -11,26 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streaming.engine.compiled import compiled_with_reordered_sums as _compile
+from streaming.engine.int8_product import (
+    MOST_ROWS,
+    PANEL,
+    product_1,
+    product_2,
+    product_3,
+    product_4,
+    product_6,
+    product_8,
+    product_12,
+)
 from streaming.engine.row_arithmetic import exponential, gelu, narrow, normalise, quantise, widen
-from streaming.engine.simd import dot_1, dot_4, wait_for_all
+from streaming.engine.simd import wait_for_all
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.int8]
 Halves = NDArray[np.uint16]
 Shorts = NDArray[np.int16]
 Longs = NDArray[np.int64]
-Sums = NDArray[np.int32]
 
-ROWS_AT_ONCE = 4
-MOST_OUTPUTS = 16
-GROUP_INPUTS = 1 << 17
-BLOCK_INPUTS = 1 << 14
+# The inputs of a group of rows: what stays in a core's second-level cache beside a panel of weights.
+GROUP_INPUTS = 1 << 18
 # Rows a power of two apart would fall into the same few lines of the cache.
 PADDING = 32
 
 
 class Linear(NamedTuple):
-    """Every layer's linear of one kind: weight [layers, outputs, inputs], scale and bias [layers, outputs]."""
+    """Every layer's linear of one kind: weight [layers, panels, inputs / 2, PANEL, 2], scale and bias [layers, panels *
+    PANEL]. Outputs that fill up the last panel are zero."""
 
     weight: Bytes
     scale: Floats
@@ -71,51 +80,76 @@ class Scratch(NamedTuple):
     wide_input: Shorts
     row_scale: Floats  # [rows]
     scores: Floats  # [threads, positions]
-    sums: Sums  # [threads, MOST_OUTPUTS * ROWS_AT_ONCE]
     meeting: Longs  # [1], the barrier
 
 
 @_compile
-def multiply(weight: Bytes, first: int, last: int, quantised: Shorts, row: int, rows: int, sums: Sums) -> int:
-    """Sums of the outputs first to last, for four rows from `row` on or else for one; returns for how many. `sums`: four for
-    each output."""
-    inputs, stride = weight.shape[1], quantised.shape[1]
-    at, x, target = weight.ctypes.data + first * inputs, quantised.ctypes.data + 2 * row * stride, sums.ctypes.data
-    if rows - row >= ROWS_AT_ONCE:
-        for output in range(last - first):
-            dot_4(at + output * inputs, x, stride, inputs, target + 4 * ROWS_AT_ONCE * output)
-        return ROWS_AT_ONCE
-    for output in range(last - first):
-        dot_1(at + output * inputs, x, stride, inputs, target + 4 * ROWS_AT_ONCE * output)
+def _multiply_rows(
+    left: int,
+    panel: int,
+    x: int,
+    stride: int,
+    pairs: int,
+    row_scales: int,
+    scales: int,
+    bias: int,
+    add: int,
+    out: int,
+    step: int,
+) -> int:
+    """One panel times as many of the `left` rows as a tile holds; returns how many. See `int8_product.make_product`."""
+    if left >= 12 and MOST_ROWS >= 12:
+        product_12(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 12
+    if left >= 8 and MOST_ROWS >= 8:
+        product_8(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 8
+    if left >= 6:
+        product_6(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 6
+    if left >= 4:
+        product_4(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 4
+    if left == 3:
+        product_3(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 3
+    if left == 2:
+        product_2(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        return 2
+    product_1(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
     return 1
 
 
 @_compile
 def _linear(
-    layer: int, linear: Linear, first: int, last: int, rows: int, scratch: Scratch, thread: int, out: Floats, add: bool
+    layer: int, linear: Linear, first: int, last: int, rows: int, scratch: Scratch, out: Floats, add: int
 ) -> None:
-    """Outputs first to last of a linear, for all rows: written to `out`, or added to it."""
+    """Panels first to last of a linear, for all rows: written to `out`, or added to it."""
     weight, scale, bias = linear.weight[layer], linear.scale[layer], linear.bias[layer]
-    sums = scratch.sums[thread]
-    inputs = weight.shape[1]
-    quantised = scratch.narrow_input if inputs == scratch.hidden.shape[1] else scratch.wide_input
-    # Rows in groups that fit the second cache together, outputs in blocks that fit the first: a weight is read from memory
-    # once a group, a line of results written once.
-    group = max(ROWS_AT_ONCE, GROUP_INPUTS // inputs)
-    block = min(MOST_OUTPUTS, max(1, BLOCK_INPUTS // inputs))
+    pairs = weight.shape[1]
+    quantised = scratch.narrow_input if 2 * pairs == scratch.hidden.shape[1] else scratch.wide_input
+    stride, step = quantised.shape[1], out.shape[1]
+    # Rows in groups that fit the second cache, so that a weight is read from memory once a group.
+    group = max(MOST_ROWS, GROUP_INPUTS // (2 * pairs))
     for start in range(0, rows, group):
         end = min(rows, start + group)
-        for begin in range(first, last, block):
-            stop = min(last, begin + block)
+        for panel in range(first, last):
+            begin = panel * PANEL
             row = start
             while row < end:
-                count = multiply(weight, begin, stop, quantised, row, end, sums)
-                for i in range(count):
-                    for output in range(begin, stop):
-                        value = np.float32(sums[(output - begin) * ROWS_AT_ONCE + i])
-                        value = value * (scratch.row_scale[row + i] * scale[output]) + bias[output]
-                        out[row + i, output] = value + out[row + i, output] if add else value
-                row += count
+                row += _multiply_rows(
+                    end - row,
+                    weight.ctypes.data + begin * 2 * pairs,
+                    quantised.ctypes.data + 2 * row * stride,
+                    stride,
+                    pairs,
+                    scratch.row_scale.ctypes.data + 4 * row,
+                    scale.ctypes.data + 4 * begin,
+                    bias.ctypes.data + 4 * begin,
+                    add,
+                    out.ctypes.data + 4 * (row * step + begin),
+                    step,
+                )
 
 
 @_compile
@@ -123,14 +157,18 @@ def _store(
     cache: Cache, layer: int, slots: Longs, positions: Longs, first: int, last: int, rows: int, wide: Floats
 ) -> None:
     """Keys and values of the outputs first to last (queries, keys, values, one after the other) into the cache."""
-    width = wide.shape[1] // 4
-    size = cache.keys.shape[4]
+    width, size = wide.shape[1] // 4, cache.keys.shape[4]
     for row in range(rows):
-        for output in range(max(first, width), last):
-            which, channel = output // width, output % width
-            target = cache.keys if which == 1 else cache.values
-            value = narrow(wide[row, output])
-            target[layer, slots[row], channel // size, positions[row], channel % size] = value
+        start = max(first, width)
+        while start < last:
+            # What is left of one head.
+            channel = start % width
+            head, offset = channel // size, channel % size
+            target = (cache.keys if start < 2 * width else cache.values)[layer, slots[row], head, positions[row]]
+            count = min(size - offset, last - start)
+            for i in range(count):
+                target[offset + i] = narrow(wide[row, start + i])
+            start += count
 
 
 @_compile
@@ -177,9 +215,9 @@ def _normalise_rows(thread: int, threads: int, rows: int, norm: Norm, layer: int
 
 
 @_compile
-def _share(thread: int, threads: int, outputs: int) -> tuple[int, int]:
-    """Which outputs of a linear are this thread's."""
-    return thread * outputs // threads, (thread + 1) * outputs // threads
+def _share(thread: int, threads: int, panels: int) -> tuple[int, int]:
+    """Which panels of a linear are this thread's."""
+    return thread * panels // threads, (thread + 1) * panels // threads
 
 
 @_compile
@@ -218,24 +256,24 @@ def run_layers(
     width = scratch.hidden.shape[1]
     for layer in range(layers.norm_1.weight.shape[0]):
         _normalise_rows(thread, threads, rows, layers.norm_1, layer, scratch)
-        first, last = _share(thread, threads, 3 * width)
-        _linear(layer, layers.attention_in, first, last, rows, scratch, thread, scratch.wide, False)
-        _store(cache, layer, slots, positions, first, last, rows, scratch.wide)
+        first, last = _share(thread, threads, 3 * width // PANEL)
+        _linear(layer, layers.attention_in, first, last, rows, scratch, scratch.wide, 0)
+        _store(cache, layer, slots, positions, first * PANEL, last * PANEL, rows, scratch.wide)
         wait_for_all(meeting, threads)
         _attention(thread, threads, layer, rows, slots, positions, cache, scratch)
         _quantise_rows(thread, threads, rows, scratch.mixed, scratch.narrow_input, scratch)
-        first, last = _share(thread, threads, width)
-        _linear(layer, layers.attention_out, first, last, rows, scratch, thread, scratch.hidden, True)
+        first, last = _share(thread, threads, width // PANEL)
+        _linear(layer, layers.attention_out, first, last, rows, scratch, scratch.hidden, 1)
         wait_for_all(meeting, threads)
         _normalise_rows(thread, threads, rows, layers.norm_2, layer, scratch)
-        first, last = _share(thread, threads, 4 * width)
-        _linear(layer, layers.mlp_in, first, last, rows, scratch, thread, scratch.wide, False)
+        first, last = _share(thread, threads, 4 * width // PANEL)
+        _linear(layer, layers.mlp_in, first, last, rows, scratch, scratch.wide, 0)
         wait_for_all(meeting, threads)
         for row in range(thread, rows, threads):
             gelu(scratch.wide[row])
         _quantise_rows(thread, threads, rows, scratch.wide, scratch.wide_input, scratch)
-        first, last = _share(thread, threads, width)
-        _linear(layer, layers.mlp_out, first, last, rows, scratch, thread, scratch.hidden, True)
+        first, last = _share(thread, threads, width // PANEL)
+        _linear(layer, layers.mlp_out, first, last, rows, scratch, scratch.hidden, 1)
         wait_for_all(meeting, threads)
 
 
@@ -249,8 +287,8 @@ def run_head(
     logits: Floats,
     scratch: Scratch,
 ) -> None:
-    """logits [rows, outputs] of the latents [rows, width], each thread its share of the outputs."""
+    """logits [rows, panels * PANEL] of the latents [rows, width], each thread its share of the outputs."""
     _quantise_rows(thread, threads, rows, latents, scratch.narrow_input, scratch)
     first, last = _share(thread, threads, head.weight.shape[1])
-    _linear(0, head, first, last, rows, scratch, thread, logits, False)
+    _linear(0, head, first, last, rows, scratch, logits, 0)
     wait_for_all(scratch.meeting.ctypes.data, threads)

@@ -12,9 +12,7 @@ from torch.nn.functional import layer_norm
 from streaming.engine.crew import Crew
 from streaming.engine.gpt_weights import GptWeights, LinearWeights, NormWeights
 from streaming.engine.int8_kernel import (
-    MOST_OUTPUTS,
     PADDING,
-    ROWS_AT_ONCE,
     Cache,
     Layers,
     Linear,
@@ -23,19 +21,23 @@ from streaming.engine.int8_kernel import (
     run_head,
     run_layers,
 )
+from streaming.engine.int8_product import PANEL
 
 WEIGHT_MAX = 127.0
 
 
 def pack_linear(linears: Sequence[LinearWeights]) -> Linear:
-    """Float weights of one kind, layer by layer, to int8 with a scale per output."""
-    weights = np.empty((len(linears), *linears[0].weight.shape), np.int8)
-    scales = np.empty((len(linears), linears[0].weight.shape[0]), np.float32)
+    """Float weights of one kind, layer by layer, to int8 with a scale per output, in panels."""
+    outputs, inputs = linears[0].weight.shape
+    panels = -(-outputs // PANEL)
+    weights = np.zeros((len(linears), panels * PANEL, inputs), np.int8)
+    scales, biases = (np.zeros((len(linears), panels * PANEL), np.float32) for _ in range(2))
     for layer, linear in enumerate(linears):
         scale = linear.weight.abs().amax(dim=1).clamp(min=1e-12) / WEIGHT_MAX
-        weights[layer] = torch.round(linear.weight / scale[:, None]).to(torch.int8).numpy()
-        scales[layer] = scale.numpy()
-    return Linear(weights, scales, np.stack([_array(linear.bias) for linear in linears]))
+        weights[layer, :outputs] = torch.round(linear.weight / scale[:, None]).to(torch.int8).numpy()
+        scales[layer, :outputs], biases[layer, :outputs] = scale.numpy(), _array(linear.bias)
+    pairs = weights.reshape(len(linears), panels, PANEL, inputs // 2, 2)
+    return Linear(np.ascontiguousarray(pairs.transpose(0, 1, 3, 2, 4)), scales, biases)
 
 
 def pack_norm(norms: Sequence[NormWeights]) -> Norm:
@@ -72,8 +74,9 @@ class Int8Transformer:
         self._crew = crew
         self._most_rows = max(most_rows, slots)
         width = weights.width
+        if width % PANEL:
+            raise ValueError(f"int8 needs a model whose width is a multiple of {PANEL}, and this one's is {width}.")
         shape = (len(layers), slots, weights.heads, positions, width // weights.heads)
-        # Untouched memory costs nothing: a slot takes as much as its longest sequence yet.
         self._cache = Cache(np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
         rows = self._most_rows
         self._scratch = Scratch(
@@ -84,10 +87,10 @@ class Int8Transformer:
             wide_input=np.zeros((rows, 4 * width + PADDING), np.int16),
             row_scale=np.zeros(rows, np.float32),
             scores=np.zeros((crew.threads, positions), np.float32),
-            sums=np.zeros((crew.threads, MOST_OUTPUTS * ROWS_AT_ONCE), np.int32),
             meeting=np.zeros(1, np.int64),
         )
-        self._logits = np.zeros((rows, weights.audio_head.weight.shape[0]), np.float32)
+        self._audio_tokens = weights.audio_head.weight.shape[0]
+        self._logits = np.zeros((rows, self._head.scale.shape[1]), np.float32)
 
     def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
         """hidden (rows, width) of any number of rows, those of one slot one after the other; returns the latents (rows,
@@ -120,7 +123,7 @@ class Int8Transformer:
             run_head(thread, crew.threads, rows, self._head, array, self._logits, self._scratch)
 
         crew.run(work)
-        return torch.from_numpy(self._logits[:rows].copy())
+        return torch.from_numpy(self._logits[:rows, : self._audio_tokens].copy())
 
     def save_prefix(self, slot: int, length: int) -> Int8Prefix:
         """The first `length` positions of a slot, for `load_prefix` into any slot."""
@@ -133,7 +136,10 @@ class Int8Transformer:
         self._cache.values[:, slot, :, :length] = prefix.values
 
     def warm_up(self) -> None:
-        """Nothing: the first call compiles the kernel, or loads what an earlier process compiled."""
+        """Have the system hand out the cache's memory now: in the middle of a first utterance that takes 0.3 s. (The kernel
+        is compiled, or loaded, by the first call.)"""
+        for array in self._cache:
+            array.fill(0)
 
     def stop(self) -> None:
         """Nothing: the crew is not this transformer's alone."""

@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,70 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
-from numpy.typing import NDArray
 
 from streaming.engine import simd
-from streaming.engine.simd import LANES, bits_of_float, dot_1, dot_4, float_from_bits, wait_for_all
-
-Dot = Callable[[NDArray[np.int8], NDArray[np.int16]], list[int]]
-
-
-def compiled(dot_of_one: Any, dot_of_four: Any) -> Dot:
-    @njit
-    def one(weights: Any, rows: Any, sums: Any) -> None:
-        dot_of_one(weights.ctypes.data, rows.ctypes.data, rows.shape[1], len(weights), sums.ctypes.data)
-
-    @njit
-    def four(weights: Any, rows: Any, sums: Any) -> None:
-        dot_of_four(weights.ctypes.data, rows.ctypes.data, rows.shape[1], len(weights), sums.ctypes.data)
-
-    def dot(weights: NDArray[np.int8], rows: NDArray[np.int16]) -> list[int]:
-        sums = np.zeros(len(rows), np.int32)
-        (one if len(rows) == 1 else four)(weights, rows, sums)
-        return [int(value) for value in sums]
-
-    return dot
-
-
-@pytest.fixture(scope="module", params=[True, False], ids=["of this processor", "of any processor"])
-def dot(request: pytest.FixtureRequest) -> Iterator[Dot]:
-    with pytest.MonkeyPatch.context() as patched:
-        if not request.param:
-            patched.setattr(simd, "HAS_PAIRWISE_MULTIPLY", False)
-        made = compiled(dot_1, dot_4) if request.param else compiled(simd._make_dot(1), simd._make_dot(4))
-        # Compiled while the other way is in force.
-        made(np.zeros(LANES, np.int8), np.zeros((1, LANES), np.int16))
-        made(np.zeros(LANES, np.int8), np.zeros((4, LANES), np.int16))
-        yield made
-
-
-def exact(weights: NDArray[np.int8], rows: NDArray[np.int16]) -> list[int]:
-    return [int(value) for value in rows.astype(np.int64) @ weights.astype(np.int64)]
-
-
-@settings(deadline=None, max_examples=60)
-@given(blocks=st.integers(1, 256), rows=st.sampled_from([1, 4]), seed=st.integers(0, 2**32))
-def test_dot_products_are_exact(dot: Dot, blocks: int, rows: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    weights = random.integers(-127, 128, blocks * LANES).astype(np.int8)
-    activations = random.integers(-4095, 4096, (rows, blocks * LANES)).astype(np.int16)
-    assert dot(weights, activations) == exact(weights, activations)
-
-
-@pytest.mark.parametrize("rows", [1, 4])
-@pytest.mark.parametrize("weight", [127, -127])
-@pytest.mark.parametrize("activation", [4095, -4095])
-def test_the_largest_sums_do_not_overflow(dot: Dot, rows: int, weight: int, activation: int) -> None:
-    weights = np.full(4096, weight, np.int8)
-    activations = np.full((rows, 4096), activation, np.int16)
-    assert dot(weights, activations) == [4096 * weight * activation] * rows
-
-
-def test_addresses_need_no_alignment(dot: Dot) -> None:
-    random = np.random.default_rng(1)
-    weights = random.integers(-127, 128, 65).astype(np.int8)[1:]
-    rows = random.integers(-4095, 4096, 65).astype(np.int16)[1:].reshape(1, 64)
-    assert dot(weights, rows) == exact(weights, rows)
+from streaming.engine.simd import bits_of_float, float_from_bits, wait_for_all
 
 
 @njit

@@ -73,6 +73,7 @@ def test_nothing_is_lost_and_nothing_grows(tiny_checkpoint: Path, tmp_path: Path
         # As many at once as there are slots, and no waiting: everything that was taken has been given back.
         together = speak(engine, *(SpeechRequest(str(seed), "Hi.", MIRA, seed=seed) for seed in range(SLOTS)))
         assert engine._scheduler.is_idle
-    assert cancelled > REQUESTS // 3
+    # How many end before their cancelling comes is the machine's business; there have to be many of either kind.
+    assert REQUESTS // 20 < cancelled < REQUESTS - REQUESTS // 20
     assert all(len(audio(events)) > 0 for events in together)
     assert growth < MOST_GROWTH
