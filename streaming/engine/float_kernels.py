@@ -6,6 +6,7 @@ in floats. LLVM turns the vectors into what the processor has.
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,6 +140,33 @@ def _fold_columns(
     return matrix, folded
 
 
+@contextmanager
+def rolled_loop(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> Iterator[ir.Value]:
+    """`for index in range(start, stop)`, which LLVM leaves as it is.
+
+    Unrolled, a tile's loop would ask for more registers than there are, and spend its time on moving sums to and fro.
+    """
+    before, function = builder.block, builder.function
+    head, body, behind = (function.append_basic_block(f"tile.{name}") for name in ("head", "body", "behind"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    index = builder.phi(start.type)
+    index.add_incoming(start, before)
+    builder.cbranch(builder.icmp_signed("<", index, stop), body, behind)
+    builder.position_at_end(body)
+    yield index
+    index.add_incoming(builder.add(index, ir.Constant(index.type, 1)), builder.block)
+    _leave_rolled(builder.module, builder.branch(head))
+    builder.position_at_end(behind)
+
+
+def _leave_rolled(module: ir.Module, back: Any) -> None:
+    """Mark the branch that closes a loop. LLVM knows a loop by a node that names itself first."""
+    node = ir.MDValue(module, (), name=str(len(module.metadata)))
+    node.operands = (node, module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")]))
+    back.set_metadata("llvm.loop", node)
+
+
 def _make_multiply_tile() -> Any:
     @intrinsic
     def multiply_tile(typing_context: Any, rows: Any, stride: Any, panel: Any, depth: Any, out: Any) -> Signature:
@@ -158,8 +186,8 @@ def _make_multiply_tile() -> Any:
                     builder.store(_ZERO, total)
                 end = builder.add(begin, step)
                 end = builder.select(builder.icmp_signed("<", end, depth), end, depth)
-                with cgutils.for_range(builder, end, begin) as loop:
-                    _add_products(builder, panel, starts, sums, loop.index)
+                with rolled_loop(builder, begin, end) as index:
+                    _add_products(builder, panel, starts, sums, index)
                 for place, total in zip(places, sums, strict=True):
                     _store(builder, builder.fadd(_load(builder, place), builder.load(total)), place)
             return context.get_dummy_value()

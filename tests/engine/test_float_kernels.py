@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import njit
 
 from streaming.engine.compiled import compiled
 from streaming.engine.float_kernels import (
@@ -13,6 +14,7 @@ from streaming.engine.float_kernels import (
     make_row_transform,
     multiply_tile,
 )
+from streaming.engine.simd import IS_X86
 from tests.engine.vocoding import Floats
 
 # Two rows that differ in some signs only, one that stands alone, one that is zero.
@@ -40,6 +42,15 @@ def run_mix_panels(
     panels: int, plane: int, bias: int, terms: int, more: int, slope: Any, out: int, step: int, rows: int
 ) -> None:
     mix_panels(panels, plane, bias, terms, step, more, 0, slope, out, step, rows)
+
+
+@pytest.mark.skipif(not IS_X86, reason="reads x86's assembly")
+def test_a_tiles_sums_stay_in_registers() -> None:
+    # Compiled here: what comes from disk has no assembly to look at.
+    multiply = njit("void(int64, int64, int64, int64, int64)")(run_multiply.py_func)  # type: ignore[attr-defined]
+    (assembly,) = multiply.inspect_asm().values()
+    # Unrolled, the loop would have more of them, and move sums between registers and memory: twice as slow.
+    assert assembly.count("vfmadd") == 2 * ROWS
 
 
 @pytest.mark.parametrize("depth", [1, DEPTH - 1, DEPTH, 2 * DEPTH + 3])
