@@ -6,10 +6,9 @@ from urllib.parse import urlsplit
 from django.http.request import split_domain_port, validate_host
 
 from streaming.audio.formats import FORMATS
-from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.opening import Rules
 from xtts_site.config import Config
-from xtts_site.sections import LimitsConfig, ServiceConfig
+from xtts_site.sections import ServiceConfig
 
 
 def origin_is_allowed(scope: Any, service: ServiceConfig) -> bool:
@@ -28,15 +27,6 @@ def address_of(scope: Any) -> str:
     """Where a request comes from; a proxy's word for it if the settings say so (daphne sees to that)."""
     client = scope.get("client")  # none for a Unix socket
     return str(client[0]) if client else ""
-
-
-def request_refusal(scope: Any, limits: LimitsConfig) -> ProtocolError | None:
-    """What is wrong with the size of a request, if anything."""
-    if len(scope["query_string"]) > limits.max_query_bytes:
-        return ProtocolError(INVALID_PARAMETER, f"The query is longer than {limits.max_query_bytes} bytes.")
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > limits.max_header_bytes:
-        return ProtocolError(INVALID_PARAMETER, f"The headers are longer than {limits.max_header_bytes} bytes.")
-    return None
 
 
 def session_rules(config: Config) -> Rules:

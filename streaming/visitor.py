@@ -11,7 +11,7 @@ from streaming.access.credentials import Credentials
 from streaming.access.gate import Gate, Seat, StreamMeter
 from streaming.access.identity import Client, identify
 from streaming.access.refusals import Refused
-from streaming.admission import address_of, request_refusal
+from streaming.admission import address_of
 from streaming.faults import fault_of
 from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.messages import read_object
@@ -46,8 +46,6 @@ class Visitor:
         """The handshake. Returns what ends the connection at once."""
         try:
             self._seat = self._gate.connect(self._address)
-            if refusal := request_refusal(self._scope, self._config.limits):
-                raise refusal
             self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
             await self._identify_early()
             voice_id = self._scope["url_route"]["kwargs"]["voice_id"]

@@ -124,6 +124,10 @@ class LiveServer:
     def connect(self, voice_id: str = "demo", query: str = "", **options: Any) -> Any:
         return connect(self.url(voice_id, query), **options)
 
+    def connect_contexts(self, voice_id: str = "demo", query: str = "", **options: Any) -> Any:
+        url = f"ws://127.0.0.1:{self.port}/v1/text-to-speech/{voice_id}/multi-stream-input{query}"
+        return connect(url, **options)
+
     def readiness(self) -> dict[str, Any]:
         """What /readyz says; {"ready": False} while nobody answers."""
         try:
