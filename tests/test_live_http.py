@@ -209,15 +209,35 @@ async def test_a_text_over_the_limit(client: httpx.AsyncClient) -> None:
     assert "40000" in detail["message"]
 
 
+async def test_an_unknown_dictionary(client: httpx.AsyncClient) -> None:
+    locators = [{"pronunciation_dictionary_id": "nobodys", "version_id": None}]
+    body = {"text": "Hello.", "pronunciation_dictionary_locators": locators}
+    status, detail = await refused(client, "POST", path(), params=PCM, json=body)
+    assert (status, detail["status"]) == (404, "pronunciation_dictionary_not_found")
+
+
+async def test_tags_are_not_spoken(client: httpx.AsyncClient) -> None:
+    whole = (await speak(client, "/with-timestamps", 'Hello <emphasis level="strong">there</emphasis>.')).json()
+    assert "".join(whole["alignment"]["characters"]) == "Hello there."
+
+
 async def test_an_unknown_format(client: httpx.AsyncClient) -> None:
     status, detail = await refused(client, "POST", path(), params={"output_format": "mp9_1"}, json={"text": "Hello."})
     assert (status, detail["status"]) == (400, "invalid_output_format")
     assert "pcm_16000" in detail["message"]
 
 
-async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncClient) -> None:
-    body = {"text": "Hello.", "previous_text": "a" * 800_000}
-    status, detail = await refused(client, "POST", path(), params=PCM, json=body)
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncClient, is_chunked: bool) -> None:
+    """Read to its end all the same: a client that is still sending would not see the answer."""
+    body = json.dumps({"text": "Hello.", "previous_text": "a" * 5_000_000}).encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 65_536):
+            yield body[start : start + 65_536]
+
+    content = chunks() if is_chunked else body
+    status, detail = await refused(client, "POST", path(), params=PCM, content=content)
     assert (status, detail["status"]) == (413, "request_too_large")
 
 
@@ -270,6 +290,8 @@ async def test_the_schema_names_every_speech_endpoint(client: httpx.AsyncClient)
     assert {f"/v1/text-to-speech/{{voice_id}}{end}" for end in ends} <= schema["paths"].keys()
     operation = schema["paths"]["/v1/text-to-speech/{voice_id}"]["post"]
     assert "audio/*" in operation["responses"]["200"]["content"]
+    assert "default" in operation["responses"]
+    assert schema["components"]["securitySchemes"]["ApiKey"]["name"] == "xi-api-key"
 
 
 async def test_the_page_needs_nothing_of_another_host(client: httpx.AsyncClient) -> None:
@@ -348,5 +370,22 @@ async def test_an_engine_that_dies_breaks_the_response_off(small: httpx.AsyncCli
     with pytest.raises(httpx.TransportError):
         async for _ in parts:
             pass
-    small_server.wait_until(lambda: small_server.readiness()["ready"])
+    await asyncio.to_thread(small_server.wait_until, lambda: small_server.readiness()["ready"])
     assert "Exception inside application" not in small_server.log
+
+
+async def test_a_server_that_ends_breaks_responses_off_without_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with LiveServer(write_settings(tmp_path_factory.mktemp("ending"))) as live:
+        async with httpx.AsyncClient(base_url=live.base_url, timeout=60) as client:
+            request = client.build_request("POST", path(), params=PCM, json={"text": LONG})
+            answer = await client.send(request, stream=True)
+            parts = answer.aiter_bytes()
+            await anext(parts)
+            live.process.send_signal(signal.SIGTERM)
+            with pytest.raises(httpx.TransportError):
+                async for _ in parts:
+                    pass
+        assert await asyncio.to_thread(live.process.wait, 30) == 0
+        assert "Traceback" not in live.log

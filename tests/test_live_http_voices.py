@@ -149,6 +149,15 @@ def test_a_form_that_is_none(client: httpx.Client, kind: str, body: bytes) -> No
     assert detail(answer)
 
 
+def test_characters_that_no_database_takes_are_left_out(client: httpx.Client) -> None:
+    labels = '{"accent\\u0000": "scot\\ud800tish"}'
+    added = add(client, "An\0na", description="Ca\0lm", labels=labels).json()["voice_id"]
+    voice = client.get(f"/v1/voices/{added}").json()
+    assert (voice["name"], voice["description"]) == ("Anna", "Calm")
+    assert voice["labels"] == {"accent": "scot\ufffdtish"}
+    client.delete(f"/v1/voices/{added}")
+
+
 def test_too_many_files(client: httpx.Client) -> None:
     answer = client.post("/v1/voices/add", data={"name": "Anna"}, files=[("files", ("a.wav", b"x"))] * 101)
     assert (answer.status_code, detail(answer)["status"]) == (400, "invalid_input_message")

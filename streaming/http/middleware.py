@@ -25,10 +25,6 @@ from xtts_site.config import get_config
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-# Beside the text, which JSON may write with six bytes for each half of a character, a body has other fields.
-BYTES_PER_CHARACTER = 16
-OTHER_BYTES = 65_536
-
 
 @async_only_middleware
 def api_middleware(get_response: AsyncView) -> AsyncView:
@@ -47,7 +43,6 @@ async def _respond(request: HttpRequest) -> HttpResponseBase:
         _check_origin(request)
         if request.method == "OPTIONS":
             return HttpResponse(status=204)
-        _check_size(request)
         match = resolve(request.path_info)
         await _identify(request)
     except (Problem, Refused) as error:
@@ -72,13 +67,6 @@ async def _identify(request: HttpRequest) -> None:
         caller.client = await identify(credentials, required=get_config().access.require_keys)
     except DatabaseError:
         raise database_lost() from None
-
-
-def _check_size(request: HttpRequest) -> None:
-    """JSON is read on the event loop, so there must not be much of it. Uploads have a limit of their own."""
-    most = get_config().limits.max_request_chars * BYTES_PER_CHARACTER + OTHER_BYTES
-    if request.content_type != "multipart/form-data" and int(request.headers.get("content-length") or 0) > most:
-        raise Problem(413, "request_too_large", f"The request is longer than {most} bytes.")
 
 
 def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:

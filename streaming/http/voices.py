@@ -29,6 +29,7 @@ from streaming.http.voice_schemas import (
 )
 from streaming.language import known_language
 from streaming.protocol import errors
+from streaming.protocol.parameters import well_formed
 from voices.library import change_voice, create_voice
 from voices.models import VOICE_ID, Voice
 from voices.search import BadPageToken, Wanted, find
@@ -84,9 +85,9 @@ def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[Uplo
     labels = _labels(form.labels) or {}
     with _Recordings():
         voice = create_voice(
-            form.name,
+            _storable(form.name),
             files,
-            description=form.description or "",
+            description=_storable(form.description or ""),
             labels=labels,
             language=_language(request, labels) or "",
         )
@@ -121,8 +122,8 @@ def edit_voice(
         change_voice(
             voice,
             files,
-            name=form.name,
-            description=form.description,
+            name=_storable(form.name),
+            description=_storable(form.description),
             labels=labels,
             language=_language(request, labels),
         )
@@ -187,9 +188,16 @@ def _labels(text: str | None) -> dict[str, str] | None:
         labels: Any = json.loads(text or "null")
     except (ValueError, RecursionError):
         labels = text
-    if labels is None or isinstance(labels, dict):
-        return labels
+    if labels is None:
+        return None
+    if isinstance(labels, dict):
+        return {_storable(name): _storable(value) for name, value in labels.items()}
     raise Problem(400, errors.INVALID_PARAMETER, "labels must be a JSON object of texts.", "labels")
+
+
+def _storable(value: Any) -> Any:
+    """Not every database takes halves of characters, or none."""
+    return well_formed(value).replace("\0", "") if isinstance(value, str) else value
 
 
 def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None:

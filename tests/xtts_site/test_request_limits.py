@@ -1,5 +1,6 @@
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -74,3 +75,11 @@ def test_headers_over_the_limit_are_refused_in_words(strict_server: LiveServer, 
         assert (answer.status, json.load(answer)["detail"]["code"]) == (431, "headers_too_large")
     finally:
         connection.close()
+
+
+def test_what_daphne_refuses_is_no_page(strict_server: LiveServer) -> None:
+    with socket.create_connection(("127.0.0.1", strict_server.port), timeout=20) as client:
+        client.sendall(b"GET /\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        assert (answer.status, json.load(answer)["detail"]["code"]) == (400, "bad_request")
