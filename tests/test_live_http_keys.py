@@ -11,22 +11,13 @@ from elevenlabs import ElevenLabs
 from elevenlabs.core.api_error import ApiError
 from websockets.asyncio.client import connect
 
-from tests.live import LiveServer, manage, receive_all, write_settings
+from tests.keys import make_keys, wait_for_usage
+from tests.live import LiveServer, receive_all, write_settings
 from tests.voices.recordings import recording
 
 TEXT = "Hello there."
 MakeKey = Callable[..., str]
 Connect = Callable[[str], ElevenLabs]
-
-MAKE_KEY = """
-import json, sys
-from streaming.access.models import ApiKey
-from voices.models import Voice
-fields = json.loads({fields!r})
-key, secret = ApiKey.objects.create_with_secret(name="test", **fields)
-key.voices.set(Voice.objects.filter(voice_id__in={voices!r}))
-print("secret", secret)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +29,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def make_key(locked: LiveServer) -> MakeKey:
-    def make(*voices: str, **fields: Any) -> str:
-        code = MAKE_KEY.format(fields=json.dumps(fields), voices=voices)
-        made = manage(locked.settings_file, "shell", "--no-imports", "-c", code)
-        assert made.returncode == 0, made.stderr
-        return made.stdout.split()[-1]
+    def make(*voices: str, name: str = "test", **fields: Any) -> str:
+        return make_keys(locked, **{name: {"voices": voices, **fields}})[name]
 
     return make
 
@@ -109,7 +97,7 @@ def test_a_month_is_spent_and_what_would_exceed_it_is_not_begun(with_key: Connec
 
 def test_a_voice_that_is_not_the_keys(with_key: Connect, make_key: MakeKey, free_key: str) -> None:
     other = with_key(free_key).voices.ivc.create(name="Other", files=[recording()]).voice_id
-    client = with_key(make_key("demo", all_voices=False))
+    client = with_key(make_key("demo"))
     assert refusal(client, other) == (403, "missing_permissions")
     assert [voice.voice_id for voice in client.voices.get_all().voices] == ["demo"]
     assert client.voices.search(page_size=1).total_count == 1
@@ -132,7 +120,7 @@ def test_a_key_that_may_not_manage_voices(with_key: Connect, make_key: MakeKey) 
 
 
 def test_a_key_may_use_the_voice_that_it_has_added(with_key: Connect, make_key: MakeKey) -> None:
-    client = with_key(make_key("demo", all_voices=False, may_manage_voices=True))
+    client = with_key(make_key("demo", may_manage_voices=True))
     added = client.voices.ivc.create(name="Mine", files=[recording()]).voice_id
     assert len(speak(client, added)) > 16_000
     client.voices.delete(added)
@@ -154,6 +142,32 @@ def test_requests_per_second(with_key: Connect, make_key: MakeKey) -> None:
     client = with_key(make_key(max_requests_per_second=0.02))
     speak(client)
     assert refusal(client) == (429, "rate_limit_exceeded")
+
+
+def test_requests_per_second_count_whatever_is_asked_for(locked: LiveServer, make_key: MakeKey) -> None:
+    headers = {"xi-api-key": make_key(max_requests_per_second=0.1)}
+    first, second = [httpx.get(f"{locked.base_url}/v1/voices", headers=headers) for _ in range(2)]
+    assert first.status_code == 200
+    assert (second.status_code, second.json()["detail"]["status"]) == (429, "rate_limit_exceeded")
+    assert 1 <= int(second.headers["retry-after"]) <= 10
+
+
+def test_usage_is_written_down(locked: LiveServer, with_key: Connect, make_key: MakeKey) -> None:
+    seconds = len(speak(with_key(make_key(name="counted")))) / 32_000
+
+    def is_all(voice: str, characters: int, spoken: float, requests: int, errors: int) -> bool:
+        counted = (voice, characters, requests, errors)
+        return counted == ("demo", len(TEXT), 1, 0) and spoken == pytest.approx(seconds, abs=0.01)
+
+    wait_for_usage(locked, "counted", is_all)
+
+
+def test_who_leaves_pays_for_what_was_begun(locked: LiveServer, with_key: Connect, make_key: MakeKey) -> None:
+    text, key = f"{TEXT} " * 2000, make_key(name="leaver", max_characters_per_month=100_000)
+    stream = with_key(key).text_to_speech.stream("demo", text=text, output_format="pcm_48000")
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    wait_for_usage(locked, "leaver", lambda _, characters, *__: 0 < characters < len(text))
 
 
 async def test_a_single_use_token_stands_in_for_a_key_once(

@@ -2,45 +2,21 @@
 
 import asyncio
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.live import LiveServer, Turn, manage, receive_all, receive_turn, send, write_settings
+from tests.keys import make_keys, usage, wait_for_usage
+from tests.live import LiveServer, Turn, receive_all, receive_turn, send, write_settings
 
 TEXT = "The weather is fine today."
 SOCKETS_PER_KEY, SOCKETS_PER_ADDRESS = 2, 4
-MAKE_KEYS = """
-from datetime import timedelta
-from django.utils import timezone
-from asgiref.sync import async_to_sync
-from streaming.access.identity import Client, issue_token
-from streaming.access.models import ApiKey
-from voices.models import Voice
-other = Voice.objects.create(voice_id="other", name="Other")
-fields = {
-    "plain": {},
-    "small": {"max_characters_per_month": 30},
-    "single": {"max_concurrent_streams": 1},
-    "narrow": {"all_voices": False},
-    "old": {"expires_at": timezone.now() - timedelta(days=1)},
-    "off": {"enabled": False},
-    "counted": {},
-}
-made = {name: ApiKey.objects.create_with_secret(name=name, **values) for name, values in fields.items()}
-made["narrow"][0].voices.add(other)
-secrets = {name: secret for name, (_, secret) in made.items()}
-import json
-token = async_to_sync(issue_token)(Client(key_id=made["plain"][0].pk))
-print(json.dumps(secrets | {"token": token}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +34,19 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture(scope="module")
 def keys(locked: LiveServer) -> dict[str, str]:
-    made = manage(locked.settings_file, "shell", "-c", MAKE_KEYS)
-    assert made.returncode == 0, made.stderr
-    secrets: dict[str, str] = json.loads(made.stdout.splitlines()[-1])
-    return secrets
+    secrets = make_keys(
+        locked,
+        plain={},
+        small={"max_characters_per_month": 30},
+        single={"max_concurrent_streams": 1},
+        narrow={"voices": ["other"]},
+        old={"has_expired": True},
+        off={"enabled": False},
+        counted={},
+    )
+    headers = {"xi-api-key": secrets["plain"]}
+    answer = httpx.post(f"{locked.base_url}/v1/single-use-token/tts_websocket", headers=headers)
+    return secrets | {"token": answer.json()["token"]}
 
 
 @pytest.fixture(autouse=True)
@@ -90,17 +75,6 @@ async def speech(client: Any, **first: Any) -> Turn:
 def refusal(turn: Turn) -> tuple[Any, int | None]:
     assert not turn.packets
     return (turn.error or {}).get("error"), turn.close_code
-
-
-def rows(server: LiveServer) -> list[tuple[Any, ...]]:
-    """(key's name, voice, characters, seconds, requests, errors) of all usage that is in the database."""
-    query = (
-        "SELECT name, voice_id, characters, audio_seconds, requests, errors FROM access_dailyusage "
-        "LEFT JOIN access_apikey ON key_id = access_apikey.id"
-    )
-    path = server.settings_file.parent / "var" / "db.sqlite3"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return list(database.execute(query))
 
 
 # Every way to bring a key
@@ -261,12 +235,13 @@ async def test_sockets_of_one_address(locked: LiveServer) -> None:
 async def test_usage_is_in_the_database_soon(locked: LiveServer, keys: dict[str, str]) -> None:
     async with locked.connect(**key_header(keys["counted"])) as client:
         turn = await speech(client)
+    seconds = len(turn.pcm) / 24_000
 
-    def counted() -> list[tuple[Any, ...]]:
-        return [row for row in rows(locked) if row[0] == "counted"]
+    def is_all(voice: str, characters: int, spoken: float, requests: int, errors: int) -> bool:
+        counted = (voice, characters, requests, errors)
+        return counted == ("demo", len(TEXT), 1, 0) and spoken == pytest.approx(seconds, abs=0.01)
 
-    await asyncio.to_thread(locked.wait_until, counted, 20)
-    assert counted() == [("counted", "demo", len(TEXT), pytest.approx(len(turn.pcm) / 24_000, abs=0.01), 1, 0)]
+    await asyncio.to_thread(wait_for_usage, locked, "counted", is_all)
 
 
 async def test_the_end_of_the_server_loses_no_usage_and_keys_are_not_needed(tmp_path: Path) -> None:
@@ -275,7 +250,7 @@ async def test_the_end_of_the_server_loses_no_usage_and_keys_are_not_needed(tmp_
             assert (await speech(client)).packets
         server.process.terminate()
         assert server.process.wait(15) == 0
-        assert [row[:3] for row in rows(server)] == [(None, "demo", len(TEXT))]
+        assert [row[:3] for row in usage(server)] == [(None, "demo", len(TEXT))]
 
 
 async def test_the_access_log_of_daphne_has_no_secrets(tmp_path: Path) -> None:

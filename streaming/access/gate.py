@@ -41,8 +41,8 @@ class Gate:
 
     @asynccontextmanager
     async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
-        """One request of a client to a voice that exists. Raises Refused. An exception that leaves it counts as an error,
-        a cancellation does not."""
+        """One request of a client to a voice that exists, let through by `take_request`. Raises Refused. An exception that
+        leaves it counts as an error, a cancellation does not."""
         lease = Lease(self, client, address, voice_id)
         try:
             yield lease
@@ -61,7 +61,7 @@ class Gate:
         await self.book.close()
 
     def take_request(self, client: Client) -> None:
-        """One of those that it may make in a second. For requests that are not admitted to a voice. Raises Refused."""
+        """One of those that it may make in a second. Raises Refused."""
         limit = client.max_requests_per_second
         if limit is None:
             return
@@ -74,7 +74,6 @@ class Gate:
 
     def begin_stream(self, client: Client) -> None:
         """Raises Refused."""
-        self.take_request(client)
         if client.key_id is None:
             return
         limit = client.max_concurrent_streams
@@ -209,6 +208,7 @@ class StreamMeter:
             if self._lease:
                 self._lease.client = self._client
         if self._lease is None:
+            self._gate.take_request(self._client)
             self._lease = Lease(self._gate, self._client, self._address, self._voice_id)
         await self._lease.charge(characters)
 

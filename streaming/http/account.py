@@ -1,14 +1,12 @@
 """What clients ask about the service itself: models, user, subscription, tokens (wire.md 3.4)."""
 
-from datetime import UTC, datetime, time
 from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from streaming.access.identity import issue_token
-from streaming.access.models import DailyUsage, first_of_next_month
-from streaming.access.usage import today
+from streaming.access.usage import quota_of
 from streaming.engine.contract import EngineInfo
 from streaming.executor import EngineUnavailable
 from streaming.http.backend import exchange_of
@@ -150,28 +148,28 @@ class User(Schema):
 
 
 @user_router.get("/subscription", response=Subscription, summary="Subscription")
-def get_subscription(request: HttpRequest) -> Subscription:
-    return _subscription(request)
+async def get_subscription(request: HttpRequest) -> Subscription:
+    return await _subscription(request)
 
 
 @user_router.get("", response=User, summary="User")
-def get_user(request: HttpRequest) -> User:
+async def get_user(request: HttpRequest) -> User:
     client = exchange_of(request).caller.client
     return User(
-        user_id=f"key_{client.key_id or 0}", first_name=client.name or None, subscription=_subscription(request)
+        user_id=f"key_{client.key_id or 0}", first_name=client.name or None, subscription=await _subscription(request)
     )
 
 
-def _subscription(request: HttpRequest) -> Subscription:
+async def _subscription(request: HttpRequest) -> Subscription:
     """What the key has spoken this month; nothing for who has none."""
-    client, day = exchange_of(request).caller.client, today()
+    client = exchange_of(request).caller.client
     if client.key_id is None:
         return Subscription()
-    reset = datetime.combine(first_of_next_month(day), time.min, tzinfo=UTC)
+    quota = await quota_of(client)
     return Subscription(
-        character_count=DailyUsage.objects.characters_of_month(client.key_id, day),
-        character_limit=client.max_characters_per_month or UNLIMITED,
-        next_character_count_reset_unix=int(reset.timestamp()),
+        character_count=quota.used,
+        character_limit=UNLIMITED if quota.limit is None else quota.limit,
+        next_character_count_reset_unix=int(quota.resets_at.timestamp()),
         can_use_instant_voice_cloning=client.may_manage_voices,
     )
 

@@ -41,11 +41,10 @@ class Backend:
         return self._open
 
     async def find_voice(self, voice_id: str) -> Voice:
-        """Raises Problem. The database is let go of: a request keeps its thread, and with it a connection, for as long as
-        it speaks."""
+        """Raises Problem."""
         try:
             voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown)
-            await _let_go_of_the_database()
+            await let_go_of_the_database()
         except DatabaseError:
             raise database_lost() from None
         if voice is None:
@@ -58,7 +57,7 @@ class Backend:
         """The packets of the text. Raises Problem and SpeechError; closing it cancels what is left."""
         async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
             await lease.reserve(len(text))
-            await _let_go_of_the_database()
+            await let_go_of_the_database()
             async with aclosing(self._speak(voice, text, parameters, output, lease)) as packets:
                 async for packet in packets:
                     yield packet
@@ -111,10 +110,11 @@ async def _load_pronouncer(locators: Locators) -> Pronouncer:
         return await load_pronouncer(locators)
     finally:
         if locators:
-            await _let_go_of_the_database()
+            await let_go_of_the_database()
 
 
-async def _let_go_of_the_database() -> None:
+async def let_go_of_the_database() -> None:
+    """Every request has a thread of its own, and with it a connection, which nobody will use again."""
     await sync_to_async(connections.close_all)()
 
 

@@ -19,7 +19,7 @@ from streaming.access.identity import identify
 from streaming.access.refusals import Refused
 from streaming.admission import origin_is_allowed
 from streaming.http.answers import answer, is_api
-from streaming.http.backend import exchange_of
+from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, database_lost, not_found, problem_of
 from xtts_site.config import get_config
 
@@ -33,7 +33,10 @@ def api_middleware(get_response: AsyncView) -> AsyncView:
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         if not is_api(request.path):
             return await get_response(request)
-        return _with_headers(request, await _respond(request))
+        try:
+            return _with_headers(request, await _respond(request))
+        finally:
+            await let_go_of_the_database()
 
     return middleware
 
@@ -60,13 +63,14 @@ def _check_origin(request: HttpRequest) -> None:
 
 
 async def _identify(request: HttpRequest) -> None:
-    """Everything that the API has needs a key, if anything does. Raises Refused and Problem."""
-    caller = exchange_of(request).caller
+    """Everything that the API has needs a key, if anything does, and counts as a request. Raises Refused and Problem."""
+    exchange = exchange_of(request)
     credentials = Credentials.from_headers(request.scope["headers"])  # type: ignore[attr-defined] # over ASGI
     try:
-        caller.client = await identify(credentials, required=get_config().access.require_keys)
+        client = exchange.caller.client = await identify(credentials, required=get_config().access.require_keys)
     except DatabaseError:
         raise database_lost() from None
+    exchange.backend.gate.take_request(client)
 
 
 def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:

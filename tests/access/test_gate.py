@@ -63,6 +63,7 @@ def used(**row: Any) -> tuple[int, float, int, int]:
 
 
 async def one_request(gate: Gate, client: Client, characters: int = 10, voice_id: str = "anna") -> None:
+    gate.take_request(client)
     async with gate.admit(client, "192.0.2.1", voice_id) as lease:
         await lease.charge(characters)
         lease.spoke(1.5)
@@ -112,7 +113,7 @@ def test_a_key_makes_so_many_requests_a_second(new_key: NewKey, clock: Clock) ->
 
     error = run(gate, work)
     assert (error.status, error.code, error.retry_after) == (429, "rate_limit_exceeded", 1)
-    assert used()[2:] == (4, 1)
+    assert used()[2:] == (3, 0)
 
 
 def test_less_than_one_request_a_second(new_key: NewKey, clock: Clock) -> None:
@@ -252,6 +253,19 @@ def test_a_socket_is_a_stream_only_from_text_to_the_end_of_the_turn(new_key: New
     assert run(gate, work).code == "too_many_concurrent_requests"
     assert not gate.streams
     assert used() == (10, 0.0, 3, 1)
+
+
+def test_each_turn_on_a_socket_is_a_request(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0], max_requests_per_second=1)
+
+    async def work() -> Refused:
+        stream = gate.stream(client, "a", "anna")
+        await stream.charge(5)
+        await stream.charge(5)
+        stream.end_turn()
+        return await refused(stream.charge(5))
+
+    assert run(gate, work).code == "rate_limit_exceeded"
 
 
 def test_a_key_that_is_disabled_is_noticed_on_an_open_socket(new_key: NewKey, clock: Clock) -> None:
