@@ -16,7 +16,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 
-from tests.live import LiveServer, write_settings
+from tests.live import LiveServer, WatchedServer, write_settings
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +24,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """One ordinary server for all tests that only talk to it."""
     settings = write_settings(tmp_path_factory.mktemp("server"), service={"max_concurrency": 2})
     with LiveServer(settings) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+    """A server for the fuzzers, which look at what is left behind."""
+    with WatchedServer(write_settings(tmp_path_factory.mktemp("watched"))) as live:
         yield live
 
 

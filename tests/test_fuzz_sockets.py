@@ -6,8 +6,6 @@ FUZZ_EXAMPLES=1000 looks longer.
 import asyncio
 import json
 import os
-import urllib.request
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.live import LiveServer, write_settings
+from tests.live import LiveServer, WatchedServer
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 ANSWER_SECONDS = 60.0  # far longer than anything here takes: a hang, not a slow machine
@@ -118,23 +116,6 @@ CONVERSATIONS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    path = write_settings(tmp_path_factory.mktemp("watched"), service={"max_concurrency": 2})
-    with LiveServer(path, command=("-m", "tests.watched_server")) as live:
-        yield live
-
-
-def held(server: LiveServer) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{server.base_url}/held", timeout=ANSWER_SECONDS) as answer:  # noqa: S310
-        return dict(json.load(answer))
-
-
-def is_idle(server: LiveServer) -> bool:
-    engine = server.readiness()["engine"]
-    return not engine["running"] and not engine["waiting"]
-
-
 def address(server: LiveServer, endpoint: str, query: dict[str, str]) -> str:
     parameters = "&".join(f"{name}={value}" for name, value in query.items())
     return f"ws://127.0.0.1:{server.port}/v1/text-to-speech/demo/{endpoint}?{parameters}"
@@ -178,7 +159,7 @@ async def say_goodbye(socket: ClientConnection) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["stream-input", "multi-stream-input"])
-def test_no_conversation_breaks_the_server(watched: LiveServer, endpoint: str) -> None:
+def test_no_conversation_breaks_the_server(watched: WatchedServer, endpoint: str) -> None:
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(CONVERSATIONS, min_size=1, max_size=4))
     def talk(conversations: list[tuple[dict[str, str], list[Any], bool]]) -> None:
@@ -193,8 +174,7 @@ def test_no_conversation_breaks_the_server(watched: LiveServer, endpoint: str) -
         for heard in asyncio.run(all_at_once()):
             assert all(message.get("error") not in ("internal_error", "engine_failed") for message in heard)
 
-    watched.wait_until(lambda: is_idle(watched))
-    before = held(watched)
+    before = watched.wait_until_idle()
     talk()
-    watched.wait_until(lambda: is_idle(watched) and held(watched) == before)
+    watched.wait_until_idle(before)
     assert "Traceback" not in watched.log
