@@ -127,6 +127,13 @@ def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
     )
 
 
+def hard_message_of(data: Mapping[str, Any]) -> ClientMessage:
+    """What a message says to the connection, whatever else is wrong with it. Raises ProtocolError."""
+    parts = [data, *(_section(data, key) for key in _CONFIG_KEYS)]
+    given = {key: value for part in parts for key, value in part.items() if ALIASES.get(key, key) in HARD}
+    return ClientMessage(settings=parse_parameters(given))
+
+
 def _text(data: Mapping[str, Any]) -> str | None:
     text = data.get("text")
     if text is not None and not isinstance(text, str):

@@ -22,7 +22,14 @@ from typing import Any
 
 from streaming.protocol.actions import Action, Send, Stop
 from streaming.protocol.errors import TOO_MANY_CONTEXTS, Fault, ProtocolError
-from streaming.protocol.messages import ClientMessage, context_message_of, context_of, error_message, final_message
+from streaming.protocol.messages import (
+    ClientMessage,
+    context_message_of,
+    context_of,
+    error_message,
+    final_message,
+    hard_message_of,
+)
 from streaming.protocol.opening import Rules
 from streaming.protocol.session import NORMAL_CLOSE, POLICY_VIOLATION, Event, Session, State
 from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
@@ -79,10 +86,11 @@ class MultiStreamInput(Session):
         try:
             message = context_message_of(data)
         except ProtocolError as error:
-            if error.ends_connection or self._state is State.OPENING:
+            if error.ends_connection:
                 raise
+            opening = self._open(hard_message_of(data)) if self._state is State.OPENING else []
             is_heard = self._standing(name) in (Standing.UNKNOWN, Standing.OPEN)
-            return self._refuse_context(name, error) if is_heard else []
+            return [*opening, *(self._refuse_context(name, error) if is_heard else [])]
         return self._step(Event.LAST if message.closes_socket else Event.CONTENT, message)
 
     def _take_content(self, message: ClientMessage) -> list[Action]:

@@ -104,9 +104,19 @@ def test_settings_without_a_text_open_a_context() -> None:
     assert utterance.parameters.speed == 1.1
 
 
-@pytest.mark.parametrize("speech", [{"output_format": "mp3"}, {"generation_config": {"speed": 9}}])
-def test_what_is_wrong_with_the_first_message_ends_the_connection(speech: dict[str, Any]) -> None:
-    assert close_code(say(connection(), text=" ", context_id="a", **speech)) == 1008
+@pytest.mark.parametrize("wrong", [{"output_format": "mp3"}, {"generation_config": 1}, {"context_id": 1}])
+def test_what_is_wrong_with_the_connection_ends_it(wrong: dict[str, Any]) -> None:
+    assert close_code(say(connection(), **{"text": " ", "context_id": "a", **wrong})) == 1008
+
+
+def test_what_is_wrong_with_the_first_context_does_not_end_the_connection() -> None:
+    multi = connection()
+    first: dict[str, Any] = {"generation_config": {"speed": 9, "output_format": "pcm_16000"}}
+    opening, *refusal = say(multi, text=" ", context_id="a", **first)
+    assert isinstance(opening, Open)
+    assert opening.parameters.output_format == "pcm_16000"
+    assert "speed" in context_error(refusal, "a")["message"]
+    assert spoken_texts(say(multi, text="Hello", context_id="b", flush=True)) == ["Hello"]
 
 
 # Contexts beside each other
