@@ -35,7 +35,7 @@ class ApiKeyForm(ApiKeyFormBase):
 @admin.register(ApiKey)
 class ApiKeyAdmin(ApiKeyAdminBase):
     form = ApiKeyForm
-    list_display = ("name", "shown", "enabled", "expires_at", "last_used_at", "characters_this_month")
+    list_display = ("name", "shown", "enabled", "expires", "last_used", "characters_this_month")
     list_editable = ("enabled",)
     list_filter = ("enabled",)
     search_fields = ("name", "prefix")
@@ -54,14 +54,24 @@ class ApiKeyAdmin(ApiKeyAdminBase):
         ("History", {"fields": ("characters_this_month", "created_at", "last_used_at")}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return fieldsets if obj else fieldsets[:-1]  # a new key has no history
+
     @admin.display(description="Key")
     def shown(self, key: ApiKey) -> str:
         return format_html("<code>{}…</code>", key.prefix) if key.pk else "made when you save, and shown once"
 
-    @admin.display(description="Characters this month")
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, key: ApiKey) -> str:
+        return f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
+
+    @admin.display(description="Last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> str:
+        return f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+
+    @admin.display(description="This month")
     def characters_this_month(self, key: ApiKey) -> str:
-        if key.pk is None:
-            return "-"
         used, limit = DailyUsage.objects.characters_of_month(key.pk, today()), key.max_characters_per_month
         return f"{used}" if limit is None else f"{used} of {limit}"
 
@@ -84,7 +94,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
 
 @admin.register(DailyUsage)
 class DailyUsageAdmin(DailyUsageAdminBase):
-    list_display = ("day", "key_shown", "voice_id", "characters", "audio", "requests", "errors")
+    list_display = ("date", "key_shown", "voice_id", "characters", "audio", "requests", "errors")
     list_display_links = None
     list_filter = (("key", admin.RelatedOnlyFieldListFilter), "voice_id")
     list_select_related = ("key",)
@@ -92,9 +102,13 @@ class DailyUsageAdmin(DailyUsageAdminBase):
     list_per_page = 100
     change_list_template = "admin/access/dailyusage/totals.html"
 
+    @admin.display(description="Day", ordering="day")
+    def date(self, usage: DailyUsage) -> str:
+        return usage.day.isoformat()
+
     @admin.display(description="API key", ordering="key__name")
     def key_shown(self, usage: DailyUsage) -> str:
-        return str(usage.key) if usage.key else "none"
+        return usage.key.name if usage.key else "none"
 
     @admin.display(description="Audio", ordering="audio_seconds")
     def audio(self, usage: DailyUsage) -> str:
