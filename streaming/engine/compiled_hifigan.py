@@ -14,7 +14,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from streaming.engine import filter_layers, float_kernels, minimal_filtering, simd
+from streaming.engine import filter_layers, float_kernels, llvm_vectors, minimal_filtering, simd
 from streaming.engine.filter_layers import (
     ROWS_BEHIND,
     SCRATCH_FLOATS,
@@ -49,7 +49,7 @@ class Crew(Protocol):
 
 def _sources() -> str:
     """A digest of the files whose code becomes part of the compiled function."""
-    files = (float_kernels, minimal_filtering, filter_layers, simd)
+    files = (float_kernels, llvm_vectors, minimal_filtering, filter_layers, simd)
     return hashlib.sha256(b"".join(Path(str(file.__file__)).read_bytes() for file in files)).hexdigest()
 
 

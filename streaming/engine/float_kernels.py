@@ -5,69 +5,49 @@ in floats. LLVM turns the vectors into what the processor has.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-_LONG, _FLOAT = ir.IntType(64), ir.FloatType()
-_INDEX = ir.IntType(32)
+from streaming.engine.llvm_vectors import (
+    FEATURES,
+    FLOAT,
+    LONG,
+    Signature,
+    at,
+    load,
+    multiply_add,
+    pointer,
+    rolled_loop,
+    spread,
+    store,
+)
 
-
-def _features() -> dict[str, bool]:
-    try:
-        return dict(binding.get_host_cpu_features())
-    except RuntimeError:  # a processor that LLVM cannot ask
-        return {}
-
-
-_FEATURES = _features()
-HAS_FUSED_MULTIPLY_ADD = bool(_FEATURES.get("fma") or _FEATURES.get("neon"))
+HAS_FUSED_MULTIPLY_ADD = bool(FEATURES.get("fma") or FEATURES.get("neon"))
 # A tile of the product stays in registers: ROWS x PANEL sums, 12 of 16 registers, or 24 of 32 where they are twice as wide.
-_IS_WIDE = bool(_FEATURES.get("avx512f"))
+_IS_WIDE = bool(FEATURES.get("avx512f"))
 LANES = 16 if _IS_WIDE else 8
 ROWS = 12 if _IS_WIDE else 6
 PANEL = 2 * LANES
 # Sums of so many products are added up in turn: rounding errors grow with the number of additions in a row.
 DEPTH = 64
 
-_VECTOR = ir.VectorType(_FLOAT, LANES)
+_VECTOR = ir.VectorType(FLOAT, LANES)
 _ZERO = ir.Constant(_VECTOR, None)
 
-Signature = tuple[Any, Callable[..., Any]]
 
-
-def _pointer(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
-    return builder.inttoptr(address, _FLOAT.as_pointer())
-
-
-def _at(builder: ir.IRBuilder, base: ir.Value, offset: ir.Value | int) -> ir.Value:
-    return builder.gep(base, [ir.Constant(_LONG, offset) if isinstance(offset, int) else offset])
-
-
-def _load(builder: ir.IRBuilder, pointer: ir.Value) -> ir.Value:
-    return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
-
-
-def _store(builder: ir.IRBuilder, vector: ir.Value, pointer: ir.Value) -> None:
-    builder.store(vector, builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+def _load(builder: ir.IRBuilder, place: ir.Value) -> ir.Value:
+    return load(builder, place, _VECTOR)
 
 
 def _splat(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
-    single = builder.insert_element(undefined, value, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(single, undefined, ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES))
-
-
-def _multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32"), [a, b, c])
+    return spread(builder, value, LANES)
 
 
 def _leaky(builder: ir.IRBuilder, vector: ir.Value, slope: ir.Value) -> ir.Value:
@@ -87,7 +67,7 @@ def _weighted_sum(builder: ir.IRBuilder, weights: NDArray[np.float64], vectors: 
         elif abs(weight) == 1.0:
             total = builder.fadd(total, vector) if weight > 0 else builder.fsub(total, vector)
         else:
-            total = _multiply_add(builder, factor, vector, total)
+            total = multiply_add(builder, factor, vector, total)
     return _ZERO if total is None else total
 
 
@@ -140,33 +120,6 @@ def _fold_columns(
     return matrix, folded
 
 
-@contextmanager
-def rolled_loop(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> Iterator[ir.Value]:
-    """`for index in range(start, stop)`, which LLVM leaves as it is.
-
-    Unrolled, a tile's loop would ask for more registers than there are, and spend its time on moving sums to and fro.
-    """
-    before, function = builder.block, builder.function
-    head, body, behind = (function.append_basic_block(f"tile.{name}") for name in ("head", "body", "behind"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    index = builder.phi(start.type)
-    index.add_incoming(start, before)
-    builder.cbranch(builder.icmp_signed("<", index, stop), body, behind)
-    builder.position_at_end(body)
-    yield index
-    index.add_incoming(builder.add(index, ir.Constant(index.type, 1)), builder.block)
-    _leave_rolled(builder.module, builder.branch(head))
-    builder.position_at_end(behind)
-
-
-def _leave_rolled(module: ir.Module, back: Any) -> None:
-    """Mark the branch that closes a loop. LLVM knows a loop by a node that names itself first."""
-    node = ir.MDValue(module, (), name=str(len(module.metadata)))
-    node.operands = (node, module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")]))
-    back.set_metadata("llvm.loop", node)
-
-
 def _make_multiply_tile() -> Any:
     @intrinsic
     def multiply_tile(typing_context: Any, rows: Any, stride: Any, panel: Any, depth: Any, out: Any) -> Signature:
@@ -174,14 +127,14 @@ def _make_multiply_tile() -> Any:
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             rows, stride, panel, depth, out = arguments
-            first, panel, out = (_pointer(builder, address) for address in (rows, panel, out))
-            starts = [_at(builder, first, builder.mul(stride, ir.Constant(_LONG, row))) for row in range(ROWS)]
-            places = [_at(builder, out, index * LANES) for index in range(2 * ROWS)]
+            first, panel, out = (pointer(builder, address) for address in (rows, panel, out))
+            starts = [at(builder, first, builder.mul(stride, ir.Constant(LONG, row))) for row in range(ROWS)]
+            places = [at(builder, out, index * LANES) for index in range(2 * ROWS)]
             for place in places:
-                _store(builder, _ZERO, place)
+                store(builder, _ZERO, place)
             sums = [cgutils.alloca_once_value(builder, _ZERO) for _ in places]
-            step = ir.Constant(_LONG, DEPTH)
-            with cgutils.for_range_slice(builder, ir.Constant(_LONG, 0), depth, step) as (begin, _):
+            step = ir.Constant(LONG, DEPTH)
+            with cgutils.for_range_slice(builder, ir.Constant(LONG, 0), depth, step) as (begin, _):
                 for total in sums:
                     builder.store(_ZERO, total)
                 end = builder.add(begin, step)
@@ -189,7 +142,7 @@ def _make_multiply_tile() -> Any:
                 with rolled_loop(builder, begin, end) as index:
                     _add_products(builder, panel, starts, sums, index)
                 for place, total in zip(places, sums, strict=True):
-                    _store(builder, builder.fadd(_load(builder, place), builder.load(total)), place)
+                    store(builder, builder.fadd(_load(builder, place), builder.load(total)), place)
             return context.get_dummy_value()
 
         return types.void(*(types.int64,) * 5), generate
@@ -201,12 +154,12 @@ def _add_products(
     builder: ir.IRBuilder, panel: ir.Value, starts: Sequence[ir.Value], sums: Sequence[ir.Value], index: ir.Value
 ) -> None:
     """Element `index` of each row, times line `index` of the panel, added to the row's two vectors of sums."""
-    line = _at(builder, panel, builder.mul(index, ir.Constant(_LONG, PANEL)))
-    halves = (_load(builder, line), _load(builder, _at(builder, line, LANES)))
+    line = at(builder, panel, builder.mul(index, ir.Constant(LONG, PANEL)))
+    halves = (_load(builder, line), _load(builder, at(builder, line, LANES)))
     for row, start in enumerate(starts):
-        value = _splat(builder, builder.load(_at(builder, start, index)))
+        value = _splat(builder, builder.load(at(builder, start, index)))
         for half, total in zip(halves, sums[2 * row : 2 * row + 2], strict=True):
-            builder.store(_multiply_add(builder, value, half, builder.load(total)), total)
+            builder.store(multiply_add(builder, value, half, builder.load(total)), total)
 
 
 multiply_tile = _make_multiply_tile()
@@ -236,20 +189,20 @@ def make_row_transform(matrix: NDArray[np.float64]) -> Any:
     ) -> Signature:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             base, first, step, rows, zeros, channels, slope, out, plane = arguments
-            base, zeros, out = (_pointer(builder, address) for address in (base, zeros, out))
+            base, zeros, out = (pointer(builder, address) for address in (base, zeros, out))
             slope = _splat(builder, slope)
             starts = []
             for index in range(inputs):
-                row = builder.add(first, builder.mul(step, ir.Constant(_LONG, index)))
+                row = builder.add(first, builder.mul(step, ir.Constant(LONG, index)))
                 # Unsigned, so that a negative row is beyond the end as well.
                 is_inside = builder.icmp_unsigned("<", row, rows)
-                starts.append(builder.select(is_inside, _at(builder, base, builder.mul(row, channels)), zeros))
-            targets = [_at(builder, out, builder.mul(plane, ir.Constant(_LONG, i))) for i in range(len(matrix))]
-            with cgutils.for_range(builder, builder.udiv(channels, ir.Constant(_LONG, LANES))) as loop:
-                offset = builder.mul(loop.index, ir.Constant(_LONG, LANES))
-                vectors = [_leaky(builder, _load(builder, _at(builder, start, offset)), slope) for start in starts]
+                starts.append(builder.select(is_inside, at(builder, base, builder.mul(row, channels)), zeros))
+            targets = [at(builder, out, builder.mul(plane, ir.Constant(LONG, i))) for i in range(len(matrix))]
+            with cgutils.for_range(builder, builder.udiv(channels, ir.Constant(LONG, LANES))) as loop:
+                offset = builder.mul(loop.index, ir.Constant(LONG, LANES))
+                vectors = [_leaky(builder, _load(builder, at(builder, start, offset)), slope) for start in starts]
                 for index, mixed in _apply_rows(builder, matrix, vectors):
-                    _store(builder, mixed, _at(builder, targets[index], offset))
+                    store(builder, mixed, at(builder, targets[index], offset))
             return context.get_dummy_value()
 
         integer = types.int64
@@ -285,22 +238,22 @@ def make_panel_transform(matrix: NDArray[np.float64]) -> Any:
     ) -> Signature:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             panels, plane, bias, terms, term_step, more, more_step, slope, out, step, rows = arguments
-            panels, bias, terms, more, out = (_pointer(builder, p) for p in (panels, bias, terms, more, out))
+            panels, bias, terms, more, out = (pointer(builder, p) for p in (panels, bias, terms, more, out))
             slope = _splat(builder, slope)
-            starts = [_at(builder, panels, builder.mul(plane, ir.Constant(_LONG, i))) for i in range(inputs)]
+            starts = [at(builder, panels, builder.mul(plane, ir.Constant(LONG, i))) for i in range(inputs)]
             for half in (0, LANES):
-                vectors = [_load(builder, _at(builder, start, half)) for start in starts]
+                vectors = [_load(builder, at(builder, start, half)) for start in starts]
                 weights, vectors = _fold_columns(builder, matrix, vectors)
-                offset = _load(builder, _at(builder, bias, half))
+                offset = _load(builder, at(builder, bias, half))
                 for index in range(outputs):
-                    number = ir.Constant(_LONG, index)
+                    number = ir.Constant(LONG, index)
                     with builder.if_then(builder.icmp_signed("<", number, rows), likely=True):
                         value = builder.fadd(_weighted_sum(builder, weights[index], vectors), offset)
                         for base, distance in ((terms, term_step), (more, more_step)):
-                            place = _at(builder, _at(builder, base, builder.mul(distance, number)), half)
+                            place = at(builder, at(builder, base, builder.mul(distance, number)), half)
                             value = builder.fadd(value, _load(builder, place))
-                        place = _at(builder, _at(builder, out, builder.mul(step, number)), half)
-                        _store(builder, _leaky(builder, value, slope), place)
+                        place = at(builder, at(builder, out, builder.mul(step, number)), half)
+                        store(builder, _leaky(builder, value, slope), place)
             return context.get_dummy_value()
 
         integer = types.int64

@@ -8,32 +8,34 @@ a row's result does not depend on its neighbours.
 Each function here is for use in functions compiled by numba. Addresses are plain integers (`array.ctypes.data`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_BYTE, _SHORT, _INT, _LONG, _FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_INDEX = ir.IntType(32)
+from streaming.engine.llvm_vectors import (
+    FEATURES,
+    FLOAT,
+    INT,
+    LONG,
+    SHORT,
+    Signature,
+    at,
+    load,
+    multiply_add,
+    pointer,
+    rolled_loop,
+    spread,
+    store,
+)
 
-Signature = tuple[Any, Callable[..., Any]]
-
-
-def _features() -> dict[str, bool]:
-    try:
-        return dict(binding.get_host_cpu_features())
-    except RuntimeError:  # a processor that LLVM cannot ask
-        return {}
-
-
-_FEATURES = _features()
-IS_WIDE = bool(_FEATURES.get("avx512bw"))
+IS_WIDE = bool(FEATURES.get("avx512bw"))
 # What multiplies pairs of 16-bit integers and adds the two products; None: several instructions do.
 PAIRWISE: str | None = (
-    "llvm.x86.avx512.pmaddw.d.512" if IS_WIDE else "llvm.x86.avx2.pmadd.wd" if _FEATURES.get("avx2") else None
+    "llvm.x86.avx512.pmaddw.d.512" if IS_WIDE else "llvm.x86.avx2.pmadd.wd" if FEATURES.get("avx2") else None
 )
 # Sums of 32 bits in a register, and outputs in a panel.
 LANES = 16 if IS_WIDE else 8
@@ -44,9 +46,8 @@ PREFETCH_BYTES = 4096
 # A tile of sums stays in registers: 24 of 32, or 12 of 16.
 MOST_ROWS = 12 if IS_WIDE else 6
 
-_PAIRS = ir.VectorType(_SHORT, 2 * LANES)
-_SUMS = ir.VectorType(_INT, LANES)
-_FLOATS = ir.VectorType(_FLOAT, LANES)
+_BYTES, _PAIRS = ir.VectorType(ir.IntType(8), 2 * LANES), ir.VectorType(SHORT, 2 * LANES)
+_SUMS, _FLOATS = ir.VectorType(INT, LANES), ir.VectorType(FLOAT, LANES)
 
 
 def _pairwise_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -54,7 +55,7 @@ def _pairwise_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Va
     if PAIRWISE:
         kind = ir.FunctionType(_SUMS, [_PAIRS, _PAIRS])
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, PAIRWISE), [a, b])
-    wide = ir.VectorType(_INT, 2 * LANES)
+    wide = ir.VectorType(INT, 2 * LANES)
     products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
     even, odd = (
         builder.shuffle_vector(products, ir.Constant(wide, None), _indices(range(first, 2 * LANES, 2)))
@@ -64,30 +65,14 @@ def _pairwise_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Va
 
 
 def _indices(numbers: Sequence[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_INDEX, len(numbers)), list(numbers))
-
-
-def _spread(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
-    """One value in all lanes."""
-    kind = ir.VectorType(value.type, LANES)
-    single = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(single, ir.Constant(kind, ir.Undefined), _indices([0] * LANES))
-
-
-def _pointer(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type) -> ir.Value:
-    return builder.inttoptr(address, kind.as_pointer())
-
-
-def _load(builder: ir.IRBuilder, base: ir.Value, offset: int, kind: ir.Type) -> ir.Value:
-    place = builder.gep(base, [ir.Constant(_LONG, offset)])
-    return builder.load(builder.bitcast(place, kind.as_pointer()), align=1)
+    return ir.Constant(ir.VectorType(INT, len(numbers)), list(numbers))
 
 
 def _prefetch(builder: ir.IRBuilder, place: ir.Value) -> None:
     """Only a hint: an address that does not exist does no harm."""
-    kind = ir.FunctionType(ir.VoidType(), [place.type, _INT, _INT, _INT])
+    kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, keep_close, data = (ir.Constant(_INT, number) for number in (0, 3, 1))
+    read, keep_close, data = (ir.Constant(INT, number) for number in (0, 3, 1))
     builder.call(prefetch, [place, read, keep_close, data])
 
 
@@ -95,15 +80,16 @@ def _accumulate(
     builder: ir.IRBuilder, panel: ir.Value, rows: Sequence[ir.Value], sums: Sequence[ir.Value], index: ir.Value
 ) -> None:
     """Pair `index` of each row times line `index` of the panel, added to the row's two vectors of sums."""
-    line = builder.gep(panel, [builder.mul(index, ir.Constant(_LONG, 2 * PANEL))])
-    _prefetch(builder, builder.gep(line, [ir.Constant(_LONG, PREFETCH_BYTES)]))
-    narrow = ir.VectorType(_BYTE, 2 * LANES)
-    halves = [builder.sext(_load(builder, line, half * 2 * LANES, narrow), _PAIRS) for half in (0, 1)]
+    line = at(builder, panel, builder.mul(index, ir.Constant(LONG, 2 * PANEL)))
+    _prefetch(builder, at(builder, line, PREFETCH_BYTES))
+    halves = [
+        builder.sext(load(builder, at(builder, line, 2 * LANES * half), _BYTES, align=1), _PAIRS) for half in (0, 1)
+    ]
     for row, start in enumerate(rows):
-        pair = builder.load(builder.gep(start, [index]), align=2)
-        spread = builder.bitcast(_spread(builder, pair), _PAIRS)
+        pair = spread(builder, builder.load(at(builder, start, index), align=2), LANES)
+        pair = builder.bitcast(pair, _PAIRS)
         for half, total in zip(halves, sums[2 * row : 2 * row + 2], strict=True):
-            builder.store(builder.add(builder.load(total), _pairwise_products(builder, half, spread)), total)
+            builder.store(builder.add(builder.load(total), _pairwise_products(builder, half, pair)), total)
 
 
 def _finish(
@@ -116,16 +102,12 @@ def _finish(
     out: ir.Value,
 ) -> None:
     """out = total * row_scale * scale + bias, added to what is there if `add` is not zero. In LANES lanes."""
-    fma = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_FLOATS, [_FLOATS] * 3), f"llvm.fma.v{LANES}f32"
-    )
-    factor = builder.fmul(_spread(builder, row_scale), scale)
-    value = builder.call(fma, [builder.sitofp(total, _FLOATS), factor, bias])
-    place = builder.bitcast(out, _FLOATS.as_pointer())
+    factor = builder.fmul(spread(builder, row_scale, LANES), scale)
+    value = multiply_add(builder, builder.sitofp(total, _FLOATS), factor, bias)
     result = cgutils.alloca_once_value(builder, value)
-    with builder.if_then(builder.icmp_signed("!=", add, ir.Constant(_LONG, 0))):
-        builder.store(builder.fadd(value, builder.load(place, align=4)), result)
-    builder.store(builder.load(result), place, align=4)
+    with builder.if_then(builder.icmp_signed("!=", add, ir.Constant(LONG, 0))):
+        builder.store(builder.fadd(value, load(builder, out, _FLOATS)), result)
+    store(builder, builder.load(result), out)
 
 
 def make_product(rows: int) -> Any:
@@ -153,19 +135,21 @@ def make_product(rows: int) -> Any:
     ) -> Signature:
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
             panel, activations, stride, pairs, row_scales, scales, bias, add, out, out_stride = arguments
-            panel, first = _pointer(builder, panel, _BYTE), _pointer(builder, activations, _SHORT)
-            starts = [builder.gep(first, [builder.mul(stride, ir.Constant(_LONG, row))]) for row in range(rows)]
-            starts = [builder.bitcast(start, _INT.as_pointer()) for start in starts]
+            panel, first = pointer(builder, panel, ir.IntType(8)), pointer(builder, activations, SHORT)
+            starts = [at(builder, first, builder.mul(stride, ir.Constant(LONG, row))) for row in range(rows)]
+            starts = [builder.bitcast(start, INT.as_pointer()) for start in starts]
             sums = [cgutils.alloca_once_value(builder, ir.Constant(_SUMS, None)) for _ in range(2 * rows)]
-            with cgutils.for_range(builder, pairs) as loop:
-                _accumulate(builder, panel, starts, sums, loop.index)
-            row_scales, scales, bias, out = (_pointer(builder, p, _FLOAT) for p in (row_scales, scales, bias, out))
+            with rolled_loop(builder, ir.Constant(LONG, 0), pairs) as index:
+                _accumulate(builder, panel, starts, sums, index)
+            row_scales, scales, bias, out = (pointer(builder, p) for p in (row_scales, scales, bias, out))
             for half in (0, 1):
-                scale, offset = (_load(builder, base, half * LANES, _FLOATS) for base in (scales, bias))
+                scale, offset = (load(builder, at(builder, base, half * LANES), _FLOATS) for base in (scales, bias))
                 for row in range(rows):
-                    row_scale = builder.load(builder.gep(row_scales, [ir.Constant(_LONG, row)]))
-                    place = builder.mul(out_stride, ir.Constant(_LONG, row))
-                    place = builder.gep(out, [builder.add(place, ir.Constant(_LONG, half * LANES))])
+                    row_scale = builder.load(at(builder, row_scales, row))
+                    place = builder.add(
+                        builder.mul(out_stride, ir.Constant(LONG, row)), ir.Constant(LONG, half * LANES)
+                    )
+                    place = at(builder, out, place)
                     _finish(builder, builder.load(sums[2 * row + half]), row_scale, scale, offset, add, place)
             return context.get_dummy_value()
 

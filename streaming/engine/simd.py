@@ -4,7 +4,6 @@ meet thousands of times a second.
 Each function here is for use in functions compiled by numba. Addresses are plain integers (`array.ctypes.data`).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,10 @@ from numba import types, uint32
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_INT, _LONG, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
+from streaming.engine.llvm_vectors import FLOAT, INT, LONG, Signature
+
 # How often a waiting thread looks before it offers its core to somebody else: some tens of microseconds.
 _LOOKS_BEFORE_YIELD = 2000
-
-Signature = tuple[Any, Callable[..., Any]]
 
 
 IS_X86 = "x86" in binding.get_default_triple() or "amd64" in binding.get_default_triple()
@@ -28,7 +26,7 @@ def float_from_bits(typing_context: Any, bits: Any) -> Signature:
     """The float32 whose bit pattern is this uint32."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return builder.bitcast(arguments[0], _FLOAT)
+        return builder.bitcast(arguments[0], FLOAT)
 
     return types.float32(uint32), generate
 
@@ -38,7 +36,7 @@ def bits_of_float(typing_context: Any, value: Any) -> Signature:
     """The bit pattern of a float32, as uint32."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        return builder.bitcast(arguments[0], _INT)
+        return builder.bitcast(arguments[0], INT)
 
     return types.uint32(types.float32), generate
 
@@ -50,11 +48,11 @@ def wait_for_all(typing_context: Any, counter: Any, threads: Any) -> Signature:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         address, threads = arguments
-        pointer = builder.inttoptr(address, _LONG.as_pointer())
-        one = ir.Constant(_LONG, 1)
+        pointer = builder.inttoptr(address, LONG.as_pointer())
+        one = ir.Constant(LONG, 1)
         before = builder.atomic_rmw("add", pointer, one, "acq_rel")
         target = builder.mul(builder.add(builder.udiv(before, threads), one), threads)
-        looks = cgutils.alloca_once_value(builder, ir.Constant(_LONG, 0))
+        looks = cgutils.alloca_once_value(builder, ir.Constant(LONG, 0))
         waiting, done = builder.append_basic_block("waiting"), builder.append_basic_block("met")
         resting, looking = builder.append_basic_block("resting"), builder.append_basic_block("looking")
         builder.branch(looking)
@@ -65,10 +63,10 @@ def wait_for_all(typing_context: Any, counter: Any, threads: Any) -> Signature:
         looked = builder.add(builder.load(looks), one)
         builder.store(looked, looks)
         _pause(builder)
-        is_long = builder.icmp_unsigned(">", looked, ir.Constant(_LONG, _LOOKS_BEFORE_YIELD))
+        is_long = builder.icmp_unsigned(">", looked, ir.Constant(LONG, _LOOKS_BEFORE_YIELD))
         builder.cbranch(is_long, resting, looking)
         builder.position_at_end(resting)
-        builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(_INT, []), "sched_yield"), [])
+        builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(INT, []), "sched_yield"), [])
         builder.branch(looking)
         builder.position_at_end(done)
         return context.get_dummy_value()
