@@ -1,8 +1,9 @@
 """The ASGI application around Django's: what every request brings with it, and how a response that cannot go on ends."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from streaming.admission import address_of
@@ -12,6 +13,8 @@ from xtts_site.flow_control import ABORT
 
 logger = logging.getLogger("streaming.http")
 
+# How long a request that is broken off may take to be cleared away.
+GOODBYE_SECONDS = 1.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -23,6 +26,18 @@ class SpeechFront:
         self._backend = backend
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        serving = asyncio.create_task(self._serve(scope, receive, send))
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            # daphne shuts down. Django would take this for its own end, and leave the view to itself; of a client that is
+            # gone it knows what to do.
+            await send({"type": ABORT})
+            with suppress(TimeoutError):
+                await asyncio.wait_for(serving, GOODBYE_SECONDS)
+            raise
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             async with AsyncExitStack() as closing:
                 exchange = Exchange(Caller(address_of(scope)), self._backend, closing)

@@ -79,7 +79,7 @@ def test_headers_over_the_limit_are_refused_in_words(strict_server: LiveServer, 
 
 def test_what_daphne_refuses_is_no_page(strict_server: LiveServer) -> None:
     with socket.create_connection(("127.0.0.1", strict_server.port), timeout=20) as client:
-        client.sendall(b"GET /\xff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Odd: a\x1cb\r\nConnection: close\r\n\r\n")
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert (answer.status, json.load(answer)["detail"]["code"]) == (400, "bad_request")
