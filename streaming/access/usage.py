@@ -105,10 +105,15 @@ class UsageBook:
 def _write_all(unwritten: Mapping[UsageSlot, Amounts]) -> None:
     with transaction.atomic():
         known = set(ApiKey.objects.values_list("pk", flat=True))
-        for slot, amounts in unwritten.items():
+        # In one order, so that no two processes wait for each other's rows.
+        for slot, amounts in sorted(unwritten.items(), key=lambda item: _order(item[0])):
             # A key that has been deleted meanwhile cannot have usage.
             key_id = slot.key_id if slot.key_id in known else None
             DailyUsage.objects.add(UsageSlot(key_id, slot.voice_id, slot.day), amounts)
+
+
+def _order(slot: UsageSlot) -> tuple[int, str, datetime.date]:
+    return slot.key_id or 0, slot.voice_id, slot.day
 
 
 def _spend(slot: UsageSlot, characters: int) -> None:
@@ -116,7 +121,7 @@ def _spend(slot: UsageSlot, characters: int) -> None:
         raise ValueError("Whoever has no key has no quota.")
     with transaction.atomic():
         # Whoever else spends with this key waits here. (SQLite locks the whole database: settings.py, IMMEDIATE.)
-        key = ApiKey.objects.select_for_update().filter(pk=slot.key_id).first()
+        key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slot.key_id).first()
         if key is None:
             raise refusals.bad_key()
         limit = key.max_characters_per_month
