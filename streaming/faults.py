@@ -44,8 +44,6 @@ def fault_of(error: Exception) -> Fault:
             return errors.STALLED
         case Refused(code=code):
             return Fault(code, str(error), POLICY_VIOLATION)
-        case UnknownLanguage(is_clients=True):
-            return errors.UNKNOWN_LANGUAGE.because(str(error))
     for kinds, fault in _FAULTS:
         if isinstance(error, kinds):
             return fault.because(str(error))

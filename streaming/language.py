@@ -11,26 +11,27 @@ logger = logging.getLogger("streaming.language")
 
 
 class UnknownLanguage(SpeechError):
-    """The engine does not speak it. `is_clients`: the client asked for it, and not the voice or the settings."""
-
-    def __init__(self, message: str, *, is_clients: bool) -> None:
-        super().__init__(message)
-        self.is_clients = is_clients
+    """The engine does not speak the language of the voice or of the settings."""
 
 
 def spoken_language(asked: str | None, default: str, info: EngineInfo) -> str:
-    """What the engine is told to speak: what the client asked for, else the default of voice and settings, in the
-    engine's own spelling. Raises UnknownLanguage.
+    """What the engine is told to speak, in its own spelling: what the client asked for, else the default of voice and
+    settings. Raises UnknownLanguage.
 
-    An engine that cannot clone has one voice, in its own language; it speaks every text as well as it can.
+    A wish that the engine cannot fulfil is not held against the client (wire.md 5.8). An engine that cannot clone has one
+    voice, in its own language; it speaks every text as well as it can.
     """
-    wanted = asked or default
-    known = known_language(wanted, info.languages)
-    if known is None and info.clones:
-        raise UnknownLanguage(_refusal(wanted, info, is_clients=bool(asked)), is_clients=bool(asked))
-    if known is None:
+    for wanted in filter(None, (asked, default)):
+        if known := known_language(wanted, info.languages):
+            return known
         _log_unknown(info.name, wanted)
-    return known or wanted
+    if info.clones:
+        languages = ", ".join(sorted(info.languages))
+        raise UnknownLanguage(
+            f"The language of this voice, or of the server's settings, {default!r} is not spoken here; the languages are "
+            f"{languages}."
+        )
+    return asked or default
 
 
 def known_language(wanted: str, languages: Iterable[str]) -> str | None:
@@ -46,9 +47,4 @@ def primary_subtag(tag: str) -> str:
 @lru_cache(maxsize=64)
 def _log_unknown(engine: str, wanted: str) -> None:
     """Once for each language, or nearly: clients may ask for any number of them."""
-    logger.info("The engine %s does not know the language %r; it speaks such texts as it can", engine, wanted)
-
-
-def _refusal(wanted: str, info: EngineInfo, *, is_clients: bool) -> str:
-    whose = "language" if is_clients else "The language of this voice, or of the server's settings,"
-    return f"{whose} {wanted!r} is not spoken here; the languages are {', '.join(sorted(info.languages))}."
+    logger.info("The engine %s does not speak the language %r", engine, wanted)

@@ -140,10 +140,15 @@ async def test_a_voice_without_recordings_is_refused_with_a_reason(xtts_server: 
     assert "recording" in str(error)
 
 
-async def test_a_language_that_the_model_does_not_speak_is_refused_by_name(xtts_server: LiveServer) -> None:
-    async with xtts_server.connect("anna", "?language=sv") as socket:
+async def test_a_language_that_the_model_does_not_speak_falls_back_to_the_voices(xtts_server: LiveServer) -> None:
+    async with xtts_server.connect("anna", f"?output_format=pcm_24000&seed={SEED}&language_code=sv") as socket:
         await send(socket, text=TEXT)
         await send(socket, text="")
-        error = (await receive_all(socket)).error
-    assert error is not None
-    assert "sv" in str(error)
+        turn = await receive_all(socket)
+    async with xtts_server.connect("anna", f"?output_format=pcm_24000&seed={SEED}&language_code=en") as socket:
+        await send(socket, text=TEXT)
+        await send(socket, text="")
+        expected = await receive_all(socket)
+    assert turn.error is None
+    assert np.array_equal(turn.pcm, expected.pcm)
+    assert "does not speak the language 'sv'" in xtts_server.log

@@ -32,7 +32,7 @@ _STATUSES: tuple[tuple[type[Exception], HTTPStatus, Fault], ...] = (
     (UnknownDictionary, HTTPStatus.NOT_FOUND, errors.UNKNOWN_DICTIONARY),
     (Overloaded, HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED),
     (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, errors.ENGINE_UNAVAILABLE),
-    (UnknownLanguage, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),  # the voice's, or the settings'
+    (UnknownLanguage, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),
     (RecordingsUnusable, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),
     (SpeechError, HTTPStatus.INTERNAL_SERVER_ERROR, errors.ENGINE_FAILED),
 )
@@ -92,8 +92,6 @@ def problem_of(error: Exception) -> Problem:
             return Problem(error.status, error.code, message, headers=headers)
         case ProtocolError(code=code):
             return Problem(HTTPStatus.BAD_REQUEST, code, message)
-        case UnknownLanguage(is_clients=True):
-            return Problem(HTTPStatus.BAD_REQUEST, errors.INVALID_PARAMETER, message, "language_code")
     for kind, status, fault in _STATUSES:
         if isinstance(error, kind):
             return Problem(status, fault.code, message, headers=_retry() if status in _PASSING else {})

@@ -45,6 +45,5 @@ SOURCE_LOST = Fault("audio_source_lost", "The connection to the audio source was
 SHUTTING_DOWN = Fault("server_shutdown", "The server is shutting down.", 1012)
 ENGINE_UNAVAILABLE = Fault("engine_unavailable", "The speech engine is not ready; try again shortly.", 1013)
 OVERLOADED = Fault("system_busy", "The server is at its limit; try again later.", 1013)
-UNKNOWN_LANGUAGE = Fault(INVALID_PARAMETER, "The engine does not speak this language.", 1008)
 UNKNOWN_DICTIONARY = Fault("pronunciation_dictionary_not_found", "There is no such pronunciation dictionary.", 1008)
 STALLED = Fault("client_stalled", "The client did not read its audio for too long.", 1008)

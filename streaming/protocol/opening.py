@@ -9,6 +9,7 @@ from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import SEED_ONLY, Parameters, parse_parameters
 
 DEFAULT_LEAD_MS = 20.0
+PCM = "pcm_"
 
 
 class Dialect(Enum):
@@ -49,15 +50,17 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
     parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
     if parameters.target_lead_ms is None and dialect is Dialect.SEED:
         parameters = parameters.updated({"target_lead_ms": DEFAULT_LEAD_MS})
-    _check_format(parameters.output_format, rules)
+    _check_format(parameters.output_format, dialect, rules)
     if parameters.mode == "forward":
         _check_forward(parameters.audio_channel, dialect, rules)
     return parameters
 
 
-def _check_format(name: str, rules: Rules) -> None:
-    if name not in rules.formats:
-        known = ", ".join(sorted(rules.formats, key=lambda form: (len(form), form)))
+def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
+    """The seed's protocol knows PCM alone (wire.md 5.12)."""
+    formats = {form for form in rules.formats if dialect is Dialect.VENDOR or form.startswith(PCM)}
+    if name not in formats:
+        known = ", ".join(sorted(formats, key=lambda form: (len(form), form)))
         text = f"Invalid EL_AUDIO_FORMAT: {name} is not supported here; the formats are {known}."
         raise ProtocolError(text, text, is_format=True)
 

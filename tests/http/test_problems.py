@@ -13,9 +13,8 @@ from voices.conditioning import RecordingsUnusable
     ("error", "status", "code"),
     [
         (ProtocolError("invalid_parameter", "Too fast."), 400, "invalid_parameter"),
-        (UnknownLanguage("No Klingon.", is_clients=True), 400, "invalid_parameter"),
         (UnknownDictionary("No such one."), 404, "pronunciation_dictionary_not_found"),
-        (UnknownLanguage("No Klingon.", is_clients=False), 500, "internal_error"),
+        (UnknownLanguage("No Klingon."), 500, "internal_error"),
         (Overloaded("Full."), 429, "system_busy"),
         (EngineUnavailable("Not yet."), 503, "engine_unavailable"),
         (Refused(401, "quota_exceeded", "Spent."), 401, "quota_exceeded"),

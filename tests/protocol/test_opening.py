@@ -69,6 +69,13 @@ def test_a_refused_format_names_those_that_there_are() -> None:
     assert all(name in error.message for name in ("ulaw_8000", "pcm_16000", "pcm_24000"))
 
 
+def test_the_seeds_dialect_has_pcm_alone() -> None:
+    rules = replace(RULES, formats=frozenset({"pcm_24000", "mp3_44100_128"}))
+    first = ClientMessage(is_init=True, settings={"output_format": "mp3_44100_128"})
+    assert refusal(first, rules=rules).message.endswith("the formats are pcm_24000.")
+    assert opening_parameters({}, first, Dialect.VENDOR, rules).output_format == "mp3_44100_128"
+
+
 def test_forward_mode_with_an_allowed_channel() -> None:
     assert opening_parameters({}, FORWARD, Dialect.SEED, RULES).audio_channel == "sess:1"
 
