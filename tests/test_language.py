@@ -54,6 +54,4 @@ def test_the_embedded_voice_speaks_everything_as_it_can_and_says_so_once(caplog:
     with caplog.at_level(logging.INFO, "streaming.language"):
         spoken = [spoken_language("tlh", "en", EMBEDDED) for _ in range(3)]
     assert spoken == ["en"] * 3
-    assert [record.getMessage() for record in caplog.records] == [
-        "The engine demo does not speak the language 'tlh'"
-    ]
+    assert [record.getMessage() for record in caplog.records] == ["The engine demo does not speak the language 'tlh'"]
