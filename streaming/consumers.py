@@ -88,19 +88,19 @@ class SpeechConsumer(AsyncConsumer):
         self.connected.add(self)
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         fault = await visitor.arrive()
+        if len(self.connected) > self._config.service.max_connections:
+            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
         self._session = self.session_type(
             visitor.query,
             session_rules(self._config),
             now=self._now(),
-            refusal=visitor.refusal,
+            refusal=fault or visitor.refusal,
             may_open_in_silence=visitor.is_known,
         )
         await self.send({"type": "websocket.accept"})
-        if len(self.connected) > self._config.service.max_connections:
-            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
         if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
             self._preparation = self._preparer.begin(visitor.voice)
-        await self._perform(self._session.fail(fault) if fault else [])
+        self._set_timer()
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self._session is None or self._visitor is None:

@@ -43,7 +43,7 @@ class Visitor:
         return self._client is not None
 
     async def arrive(self) -> Fault | None:
-        """The handshake. Returns what ends the connection at once."""
+        """The handshake. Returns what ends the connection."""
         try:
             self._seat = self._gate.connect(self._address)
             self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))

@@ -129,11 +129,19 @@ async def test_a_key_may_come_after_a_silence(locked: LiveServer, keys: dict[str
 
 
 @pytest.mark.parametrize("bad", ["wrong", "old", "off"])
-async def test_a_bad_key_in_the_handshake_is_refused_at_once(
-    locked: LiveServer, keys: dict[str, str], bad: str
-) -> None:
+@pytest.mark.parametrize("speaks", [True, False])
+async def test_a_bad_key_in_the_handshake(locked: LiveServer, keys: dict[str, str], bad: str, speaks: bool) -> None:
     async with locked.connect(**key_header(keys.get(bad, "sk_wrong"))) as client:
-        assert refusal(await receive_all(client)) == ("invalid_api_key", 1008)
+        found = await (speech(client) if speaks else receive_all(client))
+        assert refusal(found) == ("invalid_api_key", 1008)
+
+
+async def test_livekit_has_spoken_before_it_is_refused(locked: LiveServer) -> None:
+    """It waits for ever for the speech of a context that it begins on a socket that was closed before."""
+    async with locked.connect_contexts(**key_header("sk_wrong")) as client:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.recv(), 0.5)
+        assert refusal(await speech(client, context_id="a")) == ("invalid_api_key", 1008)
 
 
 async def test_a_bad_key_in_the_first_message(locked: LiveServer) -> None:

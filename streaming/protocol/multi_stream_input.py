@@ -73,7 +73,7 @@ class MultiStreamInput(Session):
         rules: Rules,
         *,
         now: float,
-        refusal: ProtocolError | None = None,
+        refusal: ProtocolError | Fault | None = None,
         may_open_in_silence: bool = True,
     ) -> None:
         super().__init__(query, rules, now=now, refusal=refusal, may_open_in_silence=may_open_in_silence)

@@ -3,7 +3,8 @@ say what is theirs.
 
 The laws, for every input in every state:
 
-1.  Nothing but an error of ours is sent before the client's first message, or 1.5 s without one.
+1.  Nothing is sent before the client's first message, or 1.5 s without one, unless the server ends. Errors that are known
+    before wait for it, too: a client that is cut off before it has spoken may wait for its speech for ever (LiveKit).
 2.  The first message, or that silence, fixes the hard parameters. Changing one later is the client's error. Whoever may not
     open a session in silence is waited for as long as for any other message.
 3.  Audio goes out in the order of its stream's text. A stream's final message comes behind all of its audio, carries none
@@ -58,8 +59,8 @@ class Event(Enum):
 
 
 class Session(ABC):
-    """`query`: the request's parameters as text. `refusal`: an error known before the first message (an unknown voice).
-    `may_open_in_silence`: whether the client is known to be welcome before its first message."""
+    """`query`: the request's parameters as text. `refusal`: an error known before the first message (an unknown
+    voice, a bad key). `may_open_in_silence`: whether the client is known to be welcome before its first message."""
 
     def __init__(
         self,
@@ -67,7 +68,7 @@ class Session(ABC):
         rules: Rules,
         *,
         now: float,
-        refusal: ProtocolError | None = None,
+        refusal: ProtocolError | Fault | None = None,
         may_open_in_silence: bool = True,
     ) -> None:
         self._query = query
@@ -80,7 +81,8 @@ class Session(ABC):
         self._begun = 0
         self._active_at = now
         self._may_open_in_silence = may_open_in_silence
-        self._opening_ends = now + (INIT_WAIT_SECONDS if may_open_in_silence else self._parameters.inactivity_timeout)
+        may_wait = not (may_open_in_silence or refusal)
+        self._opening_ends = now + (self._parameters.inactivity_timeout if may_wait else INIT_WAIT_SECONDS)
 
     @property
     def is_closed(self) -> bool:
@@ -212,6 +214,8 @@ class Session(ABC):
     # The transition table. States and events that are not in it do nothing.
 
     def _step(self, event: Event, message: ClientMessage) -> list[Action]:
+        if self._state is State.OPENING and self._refusal:
+            return self.fail(self._refusal) if isinstance(self._refusal, Fault) else self._refuse(self._refusal)
         handler = _TRANSITIONS.get((self._state, event))
         return handler(self, message) if handler else []
 
@@ -238,8 +242,6 @@ class Session(ABC):
     # Fixing the parameters
 
     def _open(self, message: ClientMessage) -> list[Action]:
-        if self._refusal:
-            raise self._refusal
         self._parameters = opening_parameters(self._query, message, self._dialect, self._rules)
         self._state = State.OPEN
         return [Open(self._parameters)]

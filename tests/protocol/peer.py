@@ -7,7 +7,7 @@ from typing import Any
 
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.errors import ProtocolError
+from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.opening import Rules
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
@@ -23,7 +23,7 @@ RULES = Rules(
 
 
 def session(
-    query: dict[str, str] | None = None, *, rules: Rules = RULES, refusal: ProtocolError | None = None
+    query: dict[str, str] | None = None, *, rules: Rules = RULES, refusal: ProtocolError | Fault | None = None
 ) -> Session:
     """A connection made at time 0."""
     return StreamInput(query or {}, rules, now=0.0, refusal=refusal)

@@ -11,6 +11,7 @@ from streaming.protocol.errors import ProtocolError
 from streaming.protocol.messages import Alignment
 from streaming.protocol.session import Session
 from streaming.protocol.stream import Sound
+from streaming.protocol.stream_input import StreamInput
 from tests.protocol.peer import (
     RULES,
     close_code,
@@ -256,6 +257,17 @@ def test_a_bad_query_value_is_named_behind_the_silence() -> None:
     actions = session({"inactivity_timeout": "0.5"}).timeout(now=1.5)
     assert "inactivity_timeout" in error(actions)["message"]
     assert "86400" in error(actions)["message"]
+
+
+def test_a_fault_known_before_waits_for_the_first_message() -> None:
+    connection = session(refusal=errors.OVERLOADED)
+    assert connection.timeout(now=1.4) == []
+    assert close_code(say(connection, text=" ", now=1.4)) == 1013
+
+
+def test_a_fault_known_before_is_said_behind_the_silence_even_to_strangers() -> None:
+    connection = StreamInput({}, RULES, now=0.0, refusal=errors.OVERLOADED, may_open_in_silence=False)
+    assert close_code(connection.timeout(now=1.5)) == 1013
 
 
 def test_an_unknown_voice_is_refused_behind_the_first_message() -> None:

@@ -87,8 +87,10 @@ class Conversation(RuleBasedStateMachine):
 
     session: Session
 
-    @initialize(query=QUERIES, refusal=st.sampled_from([None] * 9 + [REFUSAL]), patience=st.integers(0, 35))
-    def connect(self, query: dict[str, str], refusal: ProtocolError | None, patience: int) -> None:
+    @initialize(
+        query=QUERIES, refusal=st.sampled_from([None] * 9 + [REFUSAL, errors.OVERLOADED]), patience=st.integers(0, 35)
+    )
+    def connect(self, query: dict[str, str], refusal: ProtocolError | Fault | None, patience: int) -> None:
         """`patience`: how many steps pass before anything happens that has to close the session."""
         self.session = StreamInput(query, RULES, now=0.0, refusal=refusal)
         self.now = 0.0
