@@ -59,7 +59,9 @@ class StreamInput(Session):
     def _end_idle(self, message: ClientMessage) -> list[Action]:
         if self._dialect is Dialect.SEED:
             return self._close(NORMAL_CLOSE)
-        return self._refuse_idle(self._stream.parameters.inactivity_timeout)
+        # Who may not open a session in silence is idle before there is a stream.
+        latest = self._stream.parameters if self._streams else self._parameters
+        return self._refuse_idle(latest.inactivity_timeout)
 
     def _end_turn(self, stream: Stream) -> list[Action]:
         is_last = self._state is State.ENDING and not stream.is_speaking

@@ -656,6 +656,17 @@ def test_the_silence_before_the_first_message_is_idle_time_too() -> None:
     assert connection.deadline == 20.0
 
 
+def test_a_stranger_who_says_nothing_is_idle() -> None:
+    connection = StreamInput({}, RULES, now=0.0, may_open_in_silence=False)
+    assert connection.timeout(now=19.0) == []
+    assert error(connection.timeout(now=20.0))["error"] == errors.INPUT_TIMEOUT
+
+
+def test_a_stranger_of_the_seed_is_left_without_a_word() -> None:
+    connection = StreamInput({"mode": "generate"}, RULES, now=0.0, may_open_in_silence=False)
+    assert connection.timeout(now=20.0) == [Close(1000)]
+
+
 # Faults of the peer
 
 
