@@ -118,7 +118,8 @@ class VoicePreparation:
         if self._has_failed:
             # Whatever it was, nobody has been told, and it may be over: the engine has come back, say.
             self._task = self._begin()
-        return await self._task
+        # Shielded: a context that is stopped must not take the voice from the connection's other ones.
+        return await asyncio.shield(self._task)
 
     def cancel(self) -> None:
         self._task.cancel()

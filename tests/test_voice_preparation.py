@@ -264,6 +264,28 @@ def test_who_leaves_takes_nothing_from_who_stays(executor: Executor, folder: Pat
     assert prepared() == 1
 
 
+def test_a_context_that_is_stopped_takes_nothing_from_the_others(
+    executor: Executor, folder: Path, prepared: Callable[[], int]
+) -> None:
+    """The streams of one connection wait for one preparation."""
+    voice, preparer = make_voice("anna", HIGH), VoicePreparer(executor)
+    hold = folder / "hold-preparation"
+    hold.touch()
+
+    async def connect() -> list[VoiceRef]:
+        preparation = preparer.begin(voice)
+        stopped, other = asyncio.create_task(preparation.ref()), asyncio.create_task(preparation.ref())
+        await until(lambda: prepared() == 1)
+        stopped.cancel()
+        with suppress(asyncio.CancelledError):
+            await stopped
+        hold.unlink()
+        return [await other, await preparation.ref()]
+
+    assert [ref.conditioning for ref in run(connect())] == [conditioning_of([HIGH])] * 2
+    assert prepared() == 1
+
+
 def test_without_an_engine_it_waits_but_nobody_waits_for_it(folder: Path) -> None:
     voice = make_voice("anna", HIGH)
     late = Executor(cloning_spec(folder), max_running=1, max_waiting=1)
