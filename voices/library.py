@@ -17,20 +17,16 @@ ID_LENGTH = 20
 Recordings = Iterable["File[bytes]"]
 
 
-@transaction.atomic
 def create_voice(
     name: str, recordings: Recordings, *, description: str, labels: Mapping[str, str], language: str
 ) -> Voice:
     """Raises ValidationError, of the voice or of a recording."""
     voice_id = "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
     voice = Voice(voice_id=voice_id, name=name, description=description, labels=labels, language=language)
-    voice.full_clean()
-    voice.save()
-    _add(voice, recordings)
+    _save(voice, _examined(voice, recordings))
     return voice
 
 
-@transaction.atomic
 def change_voice(
     voice: Voice,
     recordings: Recordings = (),
@@ -45,19 +41,25 @@ def change_voice(
     for field, value in given.items():
         if value is not None:
             setattr(voice, field, value)
+    _save(voice, _examined(voice, recordings))
+
+
+def _examined(voice: Voice, recordings: Recordings) -> list[ReferenceClip]:
+    """Before the transaction: they are decoded, which takes its time, and SQLite has one writer at once."""
+    clips = [ReferenceClip(voice=voice, file=recording) for recording in recordings]
+    for clip in clips:
+        try:
+            clip.full_clean(exclude={"voice"})  # which may not be stored yet
+        except ValidationError as error:
+            raise ValidationError(f"{clip.file.name}: {error.messages[0]}") from None
+    return clips
+
+
+@transaction.atomic
+def _save(voice: Voice, clips: Iterable[ReferenceClip]) -> None:
+    """All of it or nothing."""
     voice.full_clean()
     voice.save()
-    _add(voice, recordings)
-
-
-def _add(voice: Voice, recordings: Recordings) -> None:
-    """All of them or none."""
-    clips = [ReferenceClip(voice=voice, file=recording) for recording in recordings]
-    for index, clip in enumerate(clips):
-        try:
-            clip.full_clean()
-        except ValidationError as error:
-            raise ValidationError(f"{clips[index].file.name}: {error.messages[0]}") from None
     stored: list[ReferenceClip] = []
     try:
         for clip in clips:

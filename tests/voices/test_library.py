@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 
 from tests.voices.recordings import recording
 from voices.library import change_voice, create_voice
@@ -77,3 +78,17 @@ def test_a_change_that_is_refused_changes_nothing() -> None:
     with pytest.raises(ValidationError):
         change_voice(voice, [upload("noise.wav", b"no sound")], name="Anne")
     assert Voice.objects.get(pk=voice.pk).name == "Anna"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_the_database_while_recordings_are_examined(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_transaction: list[bool] = []
+    clean = ReferenceClip.clean
+
+    def note(clip: ReferenceClip) -> None:
+        in_transaction.append(connection.in_atomic_block)
+        clean(clip)
+
+    monkeypatch.setattr(ReferenceClip, "clean", note)
+    change_voice(create(upload()), [upload("two.wav", recording(pitch=200))])
+    assert in_transaction == [False, False]
