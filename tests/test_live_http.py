@@ -294,6 +294,15 @@ async def test_the_schema_names_every_speech_endpoint(client: httpx.AsyncClient)
     assert schema["components"]["securitySchemes"]["ApiKey"]["name"] == "xi-api-key"
 
 
+@pytest.mark.parametrize("path", ["/v1/text-to-speech/{voice_id}", "/v1/audio/speech"])
+async def test_what_the_page_begins_with_is_spoken(client: httpx.AsyncClient, path: str) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    body = schema["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    [example] = schema["components"]["schemas"][body["$ref"].rsplit("/", 1)[-1]]["examples"]
+    answer = await client.post(path.replace("{voice_id}", "demo"), json=example)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+
+
 async def test_the_page_needs_nothing_of_another_host(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
     parts = re.findall(r'(?:src|href)="([^"]+)"', page)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Field, Router, Schema
+from pydantic import ConfigDict
 
 from streaming.audio.formats import CONTAINER_FORMATS
 from streaming.http.bodies import Body, raw_audio
@@ -24,6 +25,8 @@ class VoiceById(Schema):
 
 
 class OpenAISpeechBody(Schema):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"input": "Hello there.", "voice": "demo"}]})
+
     input: Annotated[str, Field(min_length=1, description="What is said.")]
     voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice.")]
     model: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from ninja import Field, Schema
+from pydantic import ConfigDict
 
 from streaming.audio.formats import FORMATS
 
@@ -26,6 +27,9 @@ class DictionaryLocator(Schema):
 
 
 class SpeechBody(Schema):
+    # What the page /docs begins with: of its own accord it would fill in every field, with values that are refused.
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Hello there."}]})
+
     text: Annotated[str, Field(min_length=1, description="What is said.")]
     language_code: Annotated[str, Field(max_length=35, description="Such as en; unset: the voice's.")] | None = None
     voice_settings: VoiceSettings | None = None
