@@ -180,6 +180,14 @@ def test_it_listens_on_ipv6_and_says_where(tmp_path: Path) -> None:
         assert server.readiness()["ready"]
         assert f"http://[::1]:{server.port}/readyz" in server.log
         assert f"ws://[::1]:{server.port}/v1/" in server.log
+        assert f"http://[::1]:{server.port}/docs" in server.log
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_the_command_that_it_shows_has_a_key_where_one_is_needed(tmp_path: Path, required: bool) -> None:
+    with LiveServer(write_settings(tmp_path, access={"require_keys": required})) as server:
+        [line] = [line for line in server.log.splitlines() if line.startswith("Speak:")]
+        assert (" --api-key KEY " in line) is required
 
 
 class Ipv6Server(LiveServer):

@@ -71,10 +71,12 @@ class Command(BaseCommand):
         service = config.service
         secure = "s" if service.tls_certificate else ""
         options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
+        options += " --api-key KEY" if config.access.require_keys else ""
         address = f"{reachable(service.host)}:{service.port}"
         self.stdout.write(
             f"Speak:  {os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
+            f"HTTP:   http{secure}://{address}/docs\n"
             f"Admin:  http{secure}://{address}/admin/\n"
             f"State:  http{secure}://{address}/readyz\n"
             f"Voice:  {what_speaks(config.model)}\n"
