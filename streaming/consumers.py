@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from streaming.access.gate import Gate
+from streaming.access.gate import Gate, StreamMeter
 from streaming.admission import origin_is_allowed, session_rules
 from streaming.audio.formats import FORMATS
 from streaming.delivery import Packet
@@ -156,9 +156,10 @@ class SpeechConsumer(AsyncConsumer):
 
     def _open(self, parameters: Parameters) -> None:
         self._parameters = parameters
-        if parameters.mode == "forward":
+        if parameters.mode == "forward" and self._visitor:
             self._stop_preparing()
-            work = partial(forward, parameters, self._outlet(0), self._report_forwarded, self._config)
+            report = partial(self._report_forwarded, self._visitor.meter())
+            work = partial(forward, parameters, self._outlet(0), report, self._config)
             self._speakers.start(0, work)
 
     def _outlet(self, stream: int) -> Outlet:
@@ -204,7 +205,8 @@ class SpeechConsumer(AsyncConsumer):
         if self._session:
             await self._perform(self._session.spoken(item, stream, now=self._now()))
 
-    async def _report_forwarded(self, is_final: bool) -> None:
+    async def _report_forwarded(self, meter: StreamMeter, is_final: bool) -> None:
+        await meter.check_key()  # nothing is charged here, which else would do it
         if self._session:
             await self._perform(self._session.forwarded(now=self._now(), is_final=is_final))
 

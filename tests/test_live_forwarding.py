@@ -17,11 +17,24 @@ from websockets.asyncio.client import ClientConnection
 from streaming.audio.pcm import decode_pcm16, encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.forwarding import group_name
+from tests.keys import make_keys
 from tests.live import LiveServer, Turn, manage, receive_all, receive_turn, send, speak, write_settings
 from tests.redis_server import RedisServer
 
 CHANNEL = "sess:1:audio"
 QUERY = "?mode=forward&output_format=pcm_16000&target_lead_ms=5000"
+AUDIO = {"audio": base64.b64encode(bytes(1920)).decode()}
+# A server that asks for a key anew at every chance.
+WITHOUT_TRUST = """
+import os, sys, django
+os.environ["DJANGO_SETTINGS_MODULE"] = "xtts_site.settings"
+django.setup()
+from django.core.management import execute_from_command_line
+from streaming.access import gate
+gate.TRUST_SECONDS = -1.0
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+DISABLE_KEYS = "from streaming.access.models import ApiKey; ApiKey.objects.update(enabled=False)"
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +251,16 @@ def test_without_redis_the_command_says_so(server: LiveServer, tmp_path: Path) -
     assert command.returncode != 0
     assert "REDIS_URL" in command.stderr
     assert "Traceback" not in command.stderr
+
+
+async def test_a_key_that_is_disabled_ends_forwarding(tmp_path: Path, redis_server: RedisServer) -> None:
+    settings = write_settings(tmp_path, redis_url=redis_server.url, access={"require_keys": True})
+    with LiveServer(settings, ("-c", WITHOUT_TRUST, "serve")) as server:
+        secret = make_keys(server, one={})["one"]
+        async with await listen(server, redis_server, "sess:key:audio", xi_api_key=secret) as socket:
+            publish(redis_server, AUDIO, "sess:key:audio")
+            assert "audio" in json.loads(await socket.recv())
+            manage(server.settings_file, "shell", "-c", DISABLE_KEYS)
+            publish(redis_server, AUDIO, "sess:key:audio")
+            turn = await receive_all(socket)
+    assert ((turn.error or {}).get("error"), turn.close_code) == ("invalid_api_key", 1008)

@@ -201,12 +201,16 @@ class StreamMeter:
         self._voice_id = voice_id
         self._lease: Lease | None = None
 
-    async def charge(self, characters: int) -> None:
-        """Before they are spoken. Raises Refused."""
+    async def check_key(self) -> None:
+        """Whether it is still valid, now and then. Raises Refused."""
         if self._gate.clock() > self._known_at + TRUST_SECONDS:
             self._client, self._known_at = await identified_again(self._client), self._gate.clock()
             if self._lease:
                 self._lease.client = self._client
+
+    async def charge(self, characters: int) -> None:
+        """Before they are spoken. Raises Refused."""
+        await self.check_key()
         if self._lease is None:
             self._gate.take_request(self._client)
             self._lease = Lease(self._gate, self._client, self._address, self._voice_id)
