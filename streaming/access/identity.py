@@ -58,7 +58,7 @@ async def identify(credentials: Credentials, *, required: bool) -> Client:
     Unless keys are `required`, credentials that mean nothing here are like none: many clients cannot be made to send
     none. A single-use token is used up by this.
     """
-    found = await database_sync_to_async(_find)(credentials) if credentials else None
+    found = await database_sync_to_async(_find)(credentials, required) if credentials else None
     if found is not None:
         return found
     if not required:
@@ -87,9 +87,11 @@ async def issue_token(client: Client) -> str:
     return await database_sync_to_async(_issue_token)(client.key_id)
 
 
-def _find(credentials: Credentials) -> Client | None:
+def _find(credentials: Credentials, required: bool) -> Client | None:
     token = credentials.single_use_token
-    if token and looks_like_one(token) and (client := _use_up(token)):
+    client = _use_up(token) if token and looks_like_one(token) else None
+    # A token may be from the time before keys were required: it stands in for nobody's key.
+    if client and not (required and client.key_id is None):
         return client
     for secret in (credentials.api_key, credentials.bearer):
         if secret and looks_like_one(secret) and (key := _key_of(secret)):

@@ -145,8 +145,16 @@ def test_a_token_is_kept_as_a_hash(new_key: NewKey) -> None:
     assert token.single_use_token not in map(str, SingleUseToken.objects.values_list().get())
 
 
+def test_a_token_of_nobody_is_worth_nothing_where_keys_are_required(new_key: NewKey) -> None:
+    key, secret = new_key()
+    assert who(token_for(ANYBODY), required=False) is ANYBODY
+    assert refusal(token_for(ANYBODY)).code == "invalid_api_key"
+    both = Credentials(api_key=secret, single_use_token=token_for(ANYBODY).single_use_token)
+    assert who(both).key_id == key.pk
+
+
 def test_a_token_does_not_outlive_a_quarter_of_an_hour(new_key: NewKey) -> None:
-    token = token_for(ANYBODY)
+    token = token_for(who(Credentials(api_key=new_key()[1])))
     left = SingleUseToken.objects.get().expires_at - timezone.now()
     assert timedelta(minutes=14) < left <= timedelta(minutes=15)
     SingleUseToken.objects.update(expires_at=timezone.now())
@@ -166,7 +174,7 @@ def test_tokens_are_bounded_and_old_ones_make_room(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Refused) as caught:
         token_for(ANYBODY)
     assert (caught.value.status, caught.value.code) == (429, refusals.RATE_LIMIT)
-    who(tokens[0])
+    who(tokens[0], required=False)
     token_for(ANYBODY)
     assert SingleUseToken.objects.count() == 3 < MOST_TOKENS
 
