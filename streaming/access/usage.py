@@ -62,9 +62,7 @@ class UsageBook:
     def add(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._note(slot, amounts)
         if self._timer is None:
-            # Not in the context of the request that happens to be the first: it has a thread of its own for the database.
-            context = contextvars.Context()
-            self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin_to_write, context=context)
+            self._set_timer()
 
     async def close(self) -> None:
         """Write everything. What is added later waits for `write_rest`."""
@@ -85,10 +83,17 @@ class UsageBook:
     def _note(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._unwritten.setdefault(slot, Amounts()).__iadd__(amounts)
 
+    def _set_timer(self) -> None:
+        # Not in the context of the request that happens to be the first: it has a thread of its own for the database.
+        context = contextvars.Context()
+        self._timer = asyncio.get_running_loop().call_later(self._interval, self._begin_to_write, context=context)
+
     def _begin_to_write(self) -> None:
+        if self._writing and not self._writing.done():
+            self._set_timer()  # what has come since it began must not wait for somebody to speak again
+            return
         self._timer = None
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+        self._writing = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         unwritten, self._unwritten = self._unwritten, {}

@@ -172,3 +172,25 @@ def test_usage_of_a_key_that_was_deleted_is_not_lost() -> None:
     async_to_sync(work)()
     usage = DailyUsage.objects.get()
     assert (usage.key, usage.characters) == (None, 3)
+
+
+async def test_what_comes_while_the_database_is_slow_is_written_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    voices: list[str] = []
+    is_slow, both = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def write(unwritten: dict[UsageSlot, Amounts]) -> None:
+        voices.extend(slot.voice_id for slot in unwritten)
+        if len(voices) == 2:
+            loop.call_soon_threadsafe(both.set)
+        else:
+            loop.call_soon_threadsafe(book.add, slot_of(None, "bert"), Amounts(requests=1))
+            is_slow.wait(0.2)
+
+    monkeypatch.setattr(usage, "_write_all", write)
+    book = UsageBook(interval=0.01)
+    book.add(slot_of(None), Amounts(requests=1))
+    async with asyncio.timeout(10):
+        await both.wait()
+    await book.close()
+    assert voices == ["anna", "bert"]
