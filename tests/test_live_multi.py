@@ -1,6 +1,7 @@
 """`multi-stream-input` on a real server: contexts, their ends, their errors, and what is left behind."""
 
 import asyncio
+import socket as raw_socket
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -186,13 +187,17 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(server: LiveServer) 
 
 async def test_a_client_that_does_not_read_is_stalled_with_all_its_contexts(tmp_path: Path) -> None:
     settings = write_settings(tmp_path, service={"stall_timeout_seconds": 2})
-    with LiveServer(settings) as live:
-        socket = await live.connect_contexts(query="?output_format=pcm_48000", max_queue=1, ping_interval=None)
+    with LiveServer(settings) as live, raw_socket.create_connection(("127.0.0.1", live.port)) as small:
+        small.setsockopt(raw_socket.SOL_SOCKET, raw_socket.SO_RCVBUF, 4096)
+        query = "?output_format=pcm_48000"
+        socket = await live.connect_contexts(query=query, max_queue=1, ping_interval=None, sock=small)
         socket.transport.pause_reading()
         for name in "abc":
             await say(socket, name, LONG)
-        await until_idle(live)
-        live.wait_until(lambda: idle(live), 20)
+        await asyncio.to_thread(live.wait_until, lambda: not idle(live), 20)
+        # Until what can wait on the way is full, and the server's patience has come to its end.
+        await asyncio.sleep(6)
+        assert idle(live)
         socket.transport.resume_reading()
         heard = await hear(socket)
         assert heard.close_code == 1008
