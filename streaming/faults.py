@@ -9,7 +9,7 @@ from streaming.forwarding import SourceError
 from streaming.language import UnknownLanguage
 from streaming.protocol import errors
 from streaming.protocol.errors import Fault
-from streaming.protocol.session import POLICY_VIOLATION
+from streaming.protocol.states import POLICY_VIOLATION
 from streaming.voice_preparation import VoicesUnavailable
 from voices.conditioning import RecordingsUnusable
 

@@ -190,8 +190,8 @@ class Lease:
 
 
 class StreamMeter:
-    """A stream on a socket, which may live for hours: it has a lease from the first text of a turn to the turn's end, so
-    that it counts as a stream only while it speaks."""
+    """A stream on a socket, which may live for hours: it has a lease, and counts as one of its key's streams, from the first
+    text of a turn to the turn's end."""
 
     def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
         self._gate = gate

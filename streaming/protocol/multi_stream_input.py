@@ -31,7 +31,8 @@ from streaming.protocol.messages import (
     hard_message_of,
 )
 from streaming.protocol.opening import Rules
-from streaming.protocol.session import NORMAL_CLOSE, POLICY_VIOLATION, Event, Session, State
+from streaming.protocol.session import Session
+from streaming.protocol.states import NORMAL_CLOSE, POLICY_VIOLATION, Event, State
 from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
 
 # Names of failed contexts that are remembered at once; beyond that the oldest may be opened again by any text.

@@ -19,7 +19,6 @@ The session reads no clock: every call brings `now` (seconds, monotonic), and `d
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from enum import Enum, auto
 from typing import Any
 
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
@@ -35,27 +34,10 @@ from streaming.protocol.errors import (
 from streaming.protocol.messages import ClientMessage, audio_message, error_message, read_object
 from streaming.protocol.opening import Dialect, Rules, opening_parameters
 from streaming.protocol.parameters import Parameters
+from streaming.protocol.states import POLICY_VIOLATION, UNSUPPORTED_DATA, Event, State
 from streaming.protocol.stream import Sound, Stream
 
 INIT_WAIT_SECONDS = 1.5
-
-NORMAL_CLOSE = 1000
-UNSUPPORTED_DATA = 1003
-POLICY_VIOLATION = 1008
-
-
-class State(Enum):
-    OPENING = auto()  # hard parameters not fixed yet
-    OPEN = auto()
-    ENDING = auto()  # the client has said its last word: only delivery is left
-    CLOSED = auto()
-
-
-class Event(Enum):
-    INIT = auto()  # a ttsInitRequest
-    CONTENT = auto()  # any other message
-    LAST = auto()  # a message that closes the socket
-    SILENCE = auto()  # the deadline passed
 
 
 class Session(ABC):

@@ -15,7 +15,8 @@ from typing import Any
 from streaming.protocol.actions import Action, Send
 from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
 from streaming.protocol.opening import Dialect, dialect_of
-from streaming.protocol.session import NORMAL_CLOSE, Event, Session, State
+from streaming.protocol.session import Session
+from streaming.protocol.states import NORMAL_CLOSE, Event, State
 from streaming.protocol.stream import Sound, Stream, since_first_character
 
 
