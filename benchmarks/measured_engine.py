@@ -15,20 +15,23 @@ import torch
 from torch import Tensor
 
 from streaming.engine.contract import Sink, SpeechRequest
-from streaming.engine.text_frontend import TextFrontEnd, TextPiece
+from streaming.engine.text_piece import TextPiece
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_loading import CheckpointPaths, load_model
+from streaming.engine.xtts_model import ComputeOptions, FrontEnd
 
 
-class FixedLength(TextFrontEnd):
+class FixedLength:
     """A front end that makes one piece of a text, of `audio_tokens` if these are set."""
 
-    def __init__(self, front_end: TextFrontEnd) -> None:
-        vars(self).update(vars(front_end))
+    def __init__(self, front_end: FrontEnd) -> None:
+        self._front_end = front_end
+        self.warm_up = front_end.warm_up
         self.audio_tokens: int | None = None
 
     def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
-        for piece in super().pieces(text, language):
+        for piece in self._front_end.pieces(text, language):
             if self.audio_tokens is None:
                 yield piece
             elif piece.text_end != len(text):
@@ -40,8 +43,8 @@ class FixedLength(TextFrontEnd):
 class MeasuredEngine(XttsEngine):
     """`folder`: where latents are written."""
 
-    def __init__(self, *, folder: str, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, *, folder: str, checkpoint_path: str, **options: Any) -> None:
+        super().__init__(load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options)))
         # It would warn of every utterance that is ended by its length.
         logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
         self._folder = Path(folder)

@@ -60,9 +60,9 @@ def post_form(
 @pytest.fixture(scope="module")
 def made(tiny_checkpoint: Path) -> NDArray[np.float32]:
     """What an engine of the same checkpoint makes of TEXT with the same recording, here in this process."""
-    from streaming.engine.xtts_engine import XttsEngine
+    from streaming.engine.xtts_loading import load_engine
 
-    engine = XttsEngine(checkpoint_path=str(tiny_checkpoint), device="cpu", slots=1, threads=1)
+    engine = load_engine(str(tiny_checkpoint), device="cpu", slots=1, threads=1)
     running = threading.Thread(target=engine.run)
     running.start()
     events: queue.Queue[EngineEvent] = queue.Queue()

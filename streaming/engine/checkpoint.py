@@ -7,8 +7,6 @@ them for Hugging Face's `generate` is left out. Nothing on disk is written.
 import hashlib
 import json
 import logging
-import pickle
-import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,17 +20,11 @@ from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
-from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
+from TTS.tts.models.xtts import Xtts
 
 from streaming.engine.checkpoint_files import CheckpointError, CheckpointFiles
+from streaming.engine.checkpoint_tensors import Speakers, read_speakers, read_state
 
-SPEAKER_WIDTH = 512
-CONDITIONING_LATENTS = 32
-# Parts of a training run that speak no word, and second names for weights that the checkpoint holds anyway.
-_NOT_NEEDED = re.compile(
-    r"(torch_mel_spectrogram_style_encoder|torch_mel_spectrogram_dvae|dvae)\."
-    r"|gpt\.gpt_inference\.|gpt\.gpt\.wte\.|gpt\.gpt\.h\.\d+\.attn\.(bias|masked_bias)$"
-)
 # What the conditioning of a voice is computed with: these settings and these weights.
 _CONDITIONING_SETTINGS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
 _CONDITIONING_WEIGHTS = (
@@ -57,7 +49,7 @@ class XttsParts:
     model: Any
     config: Any
     tokenizer: Any
-    speakers: dict[str, tuple[Tensor, Tensor]]
+    speakers: Speakers
     fingerprint: str
 
 
@@ -66,7 +58,7 @@ def load_checkpoint(files: CheckpointFiles) -> XttsParts:
 
     Raises CheckpointError for files that do not fit each other.
     """
-    state = _read_state(files.model)
+    state = read_state(files.model)
     with _NoRandomNumbers():  # type: ignore[no-untyped-call] # torch has no types for it
         model = build_model(files.config, files.vocab)
     _check_fit(files, model.state_dict(), state)
@@ -77,7 +69,7 @@ def load_checkpoint(files: CheckpointFiles) -> XttsParts:
         model=model,
         config=model.config,
         tokenizer=model.tokenizer,
-        speakers=_read_speakers(files.speakers, model.gpt.model_dim) if files.speakers else {},
+        speakers=read_speakers(files.speakers, model.gpt.model_dim) if files.speakers else {},
         fingerprint=conditioning_fingerprint(model),
     )
 
@@ -152,30 +144,6 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _read(path: Path) -> Any:
-    """What torch.save wrote, without running code from it: tensors, containers, and the config classes of coqui-tts."""
-    try:
-        # coqui's own loader writes an old model.pth anew; this reads the same files and leaves them alone.
-        with _legacy_safe_globals():
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be loaded by torch: {_first_line(error)}.") from None
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    content = _read(path)
-    state = content.get("model") if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f'{path} holds no weights under "model": it is not the model.pth of an XTTS model.')
-    # A training run of coqui's Trainer saves its model inside another.
-    named = ((name.removeprefix("xtts."), weight) for name, weight in state.items())
-    return {
-        name: weight.float().contiguous() if weight.is_floating_point() else weight
-        for name, weight in named
-        if not _NOT_NEEDED.match(name)
-    }
-
-
 def _check_fit(files: CheckpointFiles, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Raises CheckpointError unless `found` has the weights of `wanted` in their shapes."""
     found = {_folded_name(name): weight for name, weight in found.items()}
@@ -217,22 +185,6 @@ def _prepare(model: Any) -> None:
     for module in list(model.modules()):
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")
-
-
-def _read_speakers(path: Path, width: int) -> dict[str, tuple[Tensor, Tensor]]:
-    content = _read(path)
-    try:
-        return {
-            str(name): (
-                voice["gpt_cond_latent"].float().reshape(1, CONDITIONING_LATENTS, width),
-                voice["speaker_embedding"].float().reshape(1, SPEAKER_WIDTH, 1),
-            )
-            for name, voice in content.items()
-        }
-    except (AttributeError, KeyError, TypeError, RuntimeError):
-        raise CheckpointError(
-            f"{path} does not hold built-in voices for this model: remove it or fetch it again."
-        ) from None
 
 
 def conditioning_fingerprint(model: Any) -> str:

@@ -97,7 +97,8 @@ def _check_weights(path: Path, named_by: str) -> None:
         raise CheckpointError(f"{path} is a zip archive, but not one that torch.save wrote ({named_by}).")
 
 
-def _read_json(path: Path, named_by: str) -> dict[str, Any]:
+def read_json(path: Path, named_by: str) -> dict[str, Any]:
+    """The object in a JSON file. Raises CheckpointError, which says by which setting (`named_by`) the file was named."""
     _beginning(path, named_by)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -111,7 +112,7 @@ def _read_json(path: Path, named_by: str) -> dict[str, Any]:
 
 
 def _check_config(path: Path) -> None:
-    config = _read_json(path, "model.config_path")
+    config = read_json(path, "model.config_path")
     if config.get("model") != "xtts":
         raise CheckpointError(f'{path} is not the config.json of an XTTS model: its `model` is not "xtts".')
     arguments = config.get("model_args")
@@ -128,7 +129,7 @@ def _check_config(path: Path) -> None:
 
 
 def _check_vocabulary(path: Path) -> None:
-    content = _read_json(path, "model.tokenizer_path")
+    content = read_json(path, "model.tokenizer_path")
     model = content.get("model")
     if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict) or "merges" not in model:
         raise CheckpointError(f"{path} is not a BPE vocabulary of the tokenizers library (model.tokenizer_path).")

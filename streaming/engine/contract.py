@@ -97,7 +97,8 @@ Sink = Callable[[EngineEvent], None]
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What an engine is: its sample rate in Hz, the languages it speaks, whether it speaks with uploaded recordings, and
-    what its users should know (licence, limits). Conditioning is valid for engines with the same `fingerprint`."""
+    what its users should know (licence, limits). Conditioning is valid for engines with the same `fingerprint`. It speaks
+    `slots` utterances at once."""
 
     name: str
     sample_rate: int
@@ -105,6 +106,7 @@ class EngineInfo:
     clones: bool
     notice: str = ""
     fingerprint: str = ""
+    slots: int = 1
 
 
 class SpeechEngine(Protocol):

@@ -75,7 +75,9 @@ class DemoEngine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
         self._stopped = threading.Event()
         self._cancelled: dict[str, threading.Event] = {}
-        self.info = EngineInfo("demo", self._voice.config.sample_rate, ("en",), clones=False, notice=NOTICE)
+        self.info = EngineInfo(
+            "demo", self._voice.config.sample_rate, ("en",), clones=False, notice=NOTICE, slots=threads
+        )
 
     def warm_up(self) -> None:
         self._speak_step("Warming up.", SynthesisConfig(normalize_audio=False))

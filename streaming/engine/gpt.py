@@ -11,7 +11,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from streaming.engine.conditioning import CONDITIONING_LENGTH
+from streaming.engine.devices import sent
 from streaming.engine.gpt_weights import GptWeights
+
+# Room for 130 voices at full size, in half precision or int8.
+VOICE_CACHE_BYTES = 512 * 2**20
+
+
+class Prefix(Protocol):
+    """Keys and values of a sequence's first positions."""
+
+    @property
+    def nbytes(self) -> int: ...
 
 
 class Transformer(Protocol):
@@ -23,7 +35,7 @@ class Transformer(Protocol):
     def logits(self, latents: Tensor) -> Tensor:
         """(rows, width) to (rows, audio tokens), float32."""
 
-    def save_prefix(self, slot: int, length: int) -> Any:
+    def save_prefix(self, slot: int, length: int) -> Prefix:
         """The first positions of a slot."""
 
     def load_prefix(self, slot: int, prefix: Any) -> None:
@@ -36,10 +48,6 @@ class Transformer(Protocol):
         """Release threads and memory."""
 
 
-# Positions that stand for a voice: what the perceiver gives.
-CONDITIONING_LENGTH = 32
-
-
 def positions_needed(weights: GptWeights) -> int:
     """The most positions that a sequence can have."""
     return CONDITIONING_LENGTH + weights.text_positions.shape[0] + weights.audio_positions.shape[0]
@@ -49,8 +57,14 @@ class Gpt:
     """At most `transformer`'s slots sequences at once. For one thread."""
 
     def __init__(
-        self, weights: GptWeights, transformer: Transformer, device: torch.device, *, most_voices: int = 16
+        self,
+        weights: GptWeights,
+        transformer: Transformer,
+        device: torch.device,
+        *,
+        voice_cache_bytes: int = VOICE_CACHE_BYTES,
     ) -> None:
+        """`voice_cache_bytes`: for the prefixes of the voices that spoke last; the newest is kept whatever its size."""
         self._weights = weights
         self._transformer = transformer
         self._device = device
@@ -58,9 +72,9 @@ class Gpt:
         self._text_positions = weights.text_positions.to(device)
         self._audio_embedding = weights.audio_embedding.to(device)
         self._audio_positions = weights.audio_positions.to(device)
-        # Voice key -> its part of the cache, the most recently used last: 4 to 8 MB each at full size.
-        self._prefixes: OrderedDict[str, Any] = OrderedDict()
-        self._most_voices = most_voices
+        # Voice key -> its part of the cache, the most recently used last: 4 MB each at full size, 8 MB in float32.
+        self._prefixes: OrderedDict[str, Prefix] = OrderedDict()
+        self._room = voice_cache_bytes
         # Slot -> position of its start of audio.
         self._audio_starts: dict[int, int] = {}
 
@@ -78,7 +92,7 @@ class Gpt:
     def step(self, slots: Sequence[int], tokens: Tensor, steps: Sequence[int]) -> tuple[Tensor, Tensor]:
         """One step of each sequence. `tokens` (rows,): what was sampled last; `steps`: how many have been, at least 1.
         Returns latents (rows, width) and scores (rows, audio tokens)."""
-        index = torch.tensor(steps, device=self._device)
+        index = sent(torch.tensor(steps), self._device)
         hidden = self._audio_embedding[tokens] + self._audio_positions[index]
         positions = [self._audio_starts[slot] + step for slot, step in zip(slots, steps, strict=True)]
         latents = self._transformer.forward(hidden, slots, positions)
@@ -87,7 +101,7 @@ class Gpt:
     def _text(self, tokens: Sequence[int]) -> Tensor:
         """The text's part of a sequence and the start of audio: (tokens + 3, width)."""
         weights = self._weights
-        ids = torch.tensor([weights.start_text, *tokens, weights.stop_text], device=self._device)
+        ids = sent(torch.tensor([weights.start_text, *tokens, weights.stop_text]), self._device)
         text = self._text_embedding[ids] + self._text_positions[: len(ids)]
         start = self._audio_embedding[weights.start_audio] + self._audio_positions[0]
         return torch.cat([text, start[None]])
@@ -96,13 +110,15 @@ class Gpt:
         prefix = self._prefixes.pop(voice_key, None)
         if prefix is None:
             length = len(conditioning)
-            self._transformer.forward(conditioning.to(self._device), [slot] * length, range(length))
+            self._transformer.forward(sent(conditioning, self._device), [slot] * length, range(length))
             prefix = self._transformer.save_prefix(slot, length)
+            self._room -= prefix.nbytes
         else:
             self._transformer.load_prefix(slot, prefix)
         self._prefixes[voice_key] = prefix
-        if len(self._prefixes) > self._most_voices:
-            self._prefixes.popitem(last=False)
+        while self._room < 0 and len(self._prefixes) > 1:
+            _, forgotten = self._prefixes.popitem(last=False)
+            self._room += forgotten.nbytes
 
     def warm_up(self) -> None:
         self._transformer.warm_up()

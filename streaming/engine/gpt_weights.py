@@ -1,10 +1,12 @@
-"""The weights of XTTS's GPT as plain tensors, taken from coqui's module once."""
+"""The weights of XTTS's GPT as plain tensors, read from a checkpoint."""
 
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
+
+from streaming.engine.checkpoint_config import SpeechConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +68,45 @@ class GptWeights:
         return self.text_positions.shape[0] - 2
 
 
-def take_weights(gpt: Any) -> GptWeights:
-    """`gpt`: coqui's `TTS.tts.layers.xtts.gpt.GPT`."""
-    with torch.no_grad():
-        return GptWeights(
-            heads=gpt.heads,
-            layers=tuple(_layer(block) for block in gpt.gpt.h),
-            final_norms=(_norm(gpt.gpt.ln_f), _norm(gpt.final_norm)),
-            text_embedding=gpt.text_embedding.weight.detach(),
-            text_positions=gpt.text_pos_embedding.emb.weight.detach(),
-            audio_embedding=gpt.mel_embedding.weight.detach(),
-            audio_positions=gpt.mel_pos_embedding.emb.weight.detach(),
-            audio_head=LinearWeights(gpt.mel_head.weight.detach(), gpt.mel_head.bias.detach()),
-            start_text=gpt.start_text_token,
-            stop_text=gpt.stop_text_token,
-            start_audio=gpt.start_audio_token,
-            stop_audio=gpt.stop_audio_token,
-            max_audio_tokens=gpt.max_gen_mel_tokens,
-        )
-
-
-def _layer(block: Any) -> LayerWeights:
-    return LayerWeights(
-        norm_1=_norm(block.ln_1),
-        attention_in=_linear(block.attn.c_attn),
-        attention_out=_linear(block.attn.c_proj),
-        norm_2=_norm(block.ln_2),
-        mlp_in=_linear(block.mlp.c_fc),
-        mlp_out=_linear(block.mlp.c_proj),
+def read_gpt_weights(state: Mapping[str, Tensor], config: SpeechConfig) -> GptWeights:
+    """`state`: a checkpoint's weights by coqui's names. Raises KeyError with the name of one that is missing."""
+    return GptWeights(
+        heads=config.heads,
+        layers=tuple(_layers(state)),
+        final_norms=(_norm(state, "gpt.gpt.ln_f"), _norm(state, "gpt.final_norm")),
+        text_embedding=state["gpt.text_embedding.weight"],
+        text_positions=state["gpt.text_pos_embedding.emb.weight"],
+        audio_embedding=state["gpt.mel_embedding.weight"],
+        audio_positions=state["gpt.mel_pos_embedding.emb.weight"],
+        audio_head=LinearWeights(state["gpt.mel_head.weight"], state["gpt.mel_head.bias"]),
+        start_text=config.start_text,
+        stop_text=config.stop_text,
+        start_audio=config.start_audio,
+        stop_audio=config.stop_audio,
+        max_audio_tokens=config.max_audio_tokens,
     )
 
 
-def _norm(module: Any) -> NormWeights:
-    return NormWeights(module.weight.detach(), module.bias.detach())
+def _layers(state: Mapping[str, Tensor]) -> Iterator[LayerWeights]:
+    for number in itertools.count():
+        name = f"gpt.gpt.h.{number}"
+        # The first layer has to be there.
+        if number and f"{name}.ln_1.weight" not in state:
+            return
+        yield LayerWeights(
+            norm_1=_norm(state, f"{name}.ln_1"),
+            attention_in=_linear(state, f"{name}.attn.c_attn"),
+            attention_out=_linear(state, f"{name}.attn.c_proj"),
+            norm_2=_norm(state, f"{name}.ln_2"),
+            mlp_in=_linear(state, f"{name}.mlp.c_fc"),
+            mlp_out=_linear(state, f"{name}.mlp.c_proj"),
+        )
 
 
-def _linear(module: Any) -> LinearWeights:
+def _norm(state: Mapping[str, Tensor], name: str) -> NormWeights:
+    return NormWeights(state[f"{name}.weight"], state[f"{name}.bias"])
+
+
+def _linear(state: Mapping[str, Tensor], name: str) -> LinearWeights:
     # GPT-2 keeps its linears with inputs first.
-    return LinearWeights(module.weight.detach().t(), module.bias.detach())
+    return LinearWeights(state[f"{name}.weight"].t(), state[f"{name}.bias"])

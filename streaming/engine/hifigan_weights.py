@@ -6,9 +6,9 @@ layer to the samples asked for, and no state is kept between windows.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,15 @@ from torch.nn import functional
 
 SLOPE = 0.1
 LAST_SLOPE = 0.01
+# XTTS has one generator: these cannot be configured and are not in a checkpoint.
+FACTORS = (8, 8, 2, 2)
+DILATIONS = (1, 3, 5)
+BLOCKS_PER_STAGE = 3
+SAMPLE_RATE = 24_000
+# From latents to frames: 1024 samples at 22 050 Hz a latent, 256 a frame; then to 24 kHz.
+FRAME_SCALES = (1024 / 256, 24_000 / 22_050)
+# The names that torch gives the two parts of a weight with weight norm, now and before: its size and its direction.
+WEIGHT_NORMS = (("parametrizations.weight.original0", "parametrizations.weight.original1"), ("weight_g", "weight_v"))
 
 
 class Interval(NamedTuple):
@@ -158,47 +167,65 @@ class HifiganWeights:
         return [functional.linear(speakers, weight, bias) for weight, bias in self.speaker_terms]
 
 
-def read_weights(module: Any) -> HifiganWeights:
-    """The weights of coqui's `HifiganGenerator` with blocks of type 1, weight norm folded or not, in float32 on the CPU."""
-    count = len(module.resblocks) // len(module.ups)
-    blocks = [_read_block(block) for block in module.resblocks]
+def read_hifigan_weights(state: Mapping[str, Tensor]) -> HifiganWeights:
+    """The generator in a checkpoint's weights by coqui's names, with weight norm in either form or folded. Raises KeyError
+    with the name of a weight that is missing."""
+    read = _Reader(state, "hifigan_decoder.waveform_decoder.")
     # The mean over a stage's blocks is left to the weights behind it: the activation between lets a factor pass.
-    scales = [1.0] + [1.0 / count] * len(module.ups)
+    scales = [1.0] + [1.0 / BLOCKS_PER_STAGE] * len(FACTORS)
     stages = [
-        Stage(_read_upsampling(up, scale), blocks[count * index : count * (index + 1)])
-        for index, (up, scale) in enumerate(zip(module.ups, scales, strict=False))
+        Stage(read.upsampling(index, factor, scale), [read.block(block) for block in _blocks_of(index)])
+        for index, (factor, scale) in enumerate(zip(FACTORS, scales, strict=False))
     ]
-    speaker_terms = [_read_speaker_term(module.cond_layer, module.conv_pre.bias, 1)]
-    for layer, up in zip(module.conds, module.ups, strict=True):
-        speaker_terms.append(_read_speaker_term(layer, up.bias, up.stride[0]))
-    return HifiganWeights(
-        _read_filter(module.conv_pre), stages, _read_filter(module.conv_post, scales[-1]), speaker_terms
-    )
+    speaker_terms = [read.speaker_term("cond_layer", "conv_pre", 1)]
+    speaker_terms += [
+        read.speaker_term(f"conds.{index}", f"ups.{index}", factor) for index, factor in enumerate(FACTORS)
+    ]
+    return HifiganWeights(read.filter("conv_pre"), stages, read.filter("conv_post", scale=scales[-1]), speaker_terms)
 
 
-def _plain(weight: Tensor) -> Tensor:
-    return weight.detach().to("cpu", torch.float32)
+def _blocks_of(stage: int) -> range:
+    return range(BLOCKS_PER_STAGE * stage, BLOCKS_PER_STAGE * (stage + 1))
 
 
-def _read_filter(module: Any, scale: float = 1.0) -> Filter:
-    bias = torch.zeros(module.out_channels) if module.bias is None else _plain(module.bias)
-    return Filter(_plain(module.weight) * scale, bias, module.dilation[0])
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    state: Mapping[str, Tensor]
+    prefix: str
 
+    def filter(self, name: str, *, dilation: int = 1, scale: float = 1.0) -> Filter:
+        weight = self._weight(name)
+        # The last filter has no bias.
+        bias = self.state.get(f"{self.prefix}{name}.bias", torch.zeros(len(weight)))
+        return Filter(weight * scale, bias, dilation)
 
-def _read_block(module: Any) -> ResidualBlock:
-    pairs = zip(module.convs1, module.convs2, strict=True)
-    return ResidualBlock([(_read_filter(first), _read_filter(second)) for first, second in pairs])
+    def block(self, number: int) -> ResidualBlock:
+        name = f"resblocks.{number}"
+        return ResidualBlock(
+            [
+                (self.filter(f"{name}.convs1.{index}", dilation=dilation), self.filter(f"{name}.convs2.{index}"))
+                for index, dilation in enumerate(DILATIONS)
+            ]
+        )
 
+    def upsampling(self, number: int, factor: int, scale: float) -> Upsampling:
+        weight = self._weight(f"ups.{number}") * scale
+        inputs, outputs, taps = weight.shape
+        steps = -(-taps // factor)
+        weight = functional.pad(weight, (0, steps * factor - taps)).view(inputs, outputs, steps, factor)
+        weight = weight.flip(2).permute(3, 1, 0, 2).reshape(factor * outputs, inputs, steps)
+        return Upsampling(weight, factor, (taps - factor) // 2)
 
-def _read_upsampling(module: Any, scale: float) -> Upsampling:
-    weight, factor = _plain(module.weight) * scale, module.stride[0]
-    inputs, outputs, taps = weight.shape
-    steps = -(-taps // factor)
-    weight = functional.pad(weight, (0, steps * factor - taps)).view(inputs, outputs, steps, factor)
-    weight = weight.flip(2).permute(3, 1, 0, 2).reshape(factor * outputs, inputs, steps)
-    return Upsampling(weight, factor, (taps - factor) // 2)
+    def speaker_term(self, layer: str, behind: str, repeats: int) -> tuple[Tensor, Tensor]:
+        """A layer for the speaker, with the bias of the filter whose output it is added to."""
+        weight = self._weight(layer)[:, :, 0]
+        bias = self.state[f"{self.prefix}{layer}.bias"] + self.state[f"{self.prefix}{behind}.bias"]
+        return weight.repeat(repeats, 1), bias.repeat(repeats)
 
-
-def _read_speaker_term(layer: Any, bias: Tensor, repeats: int) -> tuple[Tensor, Tensor]:
-    weight, bias = _plain(layer.weight)[:, :, 0], _plain(layer.bias) + _plain(bias)
-    return weight.repeat(repeats, 1), bias.repeat(repeats)
+    def _weight(self, name: str) -> Tensor:
+        name = self.prefix + name
+        for size, direction in WEIGHT_NORMS:
+            if f"{name}.{size}" in self.state:
+                weight: Tensor = torch._weight_norm(self.state[f"{name}.{direction}"], self.state[f"{name}.{size}"])
+                return weight
+        return self.state[f"{name}.weight"]

@@ -22,8 +22,8 @@ from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Frami
 
 logger = logging.getLogger("streaming.engine.host")
 
-# name -> module:class. A module is imported only in the process that runs the engine.
-ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine", "xtts": "streaming.engine.xtts_engine:XttsEngine"}
+# name -> module:class, or a function that makes one. A module is imported only in the process that runs the engine.
+ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine", "xtts": "streaming.engine.xtts_loading:load_engine"}
 
 
 def make_engine(name: str, options: dict[str, Any]) -> SpeechEngine:
@@ -53,7 +53,12 @@ class Host:
             return 1
         self._engine = engine
         self._send(Ready(engine.info))
-        engine.run()
+        try:
+            engine.run()
+        except Exception:
+            # The process has to end at once: what has failed (a GPU's driver, say) may hold up an orderly one.
+            logger.exception("The engine %s has failed", name)
+            return 1
         return 0
 
     def _send(self, frame: Frame) -> None:

@@ -55,6 +55,10 @@ class Int8Prefix:
     keys: NDArray[np.uint16]
     values: NDArray[np.uint16]
 
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes
+
 
 class Int8Transformer:
     """Rows of different sequences in one call: a decode step of each, a prefill of one, or both at once."""

@@ -153,7 +153,10 @@ class EngineProcess:
             match frame:
                 case Ready(info):
                     ready_at = time.monotonic()
-                    logger.info("The engine %s is ready (%d Hz, process %d)", info.name, info.sample_rate, process.pid)
+                    logger.info(
+                        "The engine %s is ready (%d Hz, %d utterances at once, process %d)",
+                        *(info.name, info.sample_rate, info.slots, process.pid),
+                    )
                     self._become_ready(info)
                 case Broken(message):
                     reason = message

@@ -4,7 +4,8 @@ import itertools
 import string
 from typing import Any
 
-LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi")
+from streaming.engine.checkpoint_config import LANGUAGES
+
 SPECIAL_TOKENS = ("[STOP]", "[UNK]", "[SPACE]", "[START]", *(f"[{language}]" for language in LANGUAGES))
 # As the cleaners leave them: lower case, Japanese, Chinese and Korean in Latin letters.
 _LATIN = string.ascii_lowercase + "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœāăąćčďđēęěğīıłńňōőřśşšťūůűźżž"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from streaming.engine.devices import sent
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
@@ -42,7 +44,7 @@ class Sampler:
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
         """logits (rows, vocabulary) float32, row r of slot slots[r]; returns tokens (rows,)."""
-        index = torch.tensor(slots, device=self._device)
+        index = sent(torch.tensor(slots), self._device)
         scores, candidates = self._penalised(logits, index).topk(self._top_k, dim=1)
         # Ascending, so that sums are the same as over the whole vocabulary.
         scores, candidates = self._within_top_p(scores.flip(1)), candidates.flip(1)

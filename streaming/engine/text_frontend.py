@@ -14,9 +14,8 @@ from typing import Any
 
 from streaming.boundaries import Strength, boundaries
 from streaming.engine.text_cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
+from streaming.engine.text_piece import AUDIO_TOKENS_PER_SECOND, TextPiece
 
-# 1024 samples at 22 050 Hz are one token.
-AUDIO_TOKENS_PER_SECOND = 22_050 / 1024
 # The most that is said for a text of the longest length, in cleaned characters for each character of the text.
 # Romanised Chinese, Japanese and Korean is longer than what it stands for; elsewhere numbers and symbols are longer in
 # words. At usual speech rates this is well below the 28 s that the model can speak at once.
@@ -33,16 +32,6 @@ _SECONDS_TO_SPARE = 3.0
 _SHORT_PIECE = 8
 _DEFAULT_CHARACTERS = 250
 _BLANKS = re.compile(r"\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class TextPiece:
-    """What the model speaks at once. `tokens`: text tokens, the language's first, without start and stop. `text_end`:
-    where the piece ends in the text. `most_audio_tokens`: speech that is longer has lost its way."""
-
-    tokens: list[int]
-    text_end: int
-    most_audio_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

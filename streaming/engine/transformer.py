@@ -4,41 +4,49 @@ On a GPU a decode step runs over the first slots, used or not, with shapes from 
 CUDA graph and replayed: nothing is allocated and nothing is launched from Python then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_attention
 
+from streaming.engine.cuda_graphs import Capture
+from streaming.engine.devices import sent
 from streaming.engine.gpt_weights import GptWeights, LayerWeights, LinearWeights, NormWeights
 
 # Attention of a fixed step reads this many positions at least; then twice as many, and so on.
 _FEWEST_POSITIONS = 128
+# Fused attention takes masks whose rows have a multiple of so many positions; any other is copied in every layer.
+_POSITION_STEP = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class TensorPrefix:
     """Keys and values of a sequence's first positions: (layers, heads, positions, size)."""
 
     keys: Tensor
     values: Tensor
 
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """A decode step of fixed shape: its inputs and output stay where they are."""
 
     hidden: Tensor  # (rows, width)
     positions: Tensor  # (rows,)
     latents: Tensor  # (rows, width)
-    graph: "torch.cuda.CUDAGraph | None" = None
+    repeat: Callable[[], object]
 
 
 class TorchTransformer:
     """Rows of different sequences in one call: a decode step of each, or a prefill of one.
 
-    `fixed_steps`: take decode steps in fixed shapes; on CUDA as graphs.
+    With `capture`, decode steps are taken in fixed shapes, which are captured once.
     """
 
     def __init__(
@@ -49,7 +57,7 @@ class TorchTransformer:
         positions: int,
         device: torch.device,
         dtype: torch.dtype,
-        fixed_steps: bool | None = None,
+        capture: Capture | None = None,
     ) -> None:
         self._device, self._dtype = device, dtype
         self._heads = weights.heads
@@ -59,25 +67,32 @@ class TorchTransformer:
         self._head = _linear_to(weights.audio_head, device, torch.float32)
         self._slots = slots
         # One position more than any sequence has: rows of a fixed step that are not in use write there.
-        self._positions = positions
-        shape = (len(self._layers), slots, weights.heads, positions + 1, weights.width // weights.heads)
+        self._spare = positions
+        self._positions = _up_to_step(positions + 1)
+        shape = (len(self._layers), slots, weights.heads, self._positions, weights.width // weights.heads)
         self._keys = torch.zeros(shape, device=device, dtype=dtype)
         self._values = torch.zeros(shape, device=device, dtype=dtype)
-        self._fixed_steps = device.type == "cuda" if fixed_steps is None else fixed_steps
+        self._head_index = torch.arange(weights.heads, device=device)[None]
+        self._capture = capture
         self._steps: dict[tuple[int, int], _Step] = {}
 
     def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
         """hidden (rows, width), those of one slot one after the other; returns the latents (rows, width), float32. Keys and
         values are kept at the rows' positions."""
-        if self._fixed_steps and len(set(slots)) == len(slots):
-            return self._forward_fixed(hidden, slots, positions)
+        if self._capture and len(set(slots)) == len(slots):
+            return self._forward_fixed(self._capture, hidden, slots, positions)
         x = hidden.to(self._device, self._dtype)
-        slot_index = torch.tensor(slots, device=self._device)
-        position_index = torch.tensor(positions, device=self._device)
+        slot_index = sent(torch.tensor(slots), self._device)
+        position_index = sent(torch.tensor(positions), self._device)
+        # Each run of rows of one slot attends to that slot. One mask serves all layers.
+        runs = [(rows, slots[rows.start], _up_to_step(positions[rows.stop - 1] + 1)) for rows in _runs(slots)]
+        masks = [self._mask(position_index[rows], length)[None, None] for rows, _, length in runs]
         for number, layer in enumerate(self._layers):
             query = self._project(number, layer, x, slot_index, position_index)
-            mixed = torch.cat([self._attend(number, query[rows], slots, positions, rows) for rows in _runs(slots)])
-            x = x + _apply(layer.attention_out, mixed)
+            mixed = [
+                self._attend(number, query[rows], slot, mask) for (rows, slot, _), mask in zip(runs, masks, strict=True)
+            ]
+            x = x + _apply(layer.attention_out, torch.cat(mixed) if len(mixed) > 1 else mixed[0])
             x = x + _mlp(layer, x)
         return self._latents(x)
 
@@ -85,22 +100,23 @@ class TorchTransformer:
         """(rows, width) to (rows, audio tokens), float32."""
         return _apply(self._head, latents)
 
-    def save_prefix(self, slot: int, length: int) -> Prefix:
+    def save_prefix(self, slot: int, length: int) -> TensorPrefix:
         """The first `length` positions of a slot, for `load_prefix` into any slot."""
-        return Prefix(self._keys[:, slot, :, :length].clone(), self._values[:, slot, :, :length].clone())
+        return TensorPrefix(self._keys[:, slot, :, :length].clone(), self._values[:, slot, :, :length].clone())
 
-    def load_prefix(self, slot: int, prefix: Prefix) -> None:
+    def load_prefix(self, slot: int, prefix: TensorPrefix) -> None:
         length = prefix.keys.shape[2]
         self._keys[:, slot, :, :length] = prefix.keys
         self._values[:, slot, :, :length] = prefix.values
 
     def warm_up(self) -> None:
-        """Make every fixed step that can come up, so that none is made while somebody waits."""
-        if not self._fixed_steps:
+        """Capture every fixed step that can come up, so that none is captured while somebody waits."""
+        if not self._capture:
             return
-        for rows in _sizes(1, self._slots):
-            for length in _sizes(_FEWEST_POSITIONS, self._positions):
-                self._fixed_step(rows, length)
+        # The largest first: the others find room in its memory.
+        for rows in reversed(_sizes(1, self._slots)):
+            for length in reversed(_sizes(_FEWEST_POSITIONS, self._positions)):
+                self._fixed_step(self._capture, rows, length)
 
     def stop(self) -> None:
         self._steps.clear()
@@ -109,22 +125,23 @@ class TorchTransformer:
         """Queries (rows, heads, size); keys and values go to the cache."""
         projected = _apply(layer.attention_in, _normalise(layer.norm_1, x))
         query, key, value = projected.view(len(x), 3, self._heads, -1).unbind(1)
-        self._keys[number].index_put_((slots[:, None], _head_index(self._heads, x.device), positions[:, None]), key)
-        self._values[number].index_put_((slots[:, None], _head_index(self._heads, x.device), positions[:, None]), value)
+        places = (slots[:, None], self._head_index, positions[:, None])
+        self._keys[number].index_put_(places, key)
+        self._values[number].index_put_(places, value)
         return query
 
-    def _attend(
-        self, number: int, query: Tensor, slots: Sequence[int], positions: Sequence[int], rows: slice
-    ) -> Tensor:
-        """Rows of one slot (rows, heads, size) over the positions up to their own; (rows, width)."""
-        slot, end = slots[rows.start], positions[rows.stop - 1] + 1
-        keys, values = self._keys[number, slot, :, :end], self._values[number, slot, :, :end]
-        mask = None
-        if len(query) > 1:
-            own = torch.tensor(positions[rows], device=self._device)
-            mask = torch.arange(end, device=self._device) <= own[:, None]
-        mixed = scaled_dot_product_attention(query.transpose(0, 1), keys, values, attn_mask=mask)
-        return mixed.transpose(0, 1).flatten(1)
+    def _mask(self, positions: Tensor, length: int) -> Tensor:
+        """(rows, length), to be added to scores: 0 up to the position of the row, minus infinity after it."""
+        is_behind = torch.arange(length, device=self._device) > positions[:, None]
+        return torch.zeros(is_behind.shape, device=self._device, dtype=self._dtype).masked_fill_(is_behind, -torch.inf)
+
+    def _attend(self, number: int, query: Tensor, slot: int, mask: Tensor) -> Tensor:
+        """Rows of one slot (rows, heads, size) over the positions that `mask` (1, 1, rows, length) leaves; (rows, width)."""
+        length = mask.shape[-1]
+        # Of four dimensions: for three, PyTorch has no fused attention.
+        keys, values = (cache[number, slot : slot + 1, :, :length] for cache in (self._keys, self._values))
+        mixed = scaled_dot_product_attention(query.transpose(0, 1)[None], keys, values, attn_mask=mask)
+        return mixed[0].transpose(0, 1).flatten(1)
 
     def _latents(self, x: Tensor) -> Tensor:
         latents = x.float()
@@ -134,46 +151,32 @@ class TorchTransformer:
 
     # Steps of fixed shape
 
-    def _forward_fixed(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
-        step = self._fixed_step(_size(1, max(slots) + 1, self._slots), self._length(max(positions) + 1))
-        index = torch.tensor(slots, device=self._device)
-        step.positions.fill_(self._positions)
-        step.positions[index] = torch.tensor(positions, device=self._device)
+    def _forward_fixed(
+        self, capture: Capture, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]
+    ) -> Tensor:
+        rows = _size(1, max(slots) + 1, self._slots)
+        step = self._fixed_step(capture, rows, _size(_FEWEST_POSITIONS, max(positions) + 1, self._positions))
+        index = sent(torch.tensor(slots), self._device)
+        step.positions.fill_(self._spare)
+        step.positions[index] = sent(torch.tensor(positions), self._device)
         step.hidden[index] = hidden.to(self._device, self._dtype)
-        if step.graph:
-            step.graph.replay()
-        else:
-            step.latents = self._run_fixed(step.hidden, step.positions, self._length(max(positions) + 1))
+        step.repeat()
         return step.latents[index]
 
-    def _length(self, needed: int) -> int:
-        return _size(_FEWEST_POSITIONS, needed, self._positions)
-
-    def _fixed_step(self, rows: int, length: int) -> _Step:
+    def _fixed_step(self, capture: Capture, rows: int, length: int) -> _Step:
         if step := self._steps.get((rows, length)):
             return step
         hidden = torch.zeros(rows, self._layers[0].norm_1.weight.shape[0], device=self._device, dtype=self._dtype)
-        positions = torch.full((rows,), self._positions, device=self._device)
-        step = self._steps[rows, length] = _Step(hidden, positions, hidden.float())
-        if self._device.type == "cuda":
-            self._capture(step, length)
+        positions = torch.full((rows,), self._spare, device=self._device)
+        latents, repeat = capture(lambda: self._run_fixed(hidden, positions, length))
+        step = self._steps[rows, length] = _Step(hidden, positions, latents, repeat)
         return step
-
-    def _capture(self, step: _Step, length: int) -> None:
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self._run_fixed(step.hidden, step.positions, length)
-        torch.cuda.current_stream().wait_stream(side)
-        step.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(step.graph):
-            step.latents = self._run_fixed(step.hidden, step.positions, length)
 
     def _run_fixed(self, hidden: Tensor, positions: Tensor, length: int) -> Tensor:
         """One row for each of the first slots; a row at the spare position is not in use."""
         rows = len(hidden)
         slots = torch.arange(rows, device=self._device)
-        mask = (torch.arange(length, device=self._device) <= positions[:, None])[:, None, None]
+        mask = self._mask(positions, length)[:, None, None]
         x = hidden
         for number, layer in enumerate(self._layers):
             query = self._project(number, layer, x, slots, positions)
@@ -184,8 +187,8 @@ class TorchTransformer:
         return self._latents(x)
 
 
-def _head_index(heads: int, device: torch.device) -> Tensor:
-    return torch.arange(heads, device=device)[None]
+def _up_to_step(positions: int) -> int:
+    return -(-positions // _POSITION_STEP) * _POSITION_STEP
 
 
 def _runs(slots: Sequence[int]) -> list[slice]:

@@ -8,7 +8,7 @@ no state in the network, nothing lost at the end.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from streaming.engine.compiled_hifigan import CompiledGenerator, Crew, is_supported
+from streaming.engine.devices import sent
 from streaming.engine.hifigan import Generator
-from streaming.engine.hifigan_weights import HifiganWeights, Interval, read_weights
+from streaming.engine.hifigan_weights import FRAME_SCALES, SAMPLE_RATE, HifiganWeights, Interval
 from streaming.engine.latent_grid import Floats, LatentGrid
 
 # coqui's bound: slower than this, speech would have no end.
@@ -109,7 +110,7 @@ class VocoderStream:
         """The frames (end - first, width) of a window."""
         first, weights = self._grid.weights(window.first, window.end, self._count, at_once=window.at_once)
         latents = torch.cat(self._pieces)[first - self._first :][: weights.shape[1]]
-        return torch.from_numpy(weights).to(latents.device) @ latents
+        return sent(torch.from_numpy(weights), latents.device) @ latents
 
     def advance(self, window: Window, last: bool) -> None:
         """The window has been given: forget what only it needed."""
@@ -134,9 +135,11 @@ class Due(NamedTuple):
 class Vocoder:
     """XTTS's decoder for any number of streams. Not for several threads at once."""
 
+    sample_rate = SAMPLE_RATE
+
     def __init__(
         self,
-        decoder: Any,
+        weights: HifiganWeights,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
         *,
@@ -144,9 +147,7 @@ class Vocoder:
         most_together: int | None = None,
         frame_step: int | None = None,
     ) -> None:
-        """`decoder`: coqui's `HifiDecoder`, whose weights are shared where that is possible.
-
-        With a `crew`, a CPU in float32 runs a network compiled for it on the crew's threads, which is twice as fast as
+        """With a `crew`, a CPU in float32 runs a network compiled for it on the crew's threads, which is twice as fast as
         torch's; it rounds otherwise than torch (up to 6e-6 of full scale).
 
         Up to `most_together` windows of one shape are decoded as one batch. To make shapes few, windows within a stream are
@@ -154,13 +155,8 @@ class Vocoder:
         each window by itself and as it is, which is faster there.
         """
         self.device = torch.device(device)
-        self._weights = read_weights(decoder.waveform_decoder)
-        self.hop, self.context = self._weights.hop, self._weights.context
-        self.sample_rate = int(decoder.output_sample_rate)
-        self._scales = (
-            decoder.ar_mel_length_compression / decoder.output_hop_length,
-            decoder.output_sample_rate / decoder.input_sample_rate,
-        )
+        self._weights = weights
+        self.hop, self.context = weights.hop, weights.context
         self._dtype = dtype
         self._generator = _make_generator(self._weights, self.device, dtype, crew)
         is_cpu = self.device.type == "cpu"
@@ -171,8 +167,8 @@ class Vocoder:
     def stream(self, speaker: Tensor, speed: float = 1.0) -> VocoderStream:
         """A new utterance by `speaker`, an embedding (512,); `speed` above 1 shortens it."""
         biases = self._weights.speaker_biases(speaker.reshape(1, -1).to("cpu", torch.float32))
-        grid = LatentGrid((1.0 / max(speed, SLOWEST), *self._scales))
-        return VocoderStream(self, [bias.to(self.device, self._dtype) for bias in biases], grid)
+        grid = LatentGrid((1.0 / max(speed, SLOWEST), *FRAME_SCALES))
+        return VocoderStream(self, [sent(bias.to(self._dtype), self.device) for bias in biases], grid)
 
     @torch.inference_mode()
     def decode_many(self, due: Sequence[Due]) -> list[Floats]:

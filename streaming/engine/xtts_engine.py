@@ -12,35 +12,30 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 
-from streaming.engine.conditioning import Conditioning
+from streaming.engine import devices
+from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
-from streaming.engine.gpt import CONDITIONING_LENGTH
 from streaming.engine.scheduler import Scheduler
 from streaming.engine.scheduler import Sequence as Scheduled
 from streaming.engine.utterance import Utterance
-from streaming.engine.xtts_model import ModelOptions, load_model
+from streaming.engine.xtts_model import Model
 
 logger = logging.getLogger("streaming.engine.xtts")
 
 NOTICE = "XTTS v2 by coqui-tts (MPL-2.0). Coqui's own weights are licensed for non-commercial use only (CPML)."
-# Of a speaker embedding.
-SPEAKER_WIDTH = 512
 _WARM_UP_TEXT = "Warming up, so that the first listener does not have to wait."
 _WARM_UP_TOKENS = 24
 
 
 class XttsEngine:
-    """See `streaming.engine.contract.SpeechEngine`. Options: `ModelOptions`."""
+    """See `streaming.engine.contract.SpeechEngine`."""
 
-    def __init__(self, **options: Any) -> None:
-        started = time.monotonic()
-        settings = ModelOptions(**options)
-        self._model = model = load_model(settings)
-        self._scheduler = Scheduler(settings.slots)
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._scheduler = Scheduler(model.slots)
         self._utterances: dict[str, Utterance] = {}
         self._preparations: deque[tuple[str, Generator[None, None, Conditioning], Sink]] = deque()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -48,13 +43,12 @@ class XttsEngine:
         self.info = EngineInfo(
             "xtts",
             model.vocoder.sample_rate,
-            tuple(sorted({str(code).partition("-")[0] for code in model.parts.config.languages})),
+            tuple(sorted({code.partition("-")[0] for code in model.config.languages})),
             clones=True,
             notice=NOTICE,
-            fingerprint=model.parts.fingerprint,
+            fingerprint=model.fingerprint,
+            slots=model.slots,
         )
-        seconds = time.monotonic() - started
-        logger.info("XTTS loaded on %s in %s in %.1f s", model.device, model.precision, seconds)
 
     # From any thread
 
@@ -74,6 +68,7 @@ class XttsEngine:
 
     @torch.inference_mode()
     def warm_up(self) -> None:
+        devices.enter(self._model.device)
         self._model.gpt.warm_up()
         self._model.front_end.warm_up()
         width = self._model.weights.width
@@ -87,14 +82,14 @@ class XttsEngine:
 
     @torch.inference_mode()
     def run(self) -> None:
+        devices.enter(self._model.device)
         while not self._is_stopping:
             self._take_all()
             if not self._is_stopping:
                 self._turn()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
-        for request_id, _, sink in self._preparations:
-            sink(Failed(request_id, "The engine was stopped."))
+        self._fail_preparations("The engine was stopped.")
         self._model.stop()
 
     def _take_all(self) -> None:
@@ -119,19 +114,26 @@ class XttsEngine:
         self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
-        """A step that fails ends those who were in it, and nobody else. A GPU that has failed ends the process."""
+        """A step that fails ends those who were in it, and nobody else."""
         if not utterances:
             return
         try:
             work(utterances)
         except Exception as error:
-            is_fatal = isinstance(error, torch.AcceleratorError)
             logger.exception("A step failed for %d utterances", len(utterances))
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
-            for utterance in list(self._utterances.values()) if is_fatal else utterances:
-                self._end(utterance, partial(Utterance.fail, message=message))
-            if is_fatal:
-                raise
+            for utterance in utterances:
+                self._end(utterance, partial(Utterance.fail, message=_named(error)))
+            self._raise_if_fatal(error)
+
+    def _raise_if_fatal(self, error: Exception) -> None:
+        """A GPU that has failed computes nothing more for this process: everybody is told, and the process ends, so that
+        another one is started."""
+        if not isinstance(error, torch.AcceleratorError):
+            return
+        for utterance in list(self._utterances.values()):
+            self._end(utterance, partial(Utterance.fail, message=_named(error)))
+        self._fail_preparations(_named(error))
+        raise error
 
     # Utterances
 
@@ -146,8 +148,9 @@ class XttsEngine:
             utterance = Utterance(
                 request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
             )
-        except ValueError as error:
-            sink(Failed(request.request_id, str(error)))
+        except Exception as error:
+            sink(Failed(request.request_id, _told(error, "A request cannot be spoken")))
+            self._raise_if_fatal(error)
             return
         if not utterance.has_more:
             sink(Finished(request.request_id))
@@ -159,8 +162,7 @@ class XttsEngine:
         if voice.conditioning:
             key = hashlib.blake2b(voice.conditioning, digest_size=16).hexdigest()
             return self._fitting(Conditioning.from_bytes(voice.conditioning)), key
-        speakers = self._model.parts.speakers
-        for name, tensors in speakers.items():
+        for name, tensors in self._model.speakers.items():
             if name.casefold() == voice.speaker.casefold():
                 return self._fitting(Conditioning.from_tensors(*tensors)), f"speaker {name}"
         raise ValueError(
@@ -189,7 +191,7 @@ class XttsEngine:
         self._sample([utterance], latent, logits)
 
     def _step(self, utterances: list[Utterance]) -> None:
-        tokens = torch.tensor([utterance.token for utterance in utterances], device=self._model.device)
+        tokens = devices.sent(torch.tensor([utterance.token for utterance in utterances]), self._model.device)
         slots = [utterance.slot for utterance in utterances]
         latents, logits = self._model.gpt.step(slots, tokens, [utterance.steps for utterance in utterances])
         self._sample(utterances, latents, logits)
@@ -241,9 +243,25 @@ class XttsEngine:
             sink(Prepared(request_id, end.value.to_bytes()))
         except Exception as error:
             self._preparations.popleft()
-            if not isinstance(error, ValueError):
-                logger.exception("A voice cannot be prepared")
-            sink(Failed(request_id, str(error) or type(error).__name__))
+            sink(Failed(request_id, _told(error, "A voice cannot be prepared")))
+            self._raise_if_fatal(error)
+
+    def _fail_preparations(self, message: str) -> None:
+        while self._preparations:
+            request_id, _, sink = self._preparations.popleft()
+            sink(Failed(request_id, message))
+
+
+def _told(error: Exception, what: str) -> str:
+    """What is said to whoever asked: a ValueError is written for him, anything else is for the log as well."""
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    logger.error("%s", what, exc_info=error)
+    return _named(error)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _insist(event: EngineEvent) -> None:

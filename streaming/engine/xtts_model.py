@@ -1,53 +1,94 @@
-"""An XTTS checkpoint made ready to speak: which device, which precision, how many threads, and what follows from them."""
+"""The parts of a checkpoint put together to speak on a device: what the engine's loop works with. Nothing here knows
+coqui-tts; `streaming/engine/xtts_loading.py` brings what it is needed for.
+"""
 
-import os
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import torch
 
-from streaming.engine.checkpoint import XttsParts, load_checkpoint
-from streaming.engine.checkpoint_files import find_checkpoint
-from streaming.engine.conditioning import Conditioner
+from streaming.engine.checkpoint_config import SpeechConfig
+from streaming.engine.checkpoint_tensors import Speakers, SpeechWeights
+from streaming.engine.conditioning import Conditioning
+from streaming.engine.cores import usable_cores
 from streaming.engine.crew import Crew
-from streaming.engine.gpt import Gpt, Transformer, positions_needed
-from streaming.engine.gpt_weights import GptWeights, take_weights
+from streaming.engine.cuda_graphs import CudaCapture
+from streaming.engine.devices import DTYPES, choose_device, choose_precision, choose_slots, enter, vocoder_dtype
+from streaming.engine.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
+from streaming.engine.gpt_weights import GptWeights
 from streaming.engine.sampling import Sampler, SamplingSettings
-from streaming.engine.text_frontend import TextFrontEnd
+from streaming.engine.text_piece import TextPiece
 from streaming.engine.transformer import TorchTransformer
 from streaming.engine.vocoder import Vocoder
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+class FrontEnd(Protocol):
+    """Text to tokens: `streaming/engine/text_frontend.py`."""
+
+    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+        """Each made when it is asked for. Raises ValueError at once for a language that is unknown."""
+
+    def warm_up(self) -> None:
+        """Load whatever takes long the first time."""
+
+
+class Conditioner(Protocol):
+    """Recordings to conditioning: `streaming/engine/conditioner.py`."""
+
+    def compute_steps(self, clips: Sequence[bytes]) -> Generator[None, None, Conditioning]:
+        """In steps, for a thread that speaks meanwhile. Raises ValueError for recordings that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """As in the settings: paths, device (auto, cpu, cuda, cuda:N), precision (auto, fp32, fp16, bf16, int8), threads (None:
-    one per core), slots (utterances at once)."""
+class ComputeOptions:
+    """As in the settings: device (auto, cpu, cuda, cuda:N), precision (auto, fp32, fp16, bf16, int8), threads (None: one per
+    core that may be used), slots (utterances at once; None: what suits the device), bytes for voices that spoke lately."""
 
-    checkpoint_path: str
-    config_path: str | None = None
-    tokenizer_path: str | None = None
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
-    slots: int = 2
+    slots: int | None = None
+    voice_cache_bytes: int = VOICE_CACHE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Where and how a model computes. Comes before anything else uses PyTorch, which makes its threads once."""
+
+    device: torch.device
+    precision: str
+    threads: int
+    options: ComputeOptions
+
+    @classmethod
+    def begin(cls, options: ComputeOptions) -> "Compute":
+        """Raises ValueError for options that do not fit this machine."""
+        device = choose_device(options.device)
+        precision = choose_precision(options.precision, device)
+        threads = options.threads or usable_cores()
+        torch.set_num_threads(threads)
+        enter(device)
+        return cls(device, precision, threads, options)
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Everything that the engine's loop works with. `parts` has lost the weights that the others have taken over."""
+    """Everything that the engine's loop works with. `weights` are without their layers: the transformer has these.
+    `fingerprint` is equal wherever voices get the same conditioning."""
 
-    parts: XttsParts
+    config: SpeechConfig
     device: torch.device
     precision: str
+    slots: int
     weights: GptWeights
     gpt: Gpt
     sampler: Sampler
     vocoder: Vocoder
+    speakers: Speakers
+    front_end: FrontEnd
     conditioner: Conditioner
-    front_end: TextFrontEnd
+    fingerprint: str
     crew: Crew | None
 
     def stop(self) -> None:
@@ -56,66 +97,32 @@ class Model:
             self.crew.stop()
 
 
-def load_model(options: ModelOptions) -> Model:
-    """Raises CheckpointError for a checkpoint, ValueError for options that do not fit this machine."""
-    device = choose_device(options.device)
-    precision = choose_precision(options.precision, device)
-    threads = options.threads or os.cpu_count() or 1
-    # Before anything else uses torch: its thread pool is made once.
-    torch.set_num_threads(threads)
-    paths = [Path(path) if path else None for path in (options.config_path, options.tokenizer_path)]
-    parts = load_checkpoint(find_checkpoint(paths[0], Path(options.checkpoint_path), paths[1]))
-    weights = take_weights(parts.model.gpt)
+def assemble(
+    weights: SpeechWeights, compute: Compute, *, front_end: FrontEnd, conditioner: Conditioner, fingerprint: str
+) -> Model:
+    gpt, device, precision = weights.gpt, compute.device, compute.precision
+    slots = choose_slots(compute.options.slots, device, gpt, positions_needed(gpt), precision)
     # The GPT and the vocoder take turns, so they share their threads.
-    crew = Crew(threads) if device.type == "cpu" else None
-    transformer = _make_transformer(weights, device, precision, options.slots, crew)
+    crew = Crew(compute.threads) if device.type == "cpu" else None
+    transformer = _make_transformer(gpt, device, precision, slots, crew)
     # The layers live on in the transformer, in its own form.
-    weights = replace(weights, layers=())
-    gpt_module, decoder = parts.model.gpt, parts.model.hifigan_decoder
-    vocoder = Vocoder(decoder, device, _DTYPES.get(precision, torch.float32), crew=crew)
-    del gpt_module.gpt, decoder.waveform_decoder
-    args = parts.config.model_args
-    front_end = TextFrontEnd(
-        parts.tokenizer,
-        languages=parts.config.languages,
-        max_text_tokens=args.gpt_max_text_tokens,
-        max_audio_tokens=weights.max_audio_tokens,
-    )
+    gpt = replace(gpt, layers=())
+    sampler = Sampler(_sampling(weights.config), slots=slots, vocabulary=len(gpt.audio_head.bias), device=device)
     return Model(
-        parts,
+        weights.config,
         device,
         precision,
-        weights,
-        Gpt(weights, transformer, device),
-        Sampler(_sampling(parts.config), slots=options.slots, vocabulary=len(weights.audio_head.bias), device=device),
-        vocoder,
-        Conditioner(parts, device),
+        slots,
+        gpt,
+        Gpt(gpt, transformer, device, voice_cache_bytes=compute.options.voice_cache_bytes),
+        sampler,
+        Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
+        weights.speakers,
         front_end,
+        conditioner,
+        fingerprint,
         crew,
     )
-
-
-def choose_device(name: str) -> torch.device:
-    """Raises ValueError for a GPU that is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"model.device is {name}, but PyTorch finds no CUDA GPU here.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"model.device is {name}, but there are only {torch.cuda.device_count()} GPUs here.")
-    return device
-
-
-def choose_precision(name: str, device: torch.device) -> str:
-    """auto: int8 on a CPU, fp16 on a GPU. Raises ValueError for a precision that the device is no good at."""
-    if name == "auto":
-        return "fp16" if device.type == "cuda" else "int8"
-    if device.type == "cuda" and name == "int8":
-        raise ValueError("model.precision int8 is for CPUs; on a GPU use fp16, bf16 or fp32.")
-    if device.type == "cpu" and name in ("fp16", "bf16"):
-        raise ValueError(f"model.precision {name} is for GPUs; on a CPU use int8 or fp32.")
-    return name
 
 
 def _make_transformer(
@@ -127,14 +134,15 @@ def _make_transformer(
         from streaming.engine.int8_transformer import Int8Transformer
 
         return Int8Transformer(weights, slots=slots, positions=positions, crew=crew)
-    dtype = _DTYPES[precision]
-    return TorchTransformer(weights, slots=slots, positions=positions, device=device, dtype=dtype)
-
-
-def _sampling(config: Any) -> SamplingSettings:
-    return SamplingSettings(
-        temperature=float(config.temperature),
-        top_k=int(config.top_k),
-        top_p=float(config.top_p),
-        repetition_penalty=float(config.repetition_penalty),
+    return TorchTransformer(
+        weights,
+        slots=slots,
+        positions=positions,
+        device=device,
+        dtype=DTYPES[precision],
+        capture=CudaCapture(device) if device.type == "cuda" else None,
     )
+
+
+def _sampling(config: SpeechConfig) -> SamplingSettings:
+    return SamplingSettings(config.temperature, config.top_k, config.top_p, config.repetition_penalty)

@@ -5,6 +5,7 @@ import pytest
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint import XttsParts
+    from streaming.engine.checkpoint_tensors import SpeechWeights
 
 # tests.engine.checkpoints is imported where it is used: torch and coqui-tts take seconds that other tests need not wait.
 
@@ -15,3 +16,12 @@ def tiny_parts(tiny_checkpoint: Path) -> "XttsParts":
     from tests.engine.checkpoints import load
 
     return load(tiny_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tiny_checkpoint: Path) -> "SpeechWeights":
+    """What speaks of the tiny checkpoint, read without coqui-tts. Nobody may change it."""
+    from streaming.engine.checkpoint_files import find_checkpoint
+    from streaming.engine.checkpoint_tensors import read_speech_weights
+
+    return read_speech_weights(find_checkpoint(None, tiny_checkpoint, None))

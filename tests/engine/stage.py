@@ -8,14 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint_tensors import Speakers, SpeechWeights
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.crew import Crew
-from streaming.engine.gpt import Gpt, Transformer, positions_needed
-from streaming.engine.gpt_weights import GptWeights, take_weights
+from streaming.engine.cuda_graphs import Capture
+from streaming.engine.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
+from streaming.engine.gpt_weights import GptWeights
 from streaming.engine.int8_transformer import Int8Transformer
 from streaming.engine.sampling import Sampler, SamplingSettings
 from streaming.engine.transformer import TorchTransformer
+from tests.engine.recorded import Recorder
 
 CPU = torch.device("cpu")
 SLOTS = 5
@@ -50,10 +52,12 @@ class Line:
 class Stage:
     """A GPT with a sampler on the tiny checkpoint."""
 
-    def __init__(self, parts: XttsParts, transformer: Transformer, settings: SamplingSettings, most_voices: int = 16):
-        self.weights = take_weights(parts.model.gpt)
-        self.voices = voices(parts)
-        self.gpt = Gpt(self.weights, transformer, CPU, most_voices=most_voices)
+    def __init__(
+        self, weights: SpeechWeights, transformer: Transformer, settings: SamplingSettings, voice_cache_bytes: int
+    ) -> None:
+        self.weights = weights.gpt
+        self.voices = voices(weights.speakers)
+        self.gpt = Gpt(self.weights, transformer, CPU, voice_cache_bytes=voice_cache_bytes)
         vocabulary = len(self.weights.audio_head.bias)
         self.sampler = Sampler(settings, slots=SLOTS, vocabulary=vocabulary, device=CPU)
 
@@ -85,23 +89,21 @@ class Stage:
             line.keep(tokens[row], latents[row], logits[row])
 
 
-def voices(parts: XttsParts) -> dict[str, Conditioning]:
-    return {name: Conditioning.from_tensors(*tensors) for name, tensors in parts.speakers.items()}
+def voices(speakers: Speakers) -> dict[str, Conditioning]:
+    return {name: Conditioning.from_tensors(*tensors) for name, tensors in speakers.items()}
 
 
-def fp32(weights: GptWeights, *, fixed_steps: bool = False) -> Transformer:
+def fp32(
+    weights: GptWeights, *, dtype: torch.dtype = torch.float32, capture: Capture | None = None
+) -> TorchTransformer:
     return TorchTransformer(
-        weights,
-        slots=SLOTS,
-        positions=positions_needed(weights),
-        device=CPU,
-        dtype=torch.float32,
-        fixed_steps=fixed_steps,
+        weights, slots=SLOTS, positions=positions_needed(weights), device=CPU, dtype=dtype, capture=capture
     )
 
 
-def fixed(weights: GptWeights) -> Transformer:
-    return fp32(weights, fixed_steps=True)
+def fixed(weights: GptWeights) -> TorchTransformer:
+    """With steps of fixed shape, as on a GPU, from a capture that is replayed."""
+    return fp32(weights, capture=Recorder())
 
 
 def int8(weights: GptWeights, *, threads: int = 2) -> Transformer:
@@ -133,11 +135,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def stages(parts: XttsParts) -> Callable[..., Stage]:
-    """Makes stages: `stage(transformer, settings, most_voices, **options of the transformer)`."""
-    weights = take_weights(parts.model.gpt)
+def stages(weights: SpeechWeights) -> Callable[..., Stage]:
+    """Makes stages: `stage(transformer, settings, voice_cache_bytes, **options of the transformer)`."""
 
-    def make(kind: Make, settings: SamplingSettings | None = None, most_voices: int = 16, **options: Any) -> Stage:
-        return Stage(parts, kind(weights, **options), settings or SamplingSettings(), most_voices)
+    def make(
+        kind: Make,
+        settings: SamplingSettings | None = None,
+        voice_cache_bytes: int = VOICE_CACHE_BYTES,
+        **options: Any,
+    ) -> Stage:
+        transformer = kind(weights.gpt, **options)
+        return Stage(weights, transformer, settings or SamplingSettings(), voice_cache_bytes)
 
     return make

@@ -13,7 +13,8 @@ from tests.voices.recordings import encoded, speech
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint import XttsParts
-    from streaming.engine.conditioning import Conditioner, Conditioning
+    from streaming.engine.conditioner import Conditioner
+    from streaming.engine.conditioning import Conditioning
 
 
 def clip(
@@ -41,7 +42,7 @@ def _one_thread() -> Iterator[None]:
 def conditioner(tiny_parts: "XttsParts") -> "Conditioner":
     import torch
 
-    from streaming.engine.conditioning import Conditioner
+    from streaming.engine.conditioner import Conditioner
 
     return Conditioner(tiny_parts, torch.device("cpu"))
 
@@ -127,7 +128,7 @@ def test_the_settings_of_the_checkpoint(
 
     import torch
 
-    from streaming.engine.conditioning import Conditioner
+    from streaming.engine.conditioner import Conditioner
 
     config = copy(tiny_parts.config)
     for name, value in settings.items():

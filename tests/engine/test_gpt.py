@@ -1,10 +1,12 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import torch
 
 from streaming.engine.checkpoint import XttsParts
-from streaming.engine.gpt_weights import take_weights
+from streaming.engine.checkpoint_tensors import SpeechWeights
+from streaming.engine.gpt import VOICE_CACHE_BYTES
+from streaming.engine.random_weights import SHAPES
 from streaming.engine.sampling import SamplingSettings
 from tests.engine.coqui_generator import CoquiGenerator
 from tests.engine.stage import (
@@ -39,8 +41,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(tiny_parts: XttsParts) -> Callable[..., Stage]:
-    return stages(tiny_parts)
+def stage(tiny_weights: SpeechWeights) -> Callable[..., Stage]:
+    return stages(tiny_weights)
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_it_says_what_coquis_generator_says(
     settings: SamplingSettings,
     most: int,
 ) -> None:
-    expected = coqui.speak(encode(text), voices(tiny_parts)[voice], seed, most, settings)
+    expected = coqui.speak(encode(text), voices(tiny_parts.speakers)[voice], seed, most, settings)
     for kind in (fp32, fixed):
         line = Line(1, encode(text), voice, seed, most=most)
         stage(kind, settings).run(line)
@@ -128,11 +130,40 @@ def test_a_known_voice_says_what_a_new_one_says(stage: Callable[..., Stage], enc
 @pytest.mark.parametrize("kind", [fp32, int8])
 def test_a_voice_that_was_forgotten_is_learnt_again(stage: Callable[..., Stage], encode: Encode, kind: Make) -> None:
     lines = [Line(0, encode(HI), voice, seed=3, most=6) for voice in (TOMAS, MIRA, TOMAS, MIRA)]
-    made = stage(kind, most_voices=1)
+    made = stage(kind, voice_cache_bytes=1)
     for line in lines:
         made.run(line)
     assert [line.tokens for line in lines[2:]] == [line.tokens for line in lines[:2]]
     assert lines[0].tokens != lines[1].tokens
+
+
+def learnt(made: Stage, names: Sequence[str]) -> list[str]:
+    """Speaks with a voice of each name in turn; gives those that the model had to take in first."""
+    gpt, conditioning, taken = made.gpt, made.voices[TOMAS].gpt, []
+    for name in names:
+        before = list(gpt._prefixes)
+        gpt.prefill(0, [7, 8, 9], conditioning, name)
+        taken += [] if name in before else [name]
+    return taken
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("kind", [fp32, int8])
+def test_voices_are_kept_as_long_as_there_is_memory(stage: Callable[..., Stage], kind: Make) -> None:
+    one = stage(kind)
+    learnt(one, "a")
+    (prefix,) = one.gpt._prefixes.values()
+    room_for_three = stage(kind, voice_cache_bytes=3 * prefix.nbytes)
+    assert learnt(room_for_three, "abcabc") == ["a", "b", "c"]
+    # The one that was not heard for the longest time makes room.
+    assert learnt(room_for_three, "bdbcda") == ["d", "a"]
+    assert list(room_for_three.gpt._prefixes) == ["c", "d", "a"]
+
+
+def test_a_hundred_voices_of_full_size_are_kept() -> None:
+    full = SHAPES["full"]
+    in_half_precision = 2 * 2 * full.layers * 32 * full.width
+    assert 100 * in_half_precision < VOICE_CACHE_BYTES
 
 
 @pytest.mark.parametrize("kind", [fp32, fixed, int8])
@@ -148,8 +179,8 @@ def test_a_slot_keeps_nothing_of_a_longer_sequence(stage: Callable[..., Stage], 
 
 
 @torch.inference_mode()
-def test_the_longest_sequence_has_its_last_position(stage: Callable[..., Stage], tiny_parts: XttsParts) -> None:
-    weights = take_weights(tiny_parts.model.gpt)
+def test_the_longest_sequence_has_its_last_position(stage: Callable[..., Stage], tiny_weights: SpeechWeights) -> None:
+    weights = tiny_weights.gpt
     text, last = [7] * weights.max_text_tokens, weights.audio_positions.shape[0] - 1
     results = []
     for kind in (fp32, fixed, int8):

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint_tensors import SpeechWeights
 from streaming.engine.compiled_hifigan import CompiledGenerator
 from streaming.engine.hifigan import Generator
-from streaming.engine.hifigan_weights import HifiganWeights, Interval, read_weights
+from streaming.engine.hifigan_weights import HifiganWeights, Interval
 from tests.engine.vocoding import TwoThreads, random_latents, random_speaker
 
 FRAMES = 40
@@ -19,8 +20,8 @@ def module(tiny_parts: XttsParts) -> Any:
 
 
 @pytest.fixture(scope="module")
-def weights(module: Any) -> HifiganWeights:
-    return read_weights(module)
+def weights(tiny_weights: SpeechWeights) -> HifiganWeights:
+    return tiny_weights.vocoder
 
 
 @pytest.fixture(scope="module", params=["torch", "compiled"])

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,7 +15,17 @@ from typing import Any
 
 import pytest
 
-from streaming.engine.contract import Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
+from streaming.engine.contract import (
+    EngineInfo,
+    Failed,
+    Finished,
+    PcmChunk,
+    Prepare,
+    Prepared,
+    Sink,
+    SpeechRequest,
+    VoiceRef,
+)
 from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Ready, Stop, decode, encode
 from tests.engine.cloning_engine import cloning_spec, conditioning_of, noted
 from xtts_site.config import PROJECT_DIR
@@ -148,6 +159,32 @@ def test_an_engine_that_cannot_be_loaded_says_why(name: str, options: dict[str, 
     assert reason in word.message
     assert host.exit_code() == 1
     host.end()
+
+
+def test_an_engine_that_fails_ends_the_process_though_a_thread_of_it_hangs() -> None:
+    host = RunningHost("tests.engine.test_host:FailingEngine", {})
+    assert isinstance(host.receive(), Ready)
+    host.send(SpeechRequest("1", "Hello."))
+    assert host.exit_code() == 1
+    host.end()
+
+
+class FailingEngine:
+    """Fails at its first request, and leaves a thread behind that never ends."""
+
+    def __init__(self) -> None:
+        self.info = EngineInfo("failing", 24_000, ("en",), clones=False)
+        self._asked = threading.Event()
+
+    def warm_up(self) -> None:
+        threading.Thread(target=threading.Event().wait).start()
+
+    def submit(self, request: SpeechRequest, sink: Sink) -> None:
+        self._asked.set()
+
+    def run(self) -> None:
+        self._asked.wait()
+        raise RuntimeError("The GPU is lost.")
 
 
 def test_garbage_on_the_pipe_does_not_leave_it_deaf(ready: RunningHost) -> None:

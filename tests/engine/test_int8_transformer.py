@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint_tensors import SpeechWeights
 from tests.engine.stage import (
     HELLO,
     LONGER,
@@ -29,8 +30,8 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def stage(tiny_parts: XttsParts) -> Callable[..., Stage]:
-    return stages(tiny_parts)
+def stage(tiny_weights: SpeechWeights) -> Callable[..., Stage]:
+    return stages(tiny_weights)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from streaming.engine.text_frontend import TextFrontEnd, TextPiece
+from streaming.engine.text_frontend import TextFrontEnd
+from streaming.engine.text_piece import TextPiece
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint import XttsParts

@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint_tensors import SpeechWeights
 from streaming.engine.crew import Crew
+from streaming.engine.hifigan_weights import HifiganWeights
 from streaming.engine.vocoder import Due, Vocoder
 from tests.engine.vocoding import Floats, offline, random_latents, random_speaker
 
@@ -26,9 +28,9 @@ def width(decoder: Any) -> int:
 
 
 @pytest.fixture(scope="module", params=["torch", "one thread", "two threads"])
-def vocoder(request: pytest.FixtureRequest, decoder: Any) -> Vocoder:
+def vocoder(request: pytest.FixtureRequest, tiny_weights: SpeechWeights) -> Vocoder:
     crew = {"torch": None, "one thread": Crew(1), "two threads": Crew(2)}[request.param]
-    return Vocoder(decoder, crew=crew)
+    return Vocoder(tiny_weights.vocoder, crew=crew)
 
 
 def streamed(
@@ -119,3 +121,73 @@ def test_nothing_can_follow_the_end(vocoder: Vocoder, width: int) -> None:
     stream.decode(last=True)
     with pytest.raises(ValueError, match="ended"):
         stream.push(random_latents(1, width))
+
+
+def on_a_gpu(weights: HifiganWeights, dtype: torch.dtype = torch.float32) -> Vocoder:
+    """Its network and its batches, on this CPU."""
+    return Vocoder(weights, dtype=dtype, most_together=32, frame_step=4)
+
+
+def test_streams_are_offline_in_the_batches_of_a_gpu(tiny_weights: SpeechWeights, decoder: Any, width: int) -> None:
+    """After the first packet, which takes less look-ahead, from several streams that are cut differently."""
+    made = on_a_gpu(tiny_weights.vocoder)
+    speeds = [1.0, 1.0, 0.8, 1.3]
+    latents = [random_latents(COUNT + 5 * row, width, row) for row in range(len(speeds))]
+    streams = [made.stream(random_speaker(row), speed) for row, speed in enumerate(speeds)]
+    heard: list[list[Floats]] = [[] for _ in speeds]
+    sizes = [4, 5, 7, 6, 11, 5]
+    for turn, size in enumerate(sizes):
+        due = []
+        for row, stream in enumerate(streams):
+            given = sum(sizes[:turn])
+            is_last = turn == len(sizes) - 1
+            stream.push(latents[row][given:] if is_last else latents[row][given : given + size])
+            due.append(Due(stream, 2.0 if turn == 0 else None, is_last))
+        for row, samples in enumerate(made.decode_many(due)):
+            heard[row].append(samples)
+    for row, speed in enumerate(speeds):
+        expected = offline(decoder, latents[row], random_speaker(row), speed)
+        samples, early = np.concatenate(heard[row]), len(heard[row][0])
+        assert len(samples) == len(expected)
+        assert np.abs(samples[early:] - expected[early:]).max() < 1e-5
+        # Speech that is faster has less sound in the two latents of look-ahead.
+        assert np.abs(samples[:early] - expected[:early]).max() < 0.05 * expected.std()
+
+
+def test_windows_are_decoded_together_and_in_few_shapes(
+    tiny_weights: SpeechWeights, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = on_a_gpu(tiny_weights.vocoder)
+    generator, shapes = made._generator, []
+
+    def noted(frames: torch.Tensor, *rest: Any) -> torch.Tensor:
+        shapes.append(tuple(frames.shape[:2]))
+        return generator(frames, *rest)
+
+    monkeypatch.setattr(made, "_generator", noted)
+    streams = [made.stream(random_speaker(row)) for row in range(3)]
+    for row, stream in enumerate(streams):
+        stream.push(random_latents(10, width, row))
+    made.decode_many([Due(stream) for stream in streams])
+    for _ in range(6):
+        for row, stream in enumerate(streams):
+            stream.push(random_latents(10, width, row))
+        made.decode_many([Due(stream) for stream in streams])
+    assert len(shapes) == 7
+    assert {rows for rows, _ in shapes} == {3}
+    # A chunk has 43 or 44 frames, as it falls; rounded up they are one shape.
+    assert len({frames for _, frames in shapes[1:]}) == 1
+
+
+# What README.md says of half precision.
+@pytest.mark.parametrize(
+    ("dtype", "least", "most"), [(torch.float16, 50, 70), (torch.bfloat16, 30, 45)], ids=["fp16", "bf16"]
+)
+def test_half_precision_is_so_far_from_float32(
+    tiny_weights: SpeechWeights, decoder: Any, width: int, dtype: torch.dtype, least: float, most: float
+) -> None:
+    latents = random_latents(COUNT, width)
+    expected = offline(decoder, latents, random_speaker())
+    samples = streamed(on_a_gpu(tiny_weights.vocoder, dtype), latents, [10])
+    decibels = 20 * np.log10(expected.std() / (samples - expected).std())
+    assert least < decibels < most

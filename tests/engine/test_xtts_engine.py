@@ -12,6 +12,7 @@ from streaming.engine.checkpoint import XttsParts
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_loading import load_engine
 from tests.engine.xtts import (
     HELLO,
     SLOTS,
@@ -222,6 +223,77 @@ def test_recordings_that_hold_no_voice_are_refused_with_a_sentence(int8: XttsEng
     assert isinstance(prepared(int8, recording()), Prepared)
 
 
+def lost(*_: Any) -> Any:
+    """A GPU that has failed: so does everything after it."""
+    raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nTry again.")
+
+
+LOST = "AcceleratorError: CUDA error: an illegal memory access was encountered"
+
+
+@pytest.fixture
+def doomed(endless_checkpoint: Path) -> Iterator[XttsEngine]:
+    """An engine that is not running yet."""
+    threads = torch.get_num_threads()
+    engine = load_engine(str(endless_checkpoint), device="cpu", precision="int8", slots=2, threads=1)
+    yield engine
+    engine._model.stop()
+    torch.set_num_threads(threads)
+
+
+def submit_three(engine: XttsEngine, listener: Listener) -> None:
+    for name in ("a", "b", "waiting"):
+        engine.submit(request(name, VERY_LONG), listener.hear)
+    engine.prepare("voice", VoiceRef("key", (recording(),)), listener.hear)
+
+
+@pytest.mark.parametrize("part", ["gpt.step", "gpt.prefill", "vocoder.decode_many", "conditioner.compute_steps"])
+def test_a_gpu_that_has_failed_ends_the_process_after_everybody_was_told(
+    doomed: XttsEngine, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    owner, _, name = part.partition(".")
+    failing = (lambda *_: (lost() for _ in range(1))) if name == "compute_steps" else lost
+    monkeypatch.setattr(getattr(doomed._model, owner), name, failing)
+    listener = Listener()
+    submit_three(doomed, listener)
+    with pytest.raises(torch.AcceleratorError):
+        doomed.run()
+    for name in ("a", "b", "waiting", "voice"):
+        assert listener.of(name)[-1] == Failed(name, LOST)
+
+
+def test_a_request_that_cannot_be_added_ends_alone(
+    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pieces = int8._model.front_end.pieces
+
+    def fail_once(text: str, language: str) -> Any:
+        if text == "unlucky":
+            raise MemoryError("no room\nfor it")
+        return pieces(text, language)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(int8._model.front_end, "pieces", fail_once)
+        (failed,), other = speak(int8, request("unlucky", "unlucky"), request("other"))
+    assert failed == Failed("unlucky", "MemoryError: no room")
+    assert "A request cannot be spoken" in caplog.text
+    assert len(audio(other)) > 0
+
+
+def test_a_voice_that_cannot_be_prepared_ends_alone(
+    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("no memory\nfor this")
+        yield
+
+    with monkeypatch.context() as patched:
+        patched.setattr(int8._model.conditioner, "compute_steps", fail)
+        assert prepared(int8, recording()) == Failed("prepare", "RuntimeError: no memory")
+    assert "A voice cannot be prepared" in caplog.text
+    assert isinstance(prepared(int8, recording()), Prepared)
+
+
 def test_an_endless_speech_is_ended(
     endless_checkpoint: Path, caplog: pytest.LogCaptureFixture, tiny_parts: XttsParts
 ) -> None:
@@ -256,7 +328,7 @@ def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
 
 def test_stopping_answers_a_preparation_that_waits(tiny_checkpoint: Path) -> None:
     listener = Listener()
-    engine = XttsEngine(checkpoint_path=str(tiny_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
+    engine = load_engine(str(tiny_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
     engine.prepare("voice", VoiceRef("anna", (recording(),)), listener.hear)
     engine.stop()
     engine.run()
@@ -264,7 +336,7 @@ def test_stopping_answers_a_preparation_that_waits(tiny_checkpoint: Path) -> Non
 
 
 def test_warming_up_leaves_nothing_behind(int8: XttsEngine, hasty_checkpoint: Path) -> None:
-    engine = XttsEngine(checkpoint_path=str(hasty_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
+    engine = load_engine(str(hasty_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
     engine.warm_up()
     with running(engine):
         (events,), (again,) = speak(engine, request()), speak(int8, request())

@@ -22,6 +22,7 @@ from streaming.engine.contract import (
     VoiceRef,
 )
 from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_loading import load_engine
 
 MIRA, TOMAS = VoiceRef(speaker="Mira Holm"), VoiceRef(speaker="Tomas Vale")
 HELLO = "Hello there, how are you today?"
@@ -50,7 +51,7 @@ def xtts(checkpoint: Path, **options: Any) -> Iterator[XttsEngine]:
     """An engine that runs. It takes over how many threads PyTorch uses; that is given back."""
     threads = torch.get_num_threads()
     try:
-        with running(XttsEngine(checkpoint_path=str(checkpoint), device="cpu", **options)) as engine:
+        with running(load_engine(str(checkpoint), device="cpu", **options)) as engine:
             yield engine
     finally:
         torch.set_num_threads(threads)

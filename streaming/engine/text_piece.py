@@ -1,0 +1,16 @@
+"""What a text front end gives."""
+
+from dataclasses import dataclass
+
+# 1024 samples at 22 050 Hz are one token.
+AUDIO_TOKENS_PER_SECOND = 22_050 / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """What the model speaks at once. `tokens`: text tokens, the language's first, without start and stop. `text_end`:
+    where the piece ends in the text. `most_audio_tokens`: speech that is longer has lost its way."""
+
+    tokens: list[int]
+    text_end: int
+    most_audio_tokens: int

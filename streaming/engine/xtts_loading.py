@@ -1,0 +1,65 @@
+"""From the files of a checkpoint to an engine that speaks: the way that needs coqui-tts."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streaming.engine.checkpoint import load_checkpoint
+from streaming.engine.checkpoint_config import read_speech_config
+from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.checkpoint_tensors import SpeechWeights
+from streaming.engine.conditioner import Conditioner
+from streaming.engine.gpt_weights import read_gpt_weights
+from streaming.engine.hifigan_weights import read_hifigan_weights
+from streaming.engine.text_frontend import TextFrontEnd
+from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
+
+logger = logging.getLogger("streaming.engine.xtts")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointPaths:
+    """As in the settings: `config_path` and `tokenizer_path` only if they do not lie beside the weights."""
+
+    checkpoint_path: str
+    config_path: str | None = None
+    tokenizer_path: str | None = None
+
+
+def load_engine(
+    checkpoint_path: str, config_path: str | None = None, tokenizer_path: str | None = None, **options: Any
+) -> XttsEngine:
+    """`options`: of ComputeOptions. Raises what `load_model` raises."""
+    started = time.monotonic()
+    model = load_model(CheckpointPaths(checkpoint_path, config_path, tokenizer_path), ComputeOptions(**options))
+    logger.info(
+        "XTTS loaded on %s in %s in %.1f s, for %d utterances at once",
+        *(model.device, model.precision, time.monotonic() - started, model.slots),
+    )
+    return XttsEngine(model)
+
+
+def load_model(paths: CheckpointPaths, options: ComputeOptions) -> Model:
+    """Raises CheckpointError for a checkpoint, ValueError for options that do not fit this machine."""
+    compute = Compute.begin(options)
+    files = find_checkpoint(
+        Path(paths.config_path) if paths.config_path else None,
+        Path(paths.checkpoint_path),
+        Path(paths.tokenizer_path) if paths.tokenizer_path else None,
+    )
+    parts, config = load_checkpoint(files), read_speech_config(files)
+    state = parts.model.state_dict()
+    weights = SpeechWeights(config, read_gpt_weights(state, config), read_hifigan_weights(state), parts.speakers)
+    # What speaks is in `weights`; the model keeps what conditions voices.
+    del state, parts.model.gpt.gpt, parts.model.hifigan_decoder.waveform_decoder
+    front_end = TextFrontEnd(
+        parts.tokenizer,
+        languages=config.languages,
+        max_text_tokens=config.max_text_tokens,
+        max_audio_tokens=config.max_audio_tokens,
+    )
+    conditioner = Conditioner(parts, compute.device)
+    return assemble(weights, compute, front_end=front_end, conditioner=conditioner, fingerprint=parts.fingerprint)
