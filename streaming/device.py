@@ -23,6 +23,7 @@ class DeviceStatus:
     info: EngineInfo | None
     error: str | None
     restarts: int
+    slots: int
     running: int
     preparing: int
 
@@ -30,15 +31,16 @@ class DeviceStatus:
 class Device:
     """Holds each job from its sending to the engine's last word, or to the end of the process, whoever still listens.
 
-    `on_loop` brings what the engine's thread reports to the event loop, where everything else happens. `on_ready`,
-    `on_room` and `on_lost` are called there: the process has become ready, a job has ended, the process has ended.
+    `max_running`: generations at once; None: as many as the engine says. `on_loop` brings what the engine's thread reports
+    to the event loop, where everything else happens. `on_ready`, `on_room` and `on_lost` are called there: the process has
+    become ready, a job has ended, the process has ended.
     """
 
     def __init__(
         self,
         spec: EngineSpec,
         *,
-        max_running: int,
+        max_running: int | None,
         silence_limit: float,
         on_loop: Callable[..., None],
         on_ready: Callable[[], None],
@@ -66,11 +68,18 @@ class Device:
     def status(self) -> DeviceStatus:
         process, preparing = self.process, self._preparing
         running = len(self._jobs) - preparing
-        return DeviceStatus(process.state, process.info, process.error, process.restarts, running, preparing)
+        return DeviceStatus(
+            process.state, process.info, process.error, process.restarts, self.slots, running, preparing
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many generations at once; 0 while nobody has said."""
+        return self._max_running or (self.process.info.slots if self.process.info else 0)
 
     @property
     def free_slots(self) -> int:
-        return self._max_running - (len(self._jobs) - self._preparing)
+        return self.slots - (len(self._jobs) - self._preparing)
 
     @property
     def is_preparing(self) -> bool:

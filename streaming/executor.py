@@ -65,15 +65,16 @@ class ExecutorStatus:
 class Executor:
     """One engine process per spec (a spec per GPU, say), all with the same weights: whatever is ready takes its share.
 
-    At most `max_running` generations at once in each process; at most `max_waiting` requests in one line before them all,
-    first come first served. All methods but `start` and `stop` belong to the event loop.
+    At most `max_running` generations at once in each process (None: as many as its engine says); at most `max_waiting`
+    requests in one line before them all, first come first served. All methods but `start` and `stop` belong to the event
+    loop.
     """
 
     def __init__(
         self,
         specs: EngineSpec | Sequence[EngineSpec],
         *,
-        max_running: int,
+        max_running: int | None,
         max_waiting: int,
         silence_limit: float = 60.0,
     ) -> None:

@@ -103,6 +103,19 @@ async def test_a_stream_speaks_its_chunks_and_ends(executor: Executor) -> None:
     assert sum(len(chunk.samples) for chunk in chunks) > executor.speak(request()).sample_rate
 
 
+async def test_by_default_as_many_run_as_the_engine_says() -> None:
+    executor = Executor(EngineSpec("demo", {"threads": 3}), max_running=None, max_waiting=8)
+    assert executor.status.processes[0].slots == 0
+    executor.start()
+    await until(lambda: executor.status.is_ready)
+    streams = [executor.speak(request(LONG)) for _ in range(5)]
+    assert (executor.status.running, executor.status.waiting) == (3, 2)
+    assert executor.status.processes[0].slots == 3
+    for stream in streams:
+        await stream.aclose()
+    await asyncio.to_thread(executor.stop)
+
+
 async def test_running_and_waiting_are_bounded_and_the_rest_is_refused(executor: Executor) -> None:
     streams = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING + MAX_WAITING)]
     assert (executor.status.running, executor.status.waiting) == (MAX_RUNNING, MAX_WAITING)

@@ -4,6 +4,9 @@ from streaming.engine.checkpoint_files import find_checkpoint
 from streaming.engine.process import EngineSpec
 from xtts_site.config import Config
 
+# The embedded voice takes a core for each utterance.
+DEMO_CONCURRENCY = 2
+
 
 def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
     """A spec for every process (one per device), and the reason for this engine, for the log.
@@ -20,7 +23,7 @@ def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
 
 
 def _demo(config: Config) -> EngineSpec:
-    return EngineSpec("demo", {"threads": config.service.max_concurrency})
+    return EngineSpec("demo", {"threads": config.service.max_concurrency or DEMO_CONCURRENCY})
 
 
 def _xtts(config: Config, device: str) -> EngineSpec:
@@ -33,5 +36,6 @@ def _xtts(config: Config, device: str) -> EngineSpec:
         "precision": model.precision,
         "threads": model.threads,
         "slots": config.service.max_concurrency,
+        "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
     }
     return EngineSpec("xtts", options)

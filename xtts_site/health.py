@@ -69,6 +69,7 @@ class Health:
 def _process(status: DeviceStatus) -> dict[str, Any]:
     return {
         "state": status.state.value,
+        "slots": status.slots,
         "running": status.running,
         "preparing": status.preparing,
         "restarts": status.restarts,

@@ -58,10 +58,16 @@ def _devices(value: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _unless_auto(value: Any) -> Any:
+    """`auto` is None: decided where it is known what there is."""
+    return None if value == "auto" else value
+
+
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
+CountOrAuto = Annotated[Count | None, BeforeValidator(_unless_auto)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -81,7 +87,7 @@ class ServiceConfig(Section):
     behind_tls_proxy: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    max_concurrency: Count = 2
+    max_concurrency: CountOrAuto = None
     max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
     max_connections: Count = 512
     max_upload_megabytes: Annotated[float, Field(gt=0, le=2000)] = 100.0
@@ -109,6 +115,7 @@ class ModelConfig(Section):
     device: Devices = ("auto",)
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     threads: Count | None = None
+    voice_cache_megabytes: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 512
 
     @model_validator(mode="after")
     def _a_checkpoint_is_whole(self) -> Self:

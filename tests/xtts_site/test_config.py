@@ -168,7 +168,12 @@ def test_an_unknown_variable_is_named_and_something_suggested(variable: str, sug
         ("service: {port: 70000}", "service.port to 70000"),
         ("service: {port: '80'}", "service.port to '80'"),
         ("service: {port: true}", "service.port"),
-        ("service: {max_concurrency: 0}", "service.max_concurrency"),
+        (
+            "service: {max_concurrency: 0}",
+            "service.max_concurrency to 0, but input should be greater than or equal to 1.",
+        ),
+        ("service: {max_concurrency: many}", "service.max_concurrency to 'many', but input should be a valid integer."),
+        ("model: {voice_cache_megabytes: -1}", "model.voice_cache_megabytes to -1"),
         ("service: {stall_timeout_seconds: 0}", "service.stall_timeout_seconds"),
         ("service: {stall_timeout_seconds: .nan}", "service.stall_timeout_seconds"),
         ("service: {log_level: loud}", "service.log_level"),

@@ -35,6 +35,19 @@ def test_without_a_checkpoint_the_embedded_voice_speaks(tmp_path: Path) -> None:
     assert engine_specs(config_with(tmp_path)) == ([DEMO], "model.checkpoint_path names no XTTS model")
 
 
+def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoint: Path) -> None:
+    """The embedded voice takes a core for each."""
+    path = checkpoint.parent / "config.yaml"
+    for text in ("service: {max_concurrency: auto}", "service: {}"):
+        path.write_text(text)
+        config = load_config({"XTTS_SETTINGS_FILE": str(path)})
+        assert config.service.max_concurrency is None
+        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2})]
+    path.write_text("model: {checkpoint_path: xtts, device: 'cuda:0,cuda:1', voice_cache_megabytes: 64}")
+    specs, _ = engine_specs(load_config({"XTTS_SETTINGS_FILE": str(path)}))
+    assert [(spec.options["slots"], spec.options["voice_cache_bytes"]) for spec in specs] == [(None, 64 * 2**20)] * 2
+
+
 def test_a_checkpoint_does_not_speak_if_the_demo_is_asked_for(tmp_path: Path) -> None:
     config = config_with(tmp_path, engine="demo", checkpoint_path="missing")
     assert engine_specs(config) == ([DEMO], "model.engine is demo")
@@ -52,6 +65,7 @@ def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
         "precision": "int8",
         "threads": 2,
         "slots": 3,
+        "voice_cache_bytes": 512 * 2**20,
     }
     assert specs == [EngineSpec("xtts", options)]
     assert reason == f"model.checkpoint_path names {checkpoint}"

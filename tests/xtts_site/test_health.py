@@ -36,7 +36,7 @@ def test_ready_says_what_it_is_ready_with(server: LiveServer) -> None:
     assert engine["error"] is None
     assert "GPL-3.0" in engine["notice"]
     assert {"running", "waiting", "restarts"} < engine.keys()
-    process = {"state": "ready", "running": 0, "preparing": 0, "restarts": 0, "error": None}
+    process = {"state": "ready", "slots": 2, "running": 0, "preparing": 0, "restarts": 0, "error": None}
     assert engine["processes"] == [process]
 
 
