@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,17 @@ from numba import njit
 _HERE = Path(__file__).resolve().parent
 
 
+def _sources() -> list[Path]:
+    """The files that machine code is made of: all that compile with numba or with what is below."""
+    return sorted(
+        path for path in _HERE.glob("*.py") if re.search(rb"numba|engine\.compiled import", path.read_bytes())
+    )
+
+
 def _cache_directory() -> Path | None:
     """A folder for what is compiled from exactly these sources: numba alone would look at the calling file only, and keep
     what it made of another one that has changed since. None where nothing can be written."""
-    sources = sorted(path for path in _HERE.glob("*.py") if b"numba" in path.read_bytes() or path.stem == "compiled")
-    version = hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=8).hexdigest()
+    version = hashlib.blake2b(b"".join(path.read_bytes() for path in _sources()), digest_size=8).hexdigest()
     for parent in (_HERE / "__pycache__", Path(tempfile.gettempdir()) / f"xtts-compiled-{os.getuid()}"):
         directory = parent / f"numba-{version}"
         try:
