@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import metadata
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,20 @@ def provenance() -> dict[str, Any]:
         "machine": {
             "cpu": cpu_name(),
             "cores": len(os.sched_getaffinity(0)),
-            "torch": version("torch"),
-            "coqui-tts": version("coqui-tts"),
+            **{package: version(package) for package in ("torch", "coqui-tts") if _is_installed(package)},
             "python": platform.python_version(),
         },
     }
 
 
+def _is_installed(package: str) -> bool:
+    return any(True for _ in metadata.distributions(name=package))
+
+
 def commit() -> str:
-    """The short hash, with a + where files differ from it."""
+    """The short hash, with a + where files differ from it. A copy without its history is told it by COMMIT."""
     name = _git("rev-parse", "--short", "HEAD")
-    return f"{name}+" if name and _git("status", "--porcelain") else name or "unknown"
+    return f"{name}+" if name and _git("status", "--porcelain") else name or os.environ.get("COMMIT", "unknown")
 
 
 def cpu_name() -> str:

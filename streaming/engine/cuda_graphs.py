@@ -19,15 +19,18 @@ class Capture(Protocol):
 
 
 class CudaCapture:
-    """As CUDA graphs on `device`, whose memory they share: one is repeated at a time."""
+    """As CUDA graphs on `device`, which share their memory: one is repeated at a time."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._pool = torch.cuda.graph_pool_handle()
+        with torch.cuda.device(device):
+            self._pool = torch.cuda.graph_pool_handle()
+            # One for all captures: on each stream, cuBLAS takes 32 MB of a large GPU for itself.
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def __call__(self, work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], object]]:
         with torch.cuda.device(self._device):
-            stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+            stream = self._stream
             stream.wait_stream(torch.cuda.current_stream(self._device))
             # Once beforehand, as libraries set themselves up at first use, which cannot be recorded.
             with torch.cuda.stream(stream):

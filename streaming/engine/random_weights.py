@@ -64,7 +64,8 @@ SHAPES = {"tiny": Shape(3, 64, 4, 400, 1026), "full": Shape(30, 1024, 16, 6681, 
 
 
 def random_speech_weights(size: Size, *, seed: int = 0, voices: int = 2, device: str = "cpu") -> SpeechWeights:
-    """Weights that are in no file, drawn on `device` (they differ from device to device), with voices `Voice 1`..."""
+    """Weights that are in no file, with voices `Voice 1`... Drawn on `device`, which is fast on a GPU (they differ from
+    device to device), and then on the CPU like any others."""
     shape = SHAPES[size]
     config = SpeechConfig(
         heads=shape.heads,
@@ -82,7 +83,12 @@ def random_speech_weights(size: Size, *, seed: int = 0, voices: int = 2, device:
     )
     state = random_state(size, seed=seed, device=device)
     draw = _Draw(torch.Generator(device).manual_seed(seed + 1))
-    speakers = {f"Voice {number + 1}": draw.voice(shape.width) for number in range(voices)}
+    latents, embeddings = zip(*(draw.voice(shape.width) for _ in range(voices)), strict=True)
+    state = {name: weight.cpu() for name, weight in state.items()}
+    speakers = {
+        f"Voice {number + 1}": (latent.cpu(), embedding.cpu())
+        for number, (latent, embedding) in enumerate(zip(latents, embeddings, strict=True))
+    }
     return SpeechWeights(config, read_gpt_weights(state, config), read_hifigan_weights(state), speakers)
 
 

@@ -18,9 +18,14 @@ class StandIn:
     def __init__(self) -> None:
         self.device, self.stream = FIRST, "default"
         self.notes: list[tuple[Any, ...]] = []
+        self.streams: list[torch.device] = []
 
     def note(self, what: str, *details: Any) -> None:
         self.notes.append((what, self.device, self.stream, *details))
+
+    def make_stream(self, device: torch.device | None = None) -> "Stream":
+        self.streams.append(device or self.device)
+        return Stream(f"stream of {self.streams[-1]}")
 
     @contextmanager
     def on_device(self, device: torch.device) -> Iterator[None]:
@@ -63,7 +68,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     cuda = StandIn()
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
     monkeypatch.setattr(torch.cuda, "device", cuda.on_device)
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device=None: Stream(f"stream of {device or cuda.device}"))
+    monkeypatch.setattr(torch.cuda, "Stream", cuda.make_stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: Stream("default"))
     monkeypatch.setattr(torch.cuda, "stream", cuda.on_stream)
     monkeypatch.setattr(torch.cuda, "graph", cuda.graph)
@@ -91,8 +96,9 @@ def test_work_is_captured_where_it_runs_after_it_ran_once(cuda: StandIn) -> None
     assert cuda.notes[-1][0] == "replay"
 
 
-def test_all_captures_share_one_pool_of_memory(cuda: StandIn) -> None:
+def test_all_captures_share_one_pool_of_memory_and_one_stream(cuda: StandIn) -> None:
     capture = CudaCapture(SECOND)
     for _ in range(2):
         capture(lambda: torch.zeros(1))
     assert [note[-1] for note in cuda.notes if note[0] == "begin"] == ["pool", "pool"]
+    assert cuda.streams == [SECOND]

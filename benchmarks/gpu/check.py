@@ -1,0 +1,273 @@
+"""Everything that a GPU has to show, within eight minutes: correctness, load, what takes the time.
+
+    benchmarks/gpu_check.sh                              # on a machine with a GPU
+    benchmarks/gpu_check.sh --device cpu --size tiny     # a rehearsal
+
+Needs torch, numba and msgpack (matplotlib for the picture); neither Django nor coqui-tts nor a checkpoint. Each part runs in
+a process that it may break: a part that fails says so, and the others run. Into --out go report.json, load.json, load.png,
+the kernels of a step (step_of_8.txt) and what the processes said (log.txt). A table comes last; the exit code is 1 if
+anything failed. In a copy without git, COMMIT names the commit.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+from benchmarks.engine_table import table
+from benchmarks.provenance import PROJECT_DIR, provenance
+
+# In one process, after each other; then those that want the GPU's memory for themselves.
+CORRECTNESS = ("graph", "precision", "batch", "seed", "waits", "devices")
+TIMES = ("times",)
+PART_SECONDS = 60.0
+LOAD_SECONDS = 210.0
+SANITIZER_SECONDS = 100.0
+ALL_SECONDS = 465.0
+STREAMS = "1,8,64,128,256"
+_LOOK_SECONDS = 0.1
+_SANITIZER_FOUND = 9
+
+
+@dataclass(slots=True)
+class Result:
+    """`verdict`: holds, fails, or not run. `figures`: what it was judged by; `said`: why it is so."""
+
+    part: str
+    verdict: str
+    seconds: float = 0.0
+    figures: dict[str, Any] = field(default_factory=dict)
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    size: str
+    device: str
+    out: Path
+    streams: str
+    load_seconds: float
+    deadline: float
+    part_seconds: float = PART_SECONDS
+    worker: str = "benchmarks.gpu.check"
+
+    def remaining(self, most: float) -> float:
+        return max(0.0, min(most, self.deadline - time.monotonic()))
+
+    def run(self) -> list[Result]:
+        results = self._parts(CORRECTNESS)
+        results.append(self._load())
+        results += self._parts(TIMES)
+        results.append(self._sanitizer())
+        return results
+
+    def _parts(self, names: Sequence[str]) -> list[Result]:
+        """In a process; if one breaks it, the rest in another."""
+        results: list[Result] = []
+        while left := names[len(results) :]:
+            if self.remaining(self.part_seconds) < 1:
+                return results + [Result(name, "not run", said="there was no time left") for name in left]
+            results += self._parts_of_one_process(left)
+        return results
+
+    def _parts_of_one_process(self, names: Sequence[str]) -> list[Result]:
+        """At least the first of them: as far as the process comes."""
+        for name in names:
+            self._path(name).unlink(missing_ok=True)
+        command = [sys.executable, "-m", self.worker, *self._options(), "--parts", ",".join(names)]
+        results: list[Result] = []
+        with (self.out / "log.txt").open("a") as log:
+            process = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=log, stderr=log)
+            for name in names:
+                result = self._await(process, name)
+                results.append(result)
+                if process.poll() is not None and not self._path(name).exists():
+                    break
+            process.kill()
+            process.wait()
+        return results
+
+    def _await(self, process: "subprocess.Popen[bytes]", name: str) -> Result:
+        begun, limit = time.monotonic(), self.remaining(self.part_seconds)
+        while time.monotonic() - begun < limit:
+            is_over = process.poll() is not None
+            if self._path(name).exists():
+                return Result(**json.loads(self._path(name).read_text()))
+            if is_over:
+                return Result(name, "fails", time.monotonic() - begun, said=self._last_words(process.returncode))
+            time.sleep(_LOOK_SECONDS)
+        process.kill()
+        process.wait()
+        return Result(name, "fails", time.monotonic() - begun, said=f"it took longer than {limit:.0f} s")
+
+    def _load(self) -> Result:
+        json_path, plot_path = self.out / "load.json", self.out / "load.png"
+        json_path.unlink(missing_ok=True)
+        command = [sys.executable, "benchmarks/load.py", "--size", self.size, "--device", self.device]
+        command += ["--streams", self.streams, "--seconds", str(self.load_seconds), "--json", str(json_path)]
+        command += ["--slots", str(max(map(int, self.streams.split(","))))]
+        command += ["--plot", str(plot_path)] if _has_matplotlib() else []
+        result = self._command("load", command, LOAD_SECONDS)
+        if json_path.exists():
+            report = json.loads(json_path.read_text())
+            result.figures = {"fluent up to": report["limit"]["fluent"], "not with": report["limit"]["stuttering"]}
+        return result
+
+    def _sanitizer(self) -> Result:
+        tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
+        if not tool or self.device == "cpu":
+            return Result("sanitizer", "not run", said="there is no GPU" if tool else "compute-sanitizer is not there")
+        self._path("short").unlink(missing_ok=True)
+        command = [tool, "--tool", "memcheck", "--error-exitcode", str(_SANITIZER_FOUND), sys.executable]
+        command += ["-m", "benchmarks.gpu.check", *self._options(size="tiny"), "--parts", "short"]
+        result = self._command("sanitizer", command, SANITIZER_SECONDS)
+        if result.verdict == "holds" and not self._path("short").exists():
+            result.verdict, result.said = "fails", "the run under compute-sanitizer did not come to its end"
+        return result
+
+    def _command(self, name: str, command: Sequence[str], most: float) -> Result:
+        begun, limit = time.monotonic(), self.remaining(most)
+        if limit < 1:
+            return Result(name, "not run", said="there was no time left")
+        with (self.out / "log.txt").open("a") as log:
+            try:
+                done = subprocess.run(command, cwd=PROJECT_DIR, stdout=log, stderr=log, timeout=limit, check=False)
+            except subprocess.TimeoutExpired:
+                return Result(name, "fails", time.monotonic() - begun, said=f"it took longer than {limit:.0f} s")
+        said = self._last_words(done.returncode) if done.returncode else ""
+        return Result(name, "fails" if done.returncode else "holds", time.monotonic() - begun, said=said)
+
+    def _options(self, *, size: str | None = None) -> list[str]:
+        return ["--size", size or self.size, "--device", self.device, "--out", str(self.out)]
+
+    def _path(self, name: str) -> Path:
+        return self.out / f"{name}.json"
+
+    def _last_words(self, code: int) -> str:
+        lines = [line for line in (self.out / "log.txt").read_text(errors="replace").splitlines() if line.strip()]
+        return f"exit code {code}: {lines[-1].strip() if lines else 'no word'}"
+
+
+def _has_matplotlib() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("matplotlib") is not None
+
+
+def work(size: Any, device: str, out: Path, names: Sequence[str]) -> None:
+    """In a process of its own: one part after the other, each with its result in a file."""
+    from benchmarks.gpu.parts import PARTS, Verdict
+    from benchmarks.gpu.profile import times
+    from benchmarks.gpu.rig import Rig
+
+    rig = Rig.make(size, device)
+    for name in names:
+        begun, said = time.monotonic(), ""
+        try:
+            verdict = times(rig, out) if name == "times" else PARTS[name](rig)
+            said = "; ".join(verdict.failures)
+        except Exception as error:
+            traceback.print_exc()
+            verdict = Verdict(failures=[f"{type(error).__name__}: {error}".splitlines()[0]])
+            said = verdict.failures[0]
+        judged = "fails" if verdict.failures else "holds"
+        if "skipped" in verdict.figures:
+            judged, said = "not run", str(verdict.figures.pop("skipped"))
+        result = Result(name, judged, time.monotonic() - begun, verdict.figures, said)
+        unfinished = out / f"{name}.unfinished"
+        unfinished.write_text(json.dumps(asdict(result)), encoding="utf-8")
+        unfinished.rename(out / f"{name}.json")
+
+
+def card() -> dict[str, str]:
+    """The GPU and its driver, by nvidia-smi; nothing where there is none."""
+    fields = ("name", "driver_version", "memory.total", "power.limit")
+    try:
+        command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return dict(zip(fields, done.stdout.splitlines()[0].split(", "), strict=True))
+
+
+def show(report: dict[str, Any]) -> str:
+    machine = report["machine"]
+    yielded = [
+        f"{report['command']}; {report['card'].get('name', 'no GPU')}, {machine['cores']} x {machine['cpu']}; "
+        f"torch {machine['torch']}; commit {report['commit']}; {report['seconds']:.0f} s",
+        "",
+    ]
+    if report["load"]:
+        from benchmarks.load_table import table_of
+
+        yielded += [*table_of(report["load"]), ""]
+    yielded += table(
+        ("part", "verdict", "s", "figures"),
+        (
+            (result["part"], result["verdict"], f"{result['seconds']:.0f}", _figures(result))
+            for result in report["results"]
+        ),
+    )
+    return "\n".join(yielded)
+
+
+def _figures(result: dict[str, Any]) -> str:
+    shown = (
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in result["figures"].items()
+    )
+    return "; ".join([*([result["said"]] if result["said"] else []), *shown])
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--size", choices=("tiny", "full"), default="full")
+    add("--device", default="cuda:0")
+    add("--out", type=Path, default=Path("gpu_check"), help="a folder for the results; default gpu_check")
+    add("--streams", default=STREAMS, help=f"numbers of listeners; default {STREAMS}")
+    add("--load-seconds", type=float, default=10.0, help="for how long each number of listeners asks; default 10")
+    add("--parts", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    options = parse()
+    out: Path = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    if options.parts:
+        work(options.size, options.device, out, options.parts.split(","))
+        return 0
+    begun = time.monotonic()
+    (out / "log.txt").write_text("")
+    (out / "load.json").unlink(missing_ok=True)
+    check = Check(
+        options.size, options.device, out, options.streams, options.load_seconds, deadline=begun + ALL_SECONDS
+    )
+    results = check.run()
+    load = json.loads((out / "load.json").read_text()) if (out / "load.json").exists() else None
+    report = {
+        **provenance(),
+        "card": card(),
+        "size": options.size,
+        "device": options.device,
+        "seconds": time.monotonic() - begun,
+        "results": [asdict(result) for result in results],
+        "load": load,
+    }
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(show(report))
+    return 1 if any(result.verdict == "fails" for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

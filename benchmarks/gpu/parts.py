@@ -1,0 +1,181 @@
+"""What has to hold on a GPU. Each part takes a rig and says whether it holds, with the figures that it was judged by."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.gpu.rig import Rig, decibels, largest
+from benchmarks.host_waits import counted
+from benchmarks.in_process import EngineOptions, TimedEngine, make_model, running
+from benchmarks.listeners import Crowd, lines
+from benchmarks.sequences import Spoken
+
+HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+# Latents have a spread of about 1, samples of 0.2; TF32 would be ten times as far off.
+CLOSE = 1e-3
+SAMPLES_CLOSE = 1e-4
+DECIBELS = {"fp16": 40.0, "bf16": 24.0}
+VOCODER_DECIBELS = {"fp16": 45.0, "bf16": 27.0}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """`figures`: what was measured; `failures`: a sentence for each that is not as it should be."""
+
+    figures: dict[str, float | int | str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def at_most(self, name: str, value: float, most: float) -> None:
+        self.figures[name] = value
+        if not value <= most:
+            self.failures.append(f"{name} is {value:.3g}, at most {most:.3g} was expected")
+
+    def at_least(self, name: str, value: float, least: float) -> None:
+        self.figures[name] = value
+        if not value >= least:
+            self.failures.append(f"{name} is {value:.3g}, at least {least:.3g} was expected")
+
+
+def spoken_together(rig: Rig, dtype: torch.dtype, *, captured: bool = True, count: int = 4) -> list[Spoken]:
+    """Sequences that say what they are given: their latents are comparable to the last step."""
+    sequences = rig.sequences(count, steps=rig.steps)
+    rig.batch(dtype, captured=captured).speak(sequences, rig.steps)
+    return sequences
+
+
+def all_latents(sequences: list[Spoken]) -> Tensor:
+    return torch.stack([sequence.all_latents for sequence in sequences])
+
+
+def graph(rig: Rig) -> Verdict:
+    """Captured steps give what the same steps give one by one, in float32 and in half precision."""
+    verdict = Verdict()
+    eager, captured = (all_latents(spoken_together(rig, torch.float32, captured=flag)) for flag in (False, True))
+    verdict.at_most("fp32 largest difference", largest(eager, captured), CLOSE)
+    eager, captured = (all_latents(spoken_together(rig, torch.float16, captured=flag)) for flag in (False, True))
+    verdict.at_least("fp16 dB", decibels(eager, captured), DECIBELS["fp16"])
+    return verdict
+
+
+def precision(rig: Rig) -> Verdict:
+    """Steps in half precision stay close to float32 to the end, and so does sound."""
+    verdict = Verdict()
+    exact = all_latents(spoken_together(rig, torch.float32))
+    for name, dtype in HALVES.items():
+        close = all_latents(spoken_together(rig, dtype))
+        verdict.at_least(f"{name} latents dB", decibels(exact, close), DECIBELS[name])
+        verdict.at_least(f"{name} last latents dB", decibels(exact[:, -5:], close[:, -5:]), DECIBELS[name] - 3)
+    samples = decoded(rig, exact[0], torch.float32)
+    on_cpu = decoded(rig, exact[0], torch.float32, device=torch.device("cpu"))
+    verdict.at_most("fp32 samples against a CPU", largest(on_cpu, samples), SAMPLES_CLOSE)
+    for name, dtype in HALVES.items():
+        verdict.at_least(f"{name} samples dB", decibels(samples, decoded(rig, exact[0], dtype)), VOCODER_DECIBELS[name])
+    return verdict
+
+
+def decoded(rig: Rig, latents: Tensor, dtype: torch.dtype, *, device: torch.device | None = None) -> Tensor:
+    """The samples of `latents` (n, width), streamed in chunks."""
+    vocoder = rig.vocoder(dtype, device=device)
+    stream = vocoder.stream(rig.weights.speakers[rig.voices[0]][1].flatten())
+    pieces = []
+    for start in range(0, len(latents), 10):
+        stream.push(latents[start : start + 10])
+        pieces.append(stream.decode(last=start + 10 >= len(latents)))
+    return torch.from_numpy(np.concatenate(pieces))
+
+
+def batch(rig: Rig) -> Verdict:
+    """A sequence among others gives what it gives alone."""
+    verdict, count = Verdict(), 5
+    for name, dtype in {"fp32": torch.float32, "fp16": torch.float16}.items():
+        together = spoken_together(rig, dtype, count=count)
+        alone = rig.sequences(count, steps=rig.steps)
+        one_by_one = rig.batch(dtype)
+        for sequence in alone:
+            one_by_one.speak([sequence], rig.steps)
+        if name == "fp32":
+            verdict.at_most("fp32 largest difference", largest(all_latents(alone), all_latents(together)), CLOSE)
+        else:
+            verdict.at_least("fp16 dB", decibels(all_latents(alone), all_latents(together)), DECIBELS[name])
+    together, alone = rig.sequences(count), rig.sequences(count)
+    rig.batch(torch.float32).speak(together, rig.steps)
+    one_by_one = rig.batch(torch.float32)
+    for sequence in alone:
+        one_by_one.speak([sequence], rig.steps)
+    equal = sum(one.tokens == other.tokens for one, other in zip(alone, together, strict=True))
+    verdict.at_least("fp32 equal sequences of 5", equal, count)
+    return verdict
+
+
+def seed(rig: Rig) -> Verdict:
+    """The same seeds in the same batch give the same tokens, latents and samples, to the last bit; others do not."""
+    verdict = Verdict()
+    for name, dtype in {"fp32": torch.float32, **HALVES}.items():
+        runs = [rig.sequences(4) for _ in range(2)]
+        for sequences in runs:
+            rig.batch(dtype).speak(sequences, rig.steps)
+        first, again = (all_latents(sequences) for sequences in runs)
+        verdict.at_most(f"{name} largest difference", largest(first, again), 0.0)
+        sound = [decoded(rig, latents[0], dtype) for latents in (first, again)]
+        verdict.at_most(f"{name} samples' largest difference", largest(*sound), 0.0)
+        verdict.at_least(f"{name} different sequences", len({tuple(each.tokens) for each in runs[0]}), 4)
+    return verdict
+
+
+def waits(rig: Rig) -> Verdict:
+    """A step has the host wait once, for its tokens; a prefill of a known voice, too."""
+    verdict = Verdict()
+    if not rig.is_gpu:
+        verdict.figures["skipped"] = "there is nothing to wait for on a CPU"
+        return verdict
+    sequences, together = rig.sequences(2), rig.batch(torch.float16)
+    together.speak(sequences, 4)
+    with counted() as waited:
+        for _ in range(10):
+            together.step(sequences)
+    verdict.at_most("per step", waited.count / 10, 1.0)
+    with counted() as waited:
+        together.begin(Spoken(2, rig.voices[0]))
+    # What the sampler begins with is sent the simple way.
+    verdict.at_most("per beginning", waited.count, 3)
+    return verdict
+
+
+def devices(rig: Rig) -> Verdict:
+    """An engine speaks on a GPU whatever it is called."""
+    verdict = Verdict()
+    logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
+    for name in ("auto", "cuda", "cuda:0") if rig.is_gpu else ("auto", "cpu"):
+        engine = TimedEngine(make_model(EngineOptions(size=rig.size, voices=2, device=name, slots=2)))
+        with running(engine):
+            heard = Crowd(engine, lines(list(engine.model.speakers), 0)).burst(2)
+        verdict.figures[f"{name} is"] = str(engine.model.device)
+        verdict.at_least(f"{name} seconds of audio", heard.audio, 1.0)
+        if heard.unfinished:
+            verdict.failures.append(f"{heard.unfinished} utterances on {name} were not finished")
+    return verdict
+
+
+def short(rig: Rig) -> Verdict:
+    """A little of everything, for a tool that watches each access to memory."""
+    sequences = rig.sequences(3)
+    rig.batch(torch.float16, slots=4).speak(sequences, 5)
+    samples = decoded(rig, sequences[0].all_latents, torch.float16)
+    verdict = Verdict()
+    verdict.at_least("samples", len(samples), 1000)
+    return verdict
+
+
+PARTS: dict[str, Callable[[Rig], Verdict]] = {
+    "graph": graph,
+    "precision": precision,
+    "batch": batch,
+    "seed": seed,
+    "waits": waits,
+    "devices": devices,
+    "short": short,
+}

@@ -1,0 +1,185 @@
+"""An XTTS engine in this process, with neither coqui-tts nor a server: random weights or a checkpoint's, and a text front
+end that turns a text into as many tokens as it has, though not into the right ones. Nobody can understand what it says; it
+costs what speech costs.
+"""
+
+import itertools
+import math
+import threading
+import time
+import zlib
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from streaming.engine.checkpoint_config import SpeechConfig
+from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.checkpoint_tensors import SpeechWeights, read_speech_weights
+from streaming.engine.conditioning import Conditioning
+from streaming.engine.contract import Samples
+from streaming.engine.random_weights import Size, random_speech_weights
+from streaming.engine.text_piece import AUDIO_TOKENS_PER_SECOND, TextPiece
+from streaming.engine.utterance import Utterance
+from streaming.engine.vocoder import Due, Vocoder, VocoderStream
+from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
+
+# Characters for one text token, about, and characters spoken in a second.
+CHARACTERS_PER_TOKEN = 2.5
+USUAL_RATE = 15.0
+RATES = {"zh": 4.5, "ja": 7.0, "ko": 7.0, "hi": 11.0, "ar": 11.0}
+
+
+class StandInText:
+    """See `streaming.engine.xtts_model.FrontEnd`. A text is one piece, and lasts as long as it takes at usual speed."""
+
+    def __init__(self, config: SpeechConfig, text_tokens: int) -> None:
+        self._config = config
+        self._text_tokens = text_tokens
+
+    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+        known = [code.partition("-")[0] for code in self._config.languages]
+        rate = RATES.get(language, USUAL_RATE)
+        count = min(math.ceil(len(text) / CHARACTERS_PER_TOKEN), self._config.max_text_tokens - 2)
+        words = itertools.islice(itertools.cycle(text.split()), count)
+        # The first numbers are those of languages and other signs.
+        tokens = [2 + len(known) + zlib.crc32(word.encode()) % (self._text_tokens - 2 - len(known)) for word in words]
+        audio_tokens = min(math.ceil(len(text) / rate * AUDIO_TOKENS_PER_SECOND), self._config.max_audio_tokens)
+        return iter([TextPiece([2 + known.index(language), *tokens], len(text), audio_tokens)])
+
+    def warm_up(self) -> None:
+        """Nothing takes long."""
+
+
+class NoRecordings:
+    """See `streaming.engine.xtts_model.Conditioner`."""
+
+    def compute_steps(self, clips: Sequence[bytes]) -> Generator[None, None, Conditioning]:
+        raise ValueError("Only the built-in voices speak here.")
+
+
+@dataclass
+class Timings:
+    """Seconds and rows of each call: how long a step, a prefill or a decode holds up everybody else; and the audio, in
+    seconds, of the decodes."""
+
+    steps: list[tuple[float, int]] = field(default_factory=list)
+    prefills: list[tuple[float, int]] = field(default_factory=list)
+    decodes: list[tuple[float, int]] = field(default_factory=list)
+    decoded_seconds: float = 0.0
+
+
+class TimedVocoder:
+    """A vocoder whose decodes are timed."""
+
+    def __init__(self, vocoder: Vocoder, timings: Timings) -> None:
+        self._vocoder = vocoder
+        self.timings = timings
+        self.sample_rate = vocoder.sample_rate
+
+    def stream(self, speaker: torch.Tensor, speed: float = 1.0) -> VocoderStream:
+        return self._vocoder.stream(speaker, speed)
+
+    def decode_many(self, due: Sequence[Due]) -> list[Samples]:
+        begun = time.perf_counter()
+        decoded = self._vocoder.decode_many(due)
+        self.timings.decodes.append((time.perf_counter() - begun, len(due)))
+        self.timings.decoded_seconds += sum(map(len, decoded)) / self.sample_rate
+        return decoded
+
+
+class TimedEngine(XttsEngine):
+    """Utterances never end by themselves, but by their length: random weights do not know when to stop."""
+
+    def __init__(self, model: Model) -> None:
+        self._vocoder = TimedVocoder(model.vocoder, Timings())
+        super().__init__(replace(model, vocoder=cast(Vocoder, self._vocoder)))
+        self._stop_token = model.weights.stop_audio
+        self.model = model
+
+    def take_timings(self) -> Timings:
+        """Those since the last call. While nobody speaks."""
+        taken, self._vocoder.timings = self._vocoder.timings, Timings()
+        return taken
+
+    def _step(self, utterances: list[Utterance]) -> None:
+        begun = time.perf_counter()
+        super()._step(utterances)
+        self._vocoder.timings.steps.append((time.perf_counter() - begun, len(utterances)))
+
+    def _begin_piece(self, utterance: Utterance) -> None:
+        begun = time.perf_counter()
+        super()._begin_piece(utterance)
+        self._vocoder.timings.prefills.append((time.perf_counter() - begun, 1))
+
+    def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
+        logits[:, self._stop_token] = -torch.inf
+        super()._sample(utterances, latents, logits)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """`checkpoint`: a folder of coqui's; without it, random weights of `size` with so many `voices`."""
+
+    size: Size = "full"
+    checkpoint: Path | None = None
+    voices: int = 8
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    slots: int | None = None
+
+
+def make_weights(options: EngineOptions, device: torch.device) -> SpeechWeights:
+    if options.checkpoint:
+        return read_speech_weights(find_checkpoint(None, options.checkpoint, None))
+    return random_speech_weights(options.size, voices=options.voices, device=str(device))
+
+
+def make_model(options: EngineOptions) -> Model:
+    """Raises CheckpointError and ValueError."""
+    compute = Compute.begin(ComputeOptions(options.device, options.precision, options.threads, options.slots))
+    weights = make_weights(options, compute.device)
+    front_end = StandInText(weights.config, weights.gpt.text_embedding.shape[0])
+    return assemble(weights, compute, front_end=front_end, conditioner=NoRecordings(), fingerprint="none")
+
+
+@contextmanager
+def running(engine: XttsEngine) -> Iterator[None]:
+    """The engine, warm and at work in a thread of its own. Raises what ended that thread."""
+    failures: list[BaseException] = []
+    is_warm = threading.Event()
+
+    def work() -> None:
+        try:
+            engine.warm_up()
+            is_warm.set()
+            engine.run()
+        except BaseException as error:
+            failures.append(error)
+            is_warm.set()
+
+    thread = threading.Thread(target=work, name="engine")
+    thread.start()
+    is_warm.wait()
+    try:
+        if not failures:
+            yield
+    finally:
+        engine.stop()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def describe(model: Model) -> dict[str, Any]:
+    """Of the device, for a report."""
+    about: dict[str, Any] = {"device": str(model.device), "precision": model.precision, "slots": model.slots}
+    if model.device.type == "cuda":
+        about["card"] = torch.cuda.get_device_name(model.device)
+        about["peak_gpu_megabytes"] = torch.cuda.max_memory_allocated(model.device) / 2**20
+    return about

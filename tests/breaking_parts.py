@@ -1,0 +1,40 @@
+"""`python -m tests.breaking_parts`: the process of the GPU check with parts that end it, hang or fail."""
+
+import os
+import sys
+import threading
+
+from benchmarks.gpu.check import main
+from benchmarks.gpu.parts import PARTS, Verdict
+from benchmarks.gpu.rig import Rig
+
+
+def holds(rig: Rig) -> Verdict:
+    return Verdict({"width": rig.width})
+
+
+def fails(rig: Rig) -> Verdict:
+    verdict = Verdict()
+    verdict.at_most("difference", 0.5, 1e-3)
+    return verdict
+
+
+def raises(rig: Rig) -> Verdict:
+    raise RuntimeError("CUDA error: out of luck\nand more")
+
+
+def dies(rig: Rig) -> Verdict:
+    sys.stderr.write("about to die\n")
+    sys.stderr.flush()
+    os._exit(3)
+
+
+def hangs(rig: Rig) -> Verdict:
+    threading.Event().wait()
+    return Verdict()
+
+
+PARTS |= {"holds": holds, "fails": fails, "raises": raises, "dies": dies, "hangs": hangs, "holds_too": holds}
+
+if __name__ == "__main__":
+    sys.exit(main())
