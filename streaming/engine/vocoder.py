@@ -1,4 +1,5 @@
-"""Streaming vocoder: latents in as they are made, samples out, equal to coqui's decode of the whole utterance.
+"""Streaming vocoder: latents in as they are made, samples out, equal to coqui's decode of the whole utterance. In float32
+within 1e-5; in half precision 55 dB below the signal, by the rounding of its convolutions.
 
 A sample depends on 3.5 to 4.6 latents on each side. What depends on latents that have not come yet is held back, what may
 still be needed of the past is kept, and each window is decoded for itself (`streaming/engine/hifigan.py`): no cross-fade,
