@@ -55,6 +55,7 @@ def test_an_engine_speaks_on_the_gpu_that_was_named_and_on_no_other(watch: Watch
     events: list[EngineEvent] = []
     engine.submit(SpeechRequest("a", "Hello.", VoiceRef(speaker="Voice 1"), speed=1.3, seed=3), events.append)
     engine.submit(SpeechRequest("b", "Hello.", VoiceRef(speaker="Voice 2")), _until_it_is_finished(engine, events))
+    watch.current = torch.device("cuda", 0)
     engine.run()
     assert watch.current == torch.device("cuda", index)
     assert [event.request_id for event in events if isinstance(event, Finished)] == ["a", "b"]

@@ -53,6 +53,18 @@ def test_captured_steps_are_the_steps_themselves_whoever_joins_or_pauses(tiny_we
 
 
 @torch.inference_mode()
+def test_a_slots_next_sequence_is_left_alone_by_steps_that_it_takes_no_part_in(tiny_weights: SpeechWeights) -> None:
+    """A captured step runs over all of the first slots: it must not write where the slot's last sequence was."""
+    results = []
+    for stage in (stages(tiny_weights)(fp32, capture=Recorder()), stages(tiny_weights)(fp32)):
+        spoken(stage, [[0, 1], [0, 1]])
+        stage.gpt.prefill(0, [9] * 80, stage.voices[TOMAS].gpt, TOMAS)
+        stage.gpt.step([1], torch.tensor([5]), [3])
+        results.append(stage.gpt.step([0, 1], torch.tensor([6, 7]), [1, 4])[0].clone())
+    assert (results[0] - results[1]).abs().max() < 1e-5
+
+
+@torch.inference_mode()
 def test_after_its_warm_up_nothing_is_captured_any_more(tiny_weights: SpeechWeights) -> None:
     recorder = Recorder()
     stage = stages(tiny_weights)(fp32, capture=recorder)

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -241,12 +242,6 @@ def doomed(endless_checkpoint: Path) -> Iterator[XttsEngine]:
     torch.set_num_threads(threads)
 
 
-def submit_three(engine: XttsEngine, listener: Listener) -> None:
-    for name in ("a", "b", "waiting"):
-        engine.submit(request(name, VERY_LONG), listener.hear)
-    engine.prepare("voice", VoiceRef("key", (recording(),)), listener.hear)
-
-
 @pytest.mark.parametrize("part", ["gpt.step", "gpt.prefill", "vocoder.decode_many", "conditioner.compute_steps"])
 def test_a_gpu_that_has_failed_ends_the_process_after_everybody_was_told(
     doomed: XttsEngine, monkeypatch: pytest.MonkeyPatch, part: str
@@ -255,11 +250,15 @@ def test_a_gpu_that_has_failed_ends_the_process_after_everybody_was_told(
     failing = (lambda *_: (lost() for _ in range(1))) if name == "compute_steps" else lost
     monkeypatch.setattr(getattr(doomed._model, owner), name, failing)
     listener = Listener()
-    submit_three(doomed, listener)
-    with pytest.raises(torch.AcceleratorError):
-        doomed.run()
-    for name in ("a", "b", "waiting", "voice"):
-        assert listener.of(name)[-1] == Failed(name, LOST)
+    for request_id in ("a", "b", "waiting"):
+        doomed.submit(request(request_id), listener.hear)
+    doomed.prepare("voice", VoiceRef("key", (recording(),)), listener.hear)
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(doomed.run)
+        last_words = [listener.of(request_id)[-1] for request_id in ("a", "b", "waiting", "voice")]
+        doomed.stop()
+    assert last_words == [Failed(request_id, LOST) for request_id in ("a", "b", "waiting", "voice")]
+    assert isinstance(ended.exception(), torch.AcceleratorError)
 
 
 def test_a_request_that_cannot_be_added_ends_alone(
