@@ -41,6 +41,9 @@ class Transformer(Protocol):
     def load_prefix(self, slot: int, prefix: Any) -> None:
         """Begin a slot with what `save_prefix` gave."""
 
+    def clear(self, slot: int) -> None:
+        """Forget a slot's keys and values. Those of positions that are masked still count if they are not numbers."""
+
     def warm_up(self) -> None:
         """Make ready whatever takes long the first time."""
 
@@ -119,6 +122,10 @@ class Gpt:
         while self._room < 0 and len(self._prefixes) > 1:
             _, forgotten = self._prefixes.popitem(last=False)
             self._room += forgotten.nbytes
+
+    def clear(self, slot: int) -> None:
+        """After a sequence whose numbers have overflowed, so that the slot's next one does not inherit them."""
+        self._transformer.clear(slot)
 
     def warm_up(self) -> None:
         self._transformer.warm_up()

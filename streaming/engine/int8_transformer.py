@@ -139,6 +139,11 @@ class Int8Transformer:
         self._cache.keys[:, slot, :, :length] = prefix.keys
         self._cache.values[:, slot, :, :length] = prefix.values
 
+    def clear(self, slot: int) -> None:
+        """Forget a slot's keys and values."""
+        for array in self._cache:
+            array[:, slot] = 0
+
     def warm_up(self) -> None:
         """Have the system hand out the cache's memory now: in the middle of a first utterance that takes 0.3 s. (The kernel
         is compiled, or loaded, by the first call.)"""

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from streaming.engine.devices import sent
 
+NO_TOKEN = -1
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
@@ -43,7 +45,8 @@ class Sampler:
         self._seen[slot, list(present)] = True
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
-        """logits (rows, vocabulary) float32, row r of slot slots[r]; returns tokens (rows,)."""
+        """logits (rows, vocabulary) float32, row r of slot slots[r]; returns tokens (rows,), NO_TOKEN for a row with NaN or
+        infinity in it."""
         index = sent(torch.tensor(slots), self._device)
         scores, candidates = self._penalised(logits, index).topk(self._top_k, dim=1)
         # Ascending, so that sums are the same as over the whole vocabulary.
@@ -54,7 +57,8 @@ class Sampler:
         choice = (torch.softmax(scores, dim=1) / noise.gather(1, candidates)).argmax(1, keepdim=True)
         tokens = candidates.gather(1, choice).squeeze(1)
         self._seen[index, tokens] = True
-        return tokens
+        # The largest is NaN where any is. Minus infinity forbids a token, and is no harm.
+        return torch.where(logits.amax(1) < torch.inf, tokens, NO_TOKEN)
 
     def _penalised(self, logits: Tensor, index: Tensor) -> Tensor:
         penalty = self._settings.repetition_penalty

@@ -109,6 +109,13 @@ class TorchTransformer:
         self._keys[:, slot, :, :length] = prefix.keys
         self._values[:, slot, :, :length] = prefix.values
 
+    def clear(self, slot: int) -> None:
+        """Forget a slot's keys and values, and what captured steps hold of it."""
+        self._keys[:, slot] = 0.0
+        self._values[:, slot] = 0.0
+        for step in self._steps.values():
+            step.hidden[slot : slot + 1] = 0.0
+
     def warm_up(self) -> None:
         """Capture every fixed step that can come up, so that none is captured while somebody waits."""
         if not self._capture:

@@ -18,6 +18,7 @@ import torch
 from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
+from streaming.engine.sampling import NO_TOKEN
 from streaming.engine.scheduler import Scheduler
 from streaming.engine.scheduler import Sequence as Scheduled
 from streaming.engine.utterance import Utterance
@@ -199,7 +200,16 @@ class XttsEngine:
     def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
         sampled = self._model.sampler.sample(logits, [utterance.slot for utterance in utterances]).tolist()
         for row, (utterance, token) in enumerate(zip(utterances, sampled, strict=True)):
-            utterance.add(latents[row : row + 1], token, stop_token=self._model.weights.stop_audio)
+            if token == NO_TOKEN:
+                self._end_overflowed(utterance)
+            else:
+                utterance.add(latents[row : row + 1], token, stop_token=self._model.weights.stop_audio)
+
+    def _end_overflowed(self, utterance: Utterance) -> None:
+        """Half precision has no number above 65 504."""
+        logger.error("The numbers of a speech have overflowed in %s", self._model.precision)
+        self._model.gpt.clear(utterance.slot)
+        self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
 
     def _hand_out(self, utterances: list[Utterance]) -> None:
         """Decode and send what is due; begin the next piece of those whose piece is over."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from streaming.engine.contract import EngineEvent, Finished, PcmChunk, Sink, SpeechRequest, VoiceRef
+from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, SpeechRequest, VoiceRef
 from streaming.engine.random_weights import Size, random_speech_weights
 from streaming.engine.text_piece import TextPiece
 from streaming.engine.vocoder import Due
@@ -53,22 +53,19 @@ def test_an_engine_speaks_on_the_gpu_that_was_named_and_on_no_other(watch: Watch
     watch.current = torch.device("cuda", 0)
     engine.warm_up()
     events: list[EngineEvent] = []
-    engine.submit(SpeechRequest("a", "Hello.", VoiceRef(speaker="Voice 1"), speed=1.3, seed=3), events.append)
-    engine.submit(SpeechRequest("b", "Hello.", VoiceRef(speaker="Voice 2")), _until_it_is_finished(engine, events))
+
+    def hear(event: EngineEvent) -> None:
+        events.append(event)
+        if sum(isinstance(event, Finished | Failed) for event in events) == 2:
+            engine.stop()
+
+    engine.submit(SpeechRequest("a", "Hello.", VoiceRef(speaker="Voice 1"), speed=1.3, seed=3), hear)
+    engine.submit(SpeechRequest("b", "Hello.", VoiceRef(speaker="Voice 2")), hear)
     watch.current = torch.device("cuda", 0)
     engine.run()
     assert watch.current == torch.device("cuda", index)
-    assert [event.request_id for event in events if isinstance(event, Finished)] == ["a", "b"]
+    assert [event for event in events if not isinstance(event, PcmChunk)] == [Finished("a"), Finished("b")]
     assert sum(len(event.samples) for event in events if isinstance(event, PcmChunk)) > 24_000
-
-
-def _until_it_is_finished(engine: XttsEngine, events: list[EngineEvent]) -> Sink:
-    def hear(event: EngineEvent) -> None:
-        events.append(event)
-        if isinstance(event, Finished):
-            engine.stop()
-
-    return hear
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])

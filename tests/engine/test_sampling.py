@@ -13,7 +13,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from streaming.engine.sampling import Sampler, SamplingSettings
+from streaming.engine.sampling import NO_TOKEN, Sampler, SamplingSettings
 
 CPU = torch.device("cpu")
 VOCABULARY = 120
@@ -147,6 +147,19 @@ def test_the_best_is_never_beyond_top_p() -> None:
     made.seed(0, 1)
     logits = torch.tensor([[0.0, 0.1, 0.3, 0.1, 0.2, 0.2, 0.0, 0.1]])
     assert {int(made.sample(logits, [0])) for _ in range(20)} == {2}
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_row_that_is_not_of_numbers_has_no_token_and_the_others_have_theirs(value: float) -> None:
+    logits = random_logits(3, 2)
+    logits[0, 7] = value
+    made = sampler(SamplingSettings(), slots=2)
+    for slot in range(2):
+        made.seed(slot, 1)
+    assert made.sample(logits, [0, 1]).tolist() == [
+        NO_TOKEN,
+        ours(sampler(SamplingSettings()), 0, logits[1:], [], 1)[0],
+    ]
 
 
 def test_a_seed_begins_again() -> None:

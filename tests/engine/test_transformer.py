@@ -1,6 +1,7 @@
 """The transformer as a GPU runs it: in captured steps of fixed shape, and in half precision."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,23 @@ def test_a_slots_next_sequence_is_left_alone_by_steps_that_it_takes_no_part_in(t
         stage.gpt.step([1], torch.tensor([5]), [3])
         results.append(stage.gpt.step([0, 1], torch.tensor([6, 7]), [1, 4])[0].clone())
     assert (results[0] - results[1]).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_a_slot_that_was_cleared_leaves_nothing_in_captured_steps(tiny_weights: SpeechWeights) -> None:
+    """In the longest steps every row attends to the position where rows write that are not in use."""
+    stage = stages(tiny_weights)(fp32, capture=Recorder())
+    stage.gpt.prefill(0, [7] * 402, stage.voices[MIRA].gpt, MIRA)
+    stage.gpt.prefill(1, [7] * 402, stage.voices[MIRA].gpt, MIRA)
+    long = 606
+    transformer: Any = stage.gpt._transformer
+    transformer.forward(torch.full((1, 64), torch.inf), [0], [1040])
+    stage.gpt.clear(0)
+    latents, _ = stage.gpt.step([1], torch.tensor([5]), [long])
+    assert latents.isfinite().all()
+    stage.gpt.prefill(0, [7] * 402, stage.voices[MIRA].gpt, MIRA)
+    latents, _ = stage.gpt.step([0], torch.tensor([5]), [long])
+    assert latents.isfinite().all()
 
 
 @torch.inference_mode()

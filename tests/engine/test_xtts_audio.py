@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from streaming.engine.checkpoint import XttsParts
 from streaming.engine.conditioning import Conditioning
-from streaming.engine.contract import Finished, PcmChunk, Samples, SpeechRequest
+from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, SpeechRequest
 from streaming.engine.sampling import SamplingSettings
 from streaming.engine.text_frontend import TextFrontEnd
 from streaming.engine.xtts_engine import XttsEngine
@@ -86,6 +87,18 @@ def test_each_of_many_is_coquis_decode_of_the_whole(fp32: XttsEngine, offline: O
     requests = [replace(one, speed=1.0) for one in crowd()]
     for one, events in zip(requests, speak(fp32, *requests), strict=True):
         assert_streamed(chunks(events), offline.samples(one))
+
+
+def test_numbers_that_have_overflowed_end_their_speech_and_spoil_no_other(fp32: XttsEngine, offline: Offline) -> None:
+    """Masked positions are multiplied by zero, and zero times infinity is no number."""
+    transformer: Any = fp32._model.gpt._transformer
+    # The first free slot is taken first.
+    transformer._values[:, 0] = np.inf
+    (events,) = speak(fp32, request("spoiled"))
+    assert events == [Failed("spoiled", "The model's result is not a number.")]
+    for one, events in zip(crowd(), speak(fp32, *crowd()), strict=True):
+        if one.speed == 1.0:
+            assert_streamed(chunks(events), offline.samples(one))
 
 
 def test_speech_without_a_seed_is_different_each_time(fp32: XttsEngine) -> None:
