@@ -17,6 +17,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ SANITIZER_SECONDS = 100.0
 ALL_SECONDS = 465.0
 STREAMS = "1,8,64,128,256"
 _LOOK_SECONDS = 0.1
+_END_SECONDS = 5.0
 _SANITIZER_FOUND = 9
 
 
@@ -92,8 +94,7 @@ class Check:
                 results.append(result)
                 if process.poll() is not None and not self._path(name).exists():
                     break
-            process.kill()
-            process.wait()
+            _end(process)
         return results
 
     def _await(self, process: "subprocess.Popen[bytes]", name: str) -> Result:
@@ -105,8 +106,7 @@ class Check:
             if is_over:
                 return Result(name, "fails", time.monotonic() - begun, said=self._last_words(process.returncode))
             time.sleep(_LOOK_SECONDS)
-        process.kill()
-        process.wait()
+        _end(process)
         return Result(name, "fails", time.monotonic() - begun, said=f"it took longer than {limit:.0f} s")
 
     def _load(self) -> Result:
@@ -139,12 +139,14 @@ class Check:
         if limit < 1:
             return Result(name, "not run", said="there was no time left")
         with (self.out / "log.txt").open("a") as log:
+            process = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=log, stderr=log)
             try:
-                done = subprocess.run(command, cwd=PROJECT_DIR, stdout=log, stderr=log, timeout=limit, check=False)
+                code = process.wait(limit)
             except subprocess.TimeoutExpired:
+                _end(process)
                 return Result(name, "fails", time.monotonic() - begun, said=f"it took longer than {limit:.0f} s")
-        said = self._last_words(done.returncode) if done.returncode else ""
-        return Result(name, "fails" if done.returncode else "holds", time.monotonic() - begun, said=said)
+        said = self._last_words(code) if code else ""
+        return Result(name, "fails" if code else "holds", time.monotonic() - begun, said=said)
 
     def _options(self, *, size: str | None = None) -> list[str]:
         return ["--size", size or self.size, "--device", self.device, "--out", str(self.out)]
@@ -155,6 +157,13 @@ class Check:
     def _last_words(self, code: int) -> str:
         lines = [line for line in (self.out / "log.txt").read_text(errors="replace").splitlines() if line.strip()]
         return f"exit code {code}: {lines[-1].strip() if lines else 'no word'}"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """A process that a GPU's driver holds does not end even now; nobody waits for it."""
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_END_SECONDS)
 
 
 def _has_matplotlib() -> bool:
