@@ -23,4 +23,4 @@ def counted() -> Iterator[Waits]:
             yield waits
         finally:
             torch.cuda.set_sync_debug_mode(mode)
-            waits.count = sum("synchronizing" in str(warning.message) for warning in caught)
+            waits.count = sum("called a synchronizing" in str(warning.message) for warning in caught)

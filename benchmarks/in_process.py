@@ -7,6 +7,7 @@ import itertools
 import math
 import threading
 import time
+import traceback
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -160,6 +161,7 @@ def running(engine: XttsEngine) -> Iterator[None]:
             is_warm.set()
             engine.run()
         except BaseException as error:
+            traceback.print_exc()
             failures.append(error)
             is_warm.set()
 
@@ -172,8 +174,8 @@ def running(engine: XttsEngine) -> Iterator[None]:
     finally:
         engine.stop()
         thread.join()
-    if failures:
-        raise failures[0]
+        if failures:  # whatever else went wrong, it is because of this
+            raise failures[0]
 
 
 def describe(model: Model) -> dict[str, Any]:

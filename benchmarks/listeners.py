@@ -4,6 +4,7 @@ import queue
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -60,7 +61,10 @@ class Utterance:
     audio: float = 0.0
 
     def take(self, at: float, chunk: PcmChunk, rate: int) -> None:
-        if self.audible_at is None and np.abs(chunk.samples).max(initial=0.0) > AUDIBLE:
+        loudest = np.abs(chunk.samples).max(initial=0.0)
+        if not np.isfinite(loudest):
+            raise RuntimeError("The engine gives samples that are not numbers.")
+        if self.audible_at is None and loudest > AUDIBLE:
             self.audible_at = at - self.begun
         self.chunks.append((at - self.begun, len(chunk.samples)))
         self.audio += len(chunk.samples) / rate
@@ -81,6 +85,7 @@ class Heardings:
     gaps: list[float]
     audio: float
     unfinished: int
+    silent: int = 0
 
     @classmethod
     def of(cls, utterances: list[Utterance], unfinished: int) -> "Heardings":
@@ -90,6 +95,7 @@ class Heardings:
             [each.playable_at - each.ttfa for each in heard],
             sum(utterance.audio for utterance in utterances),
             unfinished,
+            sum(utterance.audible_at is None for utterance in utterances),
         )
 
     def fluent(self, milliseconds: float) -> float:
@@ -173,7 +179,10 @@ class Crowd:
         for name in self._running:
             self._engine.cancel(name)
         while self._running:
-            _, event = self._events.get(timeout=GRACE_SECONDS)
-            if isinstance(event, Finished | Failed):
-                self._running.pop(event.request_id, None)
+            with suppress(queue.Empty):
+                _, event = self._events.get(timeout=GRACE_SECONDS)
+                if isinstance(event, Finished | Failed):
+                    self._running.pop(event.request_id, None)
+                continue
+            raise RuntimeError("The engine does not answer any more.")
         return left

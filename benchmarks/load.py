@@ -25,6 +25,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from benchmarks.sequences import Batch, Spoken
 from streaming.engine.xtts_model import Model
 
 FLUENT_SHARE = 0.99
+HOPELESS_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,9 @@ def engine_options(options: argparse.Namespace) -> EngineOptions:
     )
 
 
-def measure(engine: TimedEngine, load: LoadOptions) -> dict[str, Any]:
-    """All numbers of listeners, one after the other. The engine is running."""
+def measure(engine: TimedEngine, load: LoadOptions) -> Iterator[list[dict[str, Any]]]:
+    """All numbers of listeners, one after the other, up to the first with which hardly anybody is served well: the rows so
+    far, after each. The engine is running."""
     voices = list(engine.model.speakers)
     crowd = Crowd(engine, lines(voices, load.seed))
     crowd.burst(min(4, engine.model.slots))  # what is only slow the first time
@@ -108,7 +111,10 @@ def measure(engine: TimedEngine, load: LoadOptions) -> dict[str, Any]:
             seconds = time.perf_counter() - begun
             rows.append(_row(arrivals, listeners, heard, engine.take_timings(), seconds))
             print(f"  {listeners} {arrivals}: {len(heard.ttfas)} utterances in {seconds:.1f} s", file=sys.stderr)
-    return {"rows": rows, "limit": limit(rows)}
+            yield rows
+        if rows[-2]["c200"] < HOPELESS_SHARE:
+            print(f"  more than {listeners} would be served no better", file=sys.stderr)
+            return
 
 
 def _row(arrivals: str, listeners: int, heard: Heardings, timings: Timings, seconds: float) -> dict[str, Any]:
@@ -162,25 +168,28 @@ def waits_per_step(model: Model) -> float | None:
     return waits.count / 10
 
 
-def report_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Make an engine, measure it, and say what it was. Raises whatever the engine raises."""
+def reports_of(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Make an engine, measure it, and say what it was: a report after each number of listeners, each with all before.
+    Raises whatever the engine raises."""
     # Every utterance is ended by its length here, and the engine would warn of each.
     logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
     model = make_model(engine_options(options))
     waits = waits_per_step(model)
     engine, load = TimedEngine(model), LoadOptions(options.streams, options.seconds, options.seed)
-    with running(engine):
-        results = {"waits_per_step": waits, **measure(engine, load)}
     weights = str(options.checkpoint) if options.checkpoint else f"{options.size}, random weights"
-    return {**provenance(), "weights": weights, **describe(engine.model), "load": asdict(load), **results}
+    about = {**provenance(), "weights": weights, "load": asdict(load), "waits_per_step": waits}
+    with running(engine):
+        for rows in measure(engine, load):
+            yield {**about, **describe(engine.model), "rows": rows, "limit": limit(rows)}
 
 
 def main() -> None:
     options = parse()
-    report = report_of(options)
+    report: dict[str, Any] = {}
+    for report in reports_of(options):
+        if options.json:  # already now: whoever ends this run keeps what was measured
+            options.json.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print("\n".join(table_of(report)))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if options.plot:
         from benchmarks.load_plot import plot
 

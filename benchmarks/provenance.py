@@ -47,5 +47,8 @@ def peak_megabytes(pid: int) -> float:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    except OSError:  # there is no git here
+        return ""
     return done.stdout.strip()

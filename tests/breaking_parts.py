@@ -4,6 +4,8 @@ import os
 import sys
 import threading
 
+import torch
+
 from benchmarks.gpu.check import main
 from benchmarks.gpu.parts import PARTS, Verdict
 from benchmarks.gpu.rig import Rig
@@ -29,12 +31,26 @@ def dies(rig: Rig) -> Verdict:
     os._exit(3)
 
 
+def loses_the_gpu(rig: Rig) -> Verdict:
+    """What follows in the same process would fail as well."""
+    PARTS["holds_too"] = fails
+    raise torch.AcceleratorError("CUDA error: an illegal memory access")
+
+
 def hangs(rig: Rig) -> Verdict:
     threading.Event().wait()
     return Verdict()
 
 
-PARTS |= {"holds": holds, "fails": fails, "raises": raises, "dies": dies, "hangs": hangs, "holds_too": holds}
+PARTS |= {
+    "holds": holds,
+    "fails": fails,
+    "raises": raises,
+    "dies": dies,
+    "loses_the_gpu": loses_the_gpu,
+    "hangs": hangs,
+    "holds_too": holds,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

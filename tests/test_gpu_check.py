@@ -26,7 +26,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that a rehearsal wrote, and what it printed."""
     folder = tmp_path_factory.mktemp("check")
-    done = run(folder, "--streams", "1,2", "--load-seconds", "1.5")
+    done = run(folder, "--streams", "1,2", "--load-seconds", "1.5", "--part-seconds", "300")
     assert done.returncode == 0, done.stdout + (folder / "log.txt").read_text()
     return folder, done.stdout
 
@@ -75,13 +75,13 @@ def breaking(folder: Path, *, part_seconds: float) -> Check:
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     check = breaking(tmp_path_factory.mktemp("check"), part_seconds=120.0)
-    results = check._parts(["holds", "fails", "raises", "dies", "holds_too"])
+    results = check._parts(["holds", "fails", "raises", "dies", "loses_the_gpu", "holds_too"])
     return {result.part: result for result in results}
 
 
 def test_parts_that_break_their_process_leave_the_others_alone(broken: dict[str, Result]) -> None:
     verdicts = {part: result.verdict for part, result in broken.items()}
-    assert verdicts == dict.fromkeys(("fails", "raises", "dies"), "fails") | {
+    assert verdicts == dict.fromkeys(("fails", "raises", "dies", "loses_the_gpu"), "fails") | {
         "holds": "holds",
         "holds_too": "holds",
     }
@@ -91,6 +91,7 @@ def test_each_says_what_was_wrong(broken: dict[str, Result]) -> None:
     assert broken["fails"].said == "difference is 0.5, at most 0.001 was expected"
     assert broken["raises"].said == "RuntimeError: CUDA error: out of luck"
     assert broken["dies"].said == "exit code 3: about to die"
+    assert broken["loses_the_gpu"].said == "AcceleratorError: CUDA error: an illegal memory access"
     assert broken["holds"].figures == {"width": 64}
 
 
@@ -102,3 +103,8 @@ def test_a_part_that_hangs_is_ended(tmp_path: Path) -> None:
 def test_without_time_nothing_is_begun(tmp_path: Path) -> None:
     check = Check("tiny", "cpu", tmp_path, "1", 1.0, deadline=time.monotonic())
     assert {result.verdict for result in check.run()} == {"not run"}
+
+
+def test_nothing_else_is_left_in_the_folder(rehearsed: tuple[Path, str]) -> None:
+    names = {path.name for path in rehearsed[0].iterdir()}
+    assert names == {"report.json", "load.json", "load.png", "log.txt", "step_of_8.txt"}

@@ -111,7 +111,8 @@ class EngineInfo:
 
 class SpeechEngine(Protocol):
     """An engine inside its process. `submit`, `prepare` and `cancel` come from another thread than `run` and return at
-    once; every submitted request gets exactly one Finished or Failed, as its last event."""
+    once; every submitted request gets exactly one Finished or Failed, as its last event. If `run` raises, the process
+    ends, and the server tells those whose last event has not come."""
 
     info: EngineInfo
 

@@ -93,6 +93,9 @@ def enter(device: torch.device) -> None:
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
     torch.backends.cudnn.deterministic = True
+    # PyTorch prefers cuDNN's attention on the newest GPUs. It plans anew for every length of a text (23 to 37 ms, by the
+    # reports of others), while everybody waits.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     try:
         torch.cuda.set_device(device)
         torch.ones(1, device=device).add_(1.0).item()
@@ -107,7 +110,15 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     return values.pin_memory().to(device, non_blocking=True)
 
 
-def choose_slots(wanted: int | None, device: torch.device, weights: GptWeights, positions: int, precision: str) -> int:
+def choose_slots(
+    wanted: int | None,
+    device: torch.device,
+    weights: GptWeights,
+    *,
+    positions: int,
+    precision: str,
+    voice_cache_bytes: int,
+) -> int:
     """How many utterances at once: `wanted`, or by default 2 on a CPU and on a GPU as many as its free memory has room for.
     `positions` of one sequence at most."""
     if wanted is not None:
@@ -122,5 +133,5 @@ def choose_slots(wanted: int | None, device: torch.device, weights: GptWeights, 
         for linear in (layer.attention_in, layer.attention_out, layer.mlp_in, layer.mlp_out)
     )
     slot = 2 * itemsize * len(weights.layers) * positions * weights.width
-    room = (_SHARE_OF_MEMORY * free - kept - _WORKSPACE_BYTES) / slot
+    room = (_SHARE_OF_MEMORY * free - kept - voice_cache_bytes - _WORKSPACE_BYTES) / slot
     return max(1, min(MOST_AUTOMATIC_SLOTS, int(room)))

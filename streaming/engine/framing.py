@@ -36,7 +36,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The engine cannot be loaded; the process ends after this."""
+    """The engine cannot be loaded, or has failed; the process ends after this."""
 
     message: str
 

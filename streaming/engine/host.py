@@ -49,15 +49,16 @@ class Host:
             engine.warm_up()
         except Exception as error:
             logger.exception("The engine %s cannot be loaded", name)
-            self._send(Broken(f"{type(error).__name__}: {error}"))
+            self._send(Broken(_first_line(error)))
             return 1
         self._engine = engine
         self._send(Ready(engine.info))
         try:
             engine.run()
-        except Exception:
-            # The process has to end at once: what has failed (a GPU's driver, say) may hold up an orderly one.
+        except Exception as error:
+            # The process ends at once: what has failed (a GPU's driver, say) may hold up an orderly end.
             logger.exception("The engine %s has failed", name)
+            self._send(Broken(_first_line(error)))
             return 1
         return 0
 
@@ -101,7 +102,11 @@ class Host:
             begin()
         except Exception as error:
             logger.exception("The engine refuses a request")
-            self._send(Failed(request_id, f"{type(error).__name__}: {error}"))
+            self._send(Failed(request_id, _first_line(error)))
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def main() -> int:

@@ -160,6 +160,9 @@ class EngineProcess:
                     self._become_ready(info)
                 case Broken(message):
                     reason = message
+                    if not self._stopping.is_set():
+                        # Nothing more is sent to it while it ends.
+                        self.state = EngineState.RESTARTING
                 case _:
                     self._on_frame(frame)
         ours.close()

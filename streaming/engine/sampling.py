@@ -33,6 +33,8 @@ class Sampler:
         self._device = device
         self._top_k = min(settings.top_k or vocabulary, vocabulary)
         self._seen = torch.zeros(slots, vocabulary, dtype=torch.bool, device=device)
+        # On the device already: as Python's own, it would be sent there for every step, and waited for.
+        self._true = torch.ones((), dtype=torch.bool, device=device)
         self._generators = [torch.Generator(device) for _ in range(slots)]
 
     def seed(self, slot: int, seed: int) -> None:
@@ -42,7 +44,8 @@ class Sampler:
     def begin(self, slot: int, present: Sequence[int]) -> None:
         """A new sequence, in which the tokens `present` count as having been there."""
         self._seen[slot] = False
-        self._seen[slot, list(present)] = True
+        if present:
+            self._seen[slot, sent(torch.tensor(present), self._device)] = self._true
 
     def sample(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
         """logits (rows, vocabulary) float32, row r of slot slots[r]; returns tokens (rows,), NO_TOKEN for a row with NaN or
@@ -56,7 +59,7 @@ class Sampler:
             noise[row].exponential_(1.0, generator=self._generators[slot])
         choice = (torch.softmax(scores, dim=1) / noise.gather(1, candidates)).argmax(1, keepdim=True)
         tokens = candidates.gather(1, choice).squeeze(1)
-        self._seen[index, tokens] = True
+        self._seen[index, tokens] = self._true
         # The largest is NaN where any is. Minus infinity forbids a token, and is no harm.
         return torch.where(logits.amax(1) < torch.inf, tokens, NO_TOKEN)
 
@@ -70,5 +73,5 @@ class Sampler:
         if self._settings.top_p >= 1:
             return scores
         is_beyond = torch.softmax(scores, dim=1).cumsum(1) <= 1 - self._settings.top_p
-        is_beyond[:, -1] = False
+        is_beyond[:, -1].fill_(False)
         return scores.masked_fill(is_beyond, -torch.inf)

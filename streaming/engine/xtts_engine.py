@@ -115,26 +115,18 @@ class XttsEngine:
         self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
-        """A step that fails ends those who were in it, and nobody else."""
+        """A step that fails ends those who were in it, and nobody else. A GPU that has failed computes nothing more for this
+        process: it has to end, and whoever started it tells everybody."""
         if not utterances:
             return
         try:
             work(utterances)
+        except torch.AcceleratorError:
+            raise
         except Exception as error:
             logger.exception("A step failed for %d utterances", len(utterances))
             for utterance in utterances:
                 self._end(utterance, partial(Utterance.fail, message=_named(error)))
-            self._raise_if_fatal(error)
-
-    def _raise_if_fatal(self, error: Exception) -> None:
-        """A GPU that has failed computes nothing more for this process: everybody is told, and the process ends, so that
-        another one is started."""
-        if not isinstance(error, torch.AcceleratorError):
-            return
-        for utterance in list(self._utterances.values()):
-            self._end(utterance, partial(Utterance.fail, message=_named(error)))
-        self._fail_preparations(_named(error))
-        raise error
 
     # Utterances
 
@@ -149,9 +141,10 @@ class XttsEngine:
             utterance = Utterance(
                 request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
             )
+        except torch.AcceleratorError:
+            raise
         except Exception as error:
             sink(Failed(request.request_id, _told(error, "A request cannot be spoken")))
-            self._raise_if_fatal(error)
             return
         if not utterance.has_more:
             sink(Finished(request.request_id))
@@ -242,7 +235,12 @@ class XttsEngine:
     # Voices
 
     def _add_preparation(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
-        self._preparations.append((request_id, self._model.conditioner.compute_steps(voice.clips), sink))
+        try:
+            steps = self._model.conditioner.compute_steps(voice.clips)
+        except ValueError as error:
+            sink(Failed(request_id, _told(error, "A voice cannot be prepared")))
+        else:
+            self._preparations.append((request_id, steps, sink))
 
     def _prepare_a_part(self) -> None:
         request_id, parts, sink = self._preparations[0]
@@ -251,10 +249,11 @@ class XttsEngine:
         except StopIteration as end:
             self._preparations.popleft()
             sink(Prepared(request_id, end.value.to_bytes()))
+        except torch.AcceleratorError:
+            raise
         except Exception as error:
             self._preparations.popleft()
             sink(Failed(request_id, _told(error, "A voice cannot be prepared")))
-            self._raise_if_fatal(error)
 
     def _fail_preparations(self, message: str) -> None:
         while self._preparations:

@@ -101,7 +101,15 @@ def assemble(
     weights: SpeechWeights, compute: Compute, *, front_end: FrontEnd, conditioner: Conditioner, fingerprint: str
 ) -> Model:
     gpt, device, precision = weights.gpt, compute.device, compute.precision
-    slots = choose_slots(compute.options.slots, device, gpt, positions_needed(gpt), precision)
+    options = compute.options
+    slots = choose_slots(
+        options.slots,
+        device,
+        gpt,
+        positions=positions_needed(gpt),
+        precision=precision,
+        voice_cache_bytes=options.voice_cache_bytes,
+    )
     # The GPT and the vocoder take turns, so they share their threads.
     crew = Crew(compute.threads) if device.type == "cpu" else None
     transformer = _make_transformer(gpt, device, precision, slots, crew)
@@ -114,7 +122,7 @@ def assemble(
         precision,
         slots,
         gpt,
-        Gpt(gpt, transformer, device, voice_cache_bytes=compute.options.voice_cache_bytes),
+        Gpt(gpt, transformer, device, voice_cache_bytes=options.voice_cache_bytes),
         sampler,
         Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
         weights.speakers,

@@ -71,8 +71,7 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no 
 
 
 def _devices(tree: Any) -> set[torch.device]:
-    # A number in a tensor, as Python makes them of constants, is no transfer.
-    return {leaf.device for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor) and leaf.dim()}
+    return {leaf.device for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)}
 
 
 class CpuGenerator(torch.Generator):

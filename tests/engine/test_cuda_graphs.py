@@ -25,7 +25,7 @@ class StandIn:
 
     def make_stream(self, device: torch.device | None = None) -> "Stream":
         self.streams.append(device or self.device)
-        return Stream(f"stream of {self.streams[-1]}")
+        return Stream(f"stream of {self.streams[-1]}", self)
 
     @contextmanager
     def on_device(self, device: torch.device) -> Iterator[None]:
@@ -48,11 +48,12 @@ class StandIn:
 
 
 class Stream:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, cuda: StandIn) -> None:
         self.name = name
+        self._cuda = cuda
 
     def wait_stream(self, other: "Stream") -> None:
-        pass
+        self._cuda.notes.append((f"{self.name} waits for {other.name}",))
 
 
 class Graph:
@@ -69,7 +70,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "pool")
     monkeypatch.setattr(torch.cuda, "device", cuda.on_device)
     monkeypatch.setattr(torch.cuda, "Stream", cuda.make_stream)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: Stream("default"))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: Stream("default", cuda))
     monkeypatch.setattr(torch.cuda, "stream", cuda.on_stream)
     monkeypatch.setattr(torch.cuda, "graph", cuda.graph)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: Graph(cuda))
@@ -86,7 +87,9 @@ def test_work_is_captured_where_it_runs_after_it_ran_once(cuda: StandIn) -> None
     result, repeat = CudaCapture(SECOND)(work)
     stream = "stream of cuda:1"
     assert cuda.notes == [
+        (f"{stream} waits for default",),
         ("work", SECOND, stream),
+        (f"default waits for {stream}",),
         ("begin", SECOND, stream, "pool"),
         ("work", SECOND, stream),
         ("end", SECOND, stream, "pool"),

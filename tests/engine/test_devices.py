@@ -149,6 +149,17 @@ def test_float32_is_float32_on_a_gpu_and_half_precision_is_summed_in_it(monkeypa
 
 
 @pytest.mark.usefixtures("arithmetic")
+def test_attention_is_not_planned_anew_for_each_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch, "ones", lambda size, device: torch.full((size,), 1.0))
+    before = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    enter(CUDA)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call]
+    torch.backends.cuda.enable_cudnn_sdp(before)
+
+
+@pytest.mark.usefixtures("arithmetic")
 def test_a_gpu_that_cannot_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(size: int, device: torch.device) -> None:
         raise torch.AcceleratorError(

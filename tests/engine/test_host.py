@@ -165,6 +165,7 @@ def test_an_engine_that_fails_ends_the_process_though_a_thread_of_it_hangs() -> 
     host = RunningHost("tests.engine.test_host:FailingEngine", {})
     assert isinstance(host.receive(), Ready)
     host.send(SpeechRequest("1", "Hello."))
+    assert host.receive() == Broken("RuntimeError: The GPU is lost.")
     assert host.exit_code() == 1
     host.end()
 
