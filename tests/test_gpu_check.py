@@ -16,7 +16,7 @@ from xtts_site.config import PROJECT_DIR
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["benchmarks/gpu_check.sh", "--device", "cpu", "--size", "tiny", "--out", str(folder), *arguments]
-    environment = os.environ | {"PYTHON": sys.executable}
+    environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, timeout=500, check=False
     )

@@ -21,7 +21,7 @@ def is_api(path: str) -> bool:
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    in_words = Problem.in_openais_words if request.path.startswith(OPENAI_PATHS) else Problem.in_the_vendors_words
+    in_words = Problem.in_openais_words if request.path_info.startswith(OPENAI_PATHS) else Problem.in_the_vendors_words
     return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
 
 
@@ -54,7 +54,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
 def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
     """422 with FastAPI's list, which the vendor's clients know; 400 with the first of it in OpenAI's words."""
     faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
-    if not request.path.startswith(OPENAI_PATHS):
+    if not request.path_info.startswith(OPENAI_PATHS):
         return JsonResponse({"detail": faults}, status=422)
     param = ".".join(map(str, faults[0]["loc"][1:])) or None
     message = f"{param or 'The body'}: {faults[0]['msg']}."

@@ -7,6 +7,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from streaming.http import account, openai, speech, voices
 from streaming.http.answers import answer_problems_of
+from streaming.http.backend import require_identity
 
 DESCRIPTION = (
     "Text to speech over HTTP, as ElevenLabs and OpenAI have it. The sockets and everything else are described in the "
@@ -33,7 +34,13 @@ class SpeechAPI(NinjaAPI):
         return schema
 
 
-api = SpeechAPI(title="XTTS streaming server", version="1", description=DESCRIPTION, urls_namespace="speech")
+api = SpeechAPI(
+    title="XTTS streaming server",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="speech",
+    auth=require_identity,
+)
 api.add_router("/v1/text-to-speech", speech.router)
 api.add_router("/v1/voices", voices.router)
 api.add_router("/v2/voices", voices.search_router)

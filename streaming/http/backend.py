@@ -8,7 +8,8 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest
 
 from streaming.access.gate import Gate
-from streaming.access.identity import ANYBODY, Client
+from streaming.access.identity import Client
+from streaming.access.refusals import no_key
 from streaming.audio.formats import OutputFormat
 from streaming.dictionaries import load_pronouncer
 from streaming.executor import Executor
@@ -120,10 +121,17 @@ async def let_go_of_the_database() -> None:
 
 @dataclass(slots=True)
 class Caller:
-    """Whose request it is: anybody's, until the API has asked."""
+    """Whose request it is: nobody's, until the API has asked. Nobody may do anything."""
 
     address: str
-    client: Client = ANYBODY
+    identified: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """Raises Refused."""
+        if self.identified is None:
+            raise no_key()
+        return self.identified
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,11 @@ class Exchange:
     caller: Caller
     backend: Backend
     closing: AsyncExitStack
+
+
+def require_identity(request: HttpRequest) -> Client:
+    """Before every operation: a request that came here without having been asked whose it is ends. Raises Refused."""
+    return exchange_of(request).caller.client
 
 
 def exchange_of(request: HttpRequest) -> Exchange:

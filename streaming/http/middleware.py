@@ -31,7 +31,8 @@ def api_middleware(get_response: AsyncView) -> AsyncView:
     """For the settings' MIDDLEWARE, in the first place."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        if not is_api(request.path):
+        # What routing looks at: with a root path, that is not the whole path.
+        if not is_api(request.path_info):
             return await get_response(request)
         try:
             return _with_headers(request, await _respond(request))
@@ -67,7 +68,7 @@ async def _identify(request: HttpRequest) -> None:
     exchange = exchange_of(request)
     credentials = Credentials.from_headers(request.scope["headers"])  # type: ignore[attr-defined] # over ASGI
     try:
-        client = exchange.caller.client = await identify(credentials, required=get_config().access.require_keys)
+        client = exchange.caller.identified = await identify(credentials, required=get_config().access.require_keys)
     except DatabaseError:
         raise database_lost() from None
     exchange.backend.gate.take_request(client)
