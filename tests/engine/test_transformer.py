@@ -69,11 +69,12 @@ def test_a_slots_next_sequence_is_left_alone_by_steps_that_it_takes_no_part_in(t
 def test_a_slot_that_was_cleared_leaves_nothing_in_captured_steps(tiny_weights: SpeechWeights) -> None:
     """In the longest steps every row attends to the position where rows write that are not in use."""
     stage = stages(tiny_weights)(fp32, capture=Recorder())
+    stage.gpt.warm_up()
     stage.gpt.prefill(0, [7] * 402, stage.voices[MIRA].gpt, MIRA)
     stage.gpt.prefill(1, [7] * 402, stage.voices[MIRA].gpt, MIRA)
     long = 606
     transformer: Any = stage.gpt._transformer
-    transformer.forward(torch.full((1, 64), torch.inf), [0], [1040])
+    transformer.forward(torch.tensor([[torch.inf], [0.0]]).expand(2, 64), [0, 1], [1040, 1040])
     stage.gpt.clear(0)
     latents, _ = stage.gpt.step([1], torch.tensor([5]), [long])
     assert latents.isfinite().all()
