@@ -3,15 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.test import AsyncRequestFactory
 from django.urls import resolve
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from streaming.access.refusals import Refused
+from streaming.http.answers import is_api
 from streaming.http.api import api
 from streaming.http.backend import SCOPE_KEY, Caller, Exchange
 from tests.live import LiveServer, write_settings
@@ -45,11 +50,36 @@ def test_a_root_path_of_the_clients_opens_nothing(locked: LiveServer, root: str)
                 assert "voice_id" not in response.text
 
 
+@pytest.mark.parametrize("root", ["/x", "/v1", "/v1/voices"])
+def test_it_changes_nothing_where_no_keys_are_needed(server: LiveServer, root: str) -> None:
+    with httpx.Client(base_url=server.base_url, headers={"Daphne-Root-Path": root}, timeout=60) as client:
+        assert client.get("/v1/voices").status_code == 200
+        assert client.get("/x/v1/voices").status_code == 404
+
+
+async def test_nor_does_it_for_a_socket(server: LiveServer) -> None:
+    headers = {"Daphne-Root-Path": "/x"}
+    async with connect(server.url(), additional_headers=headers) as socket:
+        await socket.send(json.dumps({"text": "Hello. ", "flush": True}))
+        assert "audio" in json.loads(await socket.recv())
+    with pytest.raises(InvalidStatus):
+        await connect(server.url().replace("/v1/", "/x/v1/"), additional_headers=headers)
+
+
 def test_nor_does_it_spare_the_check_of_the_origin(locked: LiveServer) -> None:
     headers = {"Daphne-Root-Path": "/x", "Origin": "https://evil.example"}
     with httpx.Client(base_url=locked.base_url, headers=headers, timeout=60) as client:
         assert client.get("/v1/voices").status_code == 403
         assert client.get("/x/v1/voices").status_code in (403, 404)
+
+
+def test_the_api_is_what_routing_takes_for_it() -> None:
+    """A server may have a root path of its own: `daphne --root-path /x`."""
+    for path, root, expected in (("/x/v1/voices", "/x", True), ("/v1/voices", "", True), ("/v1/admin/", "/v1", False)):
+        request = ASGIRequest(
+            {"type": "http", "method": "GET", "path": path, "root_path": root, "headers": []}, BytesIO()
+        )
+        assert is_api(request) is expected
 
 
 def test_a_request_that_nobody_identified_is_refused() -> None:

@@ -49,9 +49,12 @@ class _LimitedRequest:
             _plain_handle_content_chunk(request, data)
 
     def process(self, request: Any) -> Any:
-        """The whole request is there."""
+        """The whole request is there, of a socket too."""
         if getattr(request, "is_refused", False):
             return None
+        # daphne would take the root path from it, and routing leaves that out of the path: a client would say itself which
+        # part of its path is looked at.
+        request.requestHeaders.removeHeader(b"Daphne-Root-Path")
         query, limits = request.uri.partition(b"?")[2], self._limits
         if getattr(request, "body_bytes", 0) > self._max_other and not _is_upload(request):
             return _refuse(request, 413, f"The request is longer than {self._max_other} bytes.")

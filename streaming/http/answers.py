@@ -16,8 +16,9 @@ OPENAI_PATHS = "/v1/audio/"
 API_PATHS = ("/v1/", "/v2/")
 
 
-def is_api(path: str) -> bool:
-    return path.startswith(API_PATHS)
+def is_api(request: HttpRequest) -> bool:
+    """By what routing looks at: with a root path, that is not the whole path."""
+    return request.path_info.startswith(API_PATHS)
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -18,16 +18,6 @@ GOODBYE_SECONDS = 1.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-_CLIENTS_ROOT = b"daphne-root-path"
-
-
-def _without_the_clients_root(scope: Any) -> Any:
-    """daphne takes the root path from a header of the request, and routing leaves out whatever that says: a client would say
-    itself which of its path is looked at."""
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() != _CLIENTS_ROOT]
-    return scope if len(headers) == len(scope["headers"]) else scope | {"headers": headers, "root_path": ""}
-
-
 class SpeechFront:
     """Hands the backend to the views."""
 
@@ -36,7 +26,7 @@ class SpeechFront:
         self._backend = backend
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        serving = asyncio.create_task(self._serve(_without_the_clients_root(scope), receive, send))
+        serving = asyncio.create_task(self._serve(scope, receive, send))
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:

@@ -31,8 +31,7 @@ def api_middleware(get_response: AsyncView) -> AsyncView:
     """For the settings' MIDDLEWARE, in the first place."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        # What routing looks at: with a root path, that is not the whole path.
-        if not is_api(request.path_info):
+        if not is_api(request):
             return await get_response(request)
         try:
             return _with_headers(request, await _respond(request))
