@@ -32,7 +32,7 @@ def _is_installed(package: str) -> bool:
 def commit() -> str:
     """The short hash, with a + where files differ from it. A copy without its history is told it by COMMIT."""
     name = _git("rev-parse", "--short", "HEAD")
-    return f"{name}+" if name and _git("status", "--porcelain") else name or os.environ.get("COMMIT", "unknown")
+    return f"{name}+" if name and _git("status", "--porcelain") else name or os.environ.get("COMMIT") or "unknown"
 
 
 def cpu_name() -> str:
