@@ -1,4 +1,4 @@
-"""`python -m tests.breaking_parts`: the process of the GPU check with parts that end it, hang or fail."""
+"""`python -m tests.breaking_parts`: a process of the GPU check with parts that end it, hang or fail."""
 
 import os
 import sys
@@ -6,9 +6,9 @@ import threading
 
 import torch
 
-from benchmarks.gpu.check import main
 from benchmarks.gpu.parts import PARTS, Verdict
 from benchmarks.gpu.rig import Rig
+from benchmarks.gpu.worker import main
 
 
 def holds(rig: Rig) -> Verdict:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu.check import CORRECTNESS, Check, Result
+from benchmarks.gpu.check import CORRECTNESS, Check
+from benchmarks.gpu.result import Result
 from xtts_site.config import PROJECT_DIR
 
 

@@ -17,18 +17,17 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from benchmarks.engine_table import table
+from benchmarks.gpu.result import SPOILED, Result, show
 from benchmarks.provenance import PROJECT_DIR, provenance
 
+WORKER = "benchmarks.gpu.worker"
 # In one process, after each other; then those that want the GPU's memory for themselves.
 CORRECTNESS = ("graph", "precision", "batch", "seed", "waits", "devices")
 TIMES = ("times",)
@@ -40,18 +39,7 @@ STREAMS = "1,8,64,128,256"
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 5.0
 _TOO_LONG = "it took longer than"
-_SANITIZER_FOUND, _SPOILED = 9, 8
-
-
-@dataclass(slots=True)
-class Result:
-    """`verdict`: holds, fails, or not run. `figures`: what it was judged by; `said`: why it is so."""
-
-    part: str
-    verdict: str
-    seconds: float = 0.0
-    figures: dict[str, Any] = field(default_factory=dict)
-    said: str = ""
+_SANITIZER_FOUND = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +51,7 @@ class Check:
     load_seconds: float
     deadline: float
     part_seconds: float = PART_SECONDS
-    worker: str = "benchmarks.gpu.check"
+    worker: str = WORKER
 
     def remaining(self, most: float) -> float:
         return max(0.0, min(most, self.deadline - time.monotonic()))
@@ -108,7 +96,7 @@ class Check:
             is_over = process.poll() is not None
             if self._path(name).exists():
                 return Result(**json.loads(self._path(name).read_text()))
-            if process.returncode == _SPOILED:
+            if process.returncode == SPOILED:
                 return None
             if is_over:
                 return Result(name, "fails", time.monotonic() - begun, said=self._last_words(process.returncode))
@@ -137,7 +125,7 @@ class Check:
         # Libraries ask the driver for what it may not have: such errors are no wrong accesses.
         command = [tool, "--tool", "memcheck", "--report-api-errors", "no"]
         command += ["--error-exitcode", str(_SANITIZER_FOUND), sys.executable]
-        command += ["-m", "benchmarks.gpu.check", *self._options(size="tiny"), "--parts", "short"]
+        command += ["-m", WORKER, *self._options(size="tiny"), "--parts", "short"]
         result = self._command("sanitizer", command, SANITIZER_SECONDS)
         if result.said.startswith(_TOO_LONG):
             result.verdict = "not run"
@@ -186,37 +174,6 @@ def _has_matplotlib() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def work(size: Any, device: str, out: Path, names: Sequence[str]) -> None:
-    """In a process of its own: one part after the other, each with its result in a file."""
-    import torch
-
-    from benchmarks.gpu.parts import PARTS, Verdict
-    from benchmarks.gpu.profile import times
-    from benchmarks.gpu.rig import Rig
-
-    rig = Rig.make(size, device)
-    for name in names:
-        begun, said, is_spoiled = time.monotonic(), "", False
-        try:
-            verdict = times(rig, out) if name == "times" else PARTS[name](rig)
-            said = "; ".join(verdict.failures)
-        except Exception as error:
-            is_spoiled = isinstance(error, torch.AcceleratorError)
-            traceback.print_exc()
-            verdict = Verdict(failures=[f"{type(error).__name__}: {error}".splitlines()[0]])
-            said = verdict.failures[0]
-        judged = "fails" if verdict.failures else "holds"
-        if "skipped" in verdict.figures:
-            judged, said = "not run", str(verdict.figures.pop("skipped"))
-        result = Result(name, judged, time.monotonic() - begun, verdict.figures, said)
-        unfinished = out / f"{name}.unfinished"
-        unfinished.write_text(json.dumps(asdict(result)), encoding="utf-8")
-        unfinished.rename(out / f"{name}.result")
-        if is_spoiled:  # the GPU computes nothing more for this process
-            sys.stderr.flush()
-            os._exit(_SPOILED)
-
-
 def card() -> dict[str, str]:
     """The GPU and its driver, by nvidia-smi; nothing where there is none."""
     fields = ("name", "driver_version", "memory.total", "power.limit")
@@ -229,35 +186,6 @@ def card() -> dict[str, str]:
     return dict(zip(fields, values, strict=False))
 
 
-def show(report: dict[str, Any]) -> str:
-    machine = report["machine"]
-    yielded = [
-        f"{report['command']}; {report['card'].get('name', 'no GPU')}, {machine['cores']} x {machine['cpu']}; "
-        f"torch {machine['torch']}; commit {report['commit']}; {report['seconds']:.0f} s",
-        "",
-    ]
-    if report["load"]:
-        from benchmarks.load_table import table_of
-
-        yielded += [*table_of(report["load"]), ""]
-    yielded += table(
-        ("part", "verdict", "s", "figures"),
-        (
-            (result["part"], result["verdict"], f"{result['seconds']:.0f}", _figures(result))
-            for result in report["results"]
-        ),
-    )
-    return "\n".join(yielded)
-
-
-def _figures(result: dict[str, Any]) -> str:
-    shown = (
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in result["figures"].items()
-    )
-    return "; ".join([*([result["said"]] if result["said"] else []), *shown])
-
-
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -267,7 +195,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--streams", default=STREAMS, help=f"numbers of listeners; default {STREAMS}")
     add("--load-seconds", type=float, default=10.0, help="for how long each number of listeners asks; default 10")
     add("--part-seconds", type=float, default=PART_SECONDS, help="the most that a part may take; default 60")
-    add("--parts", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
@@ -275,9 +202,6 @@ def main() -> int:
     options = parse()
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    if options.parts:
-        work(options.size, options.device, out, options.parts.split(","))
-        return 0
     begun = time.monotonic()
     (out / "log.txt").write_text("")
     (out / "load.json").unlink(missing_ok=True)

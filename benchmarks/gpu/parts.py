@@ -28,6 +28,16 @@ class Verdict:
 
     figures: dict[str, float | int | str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    # Why there was nothing to judge here.
+    skipped: str = ""
+
+    @property
+    def word(self) -> str:
+        return "not run" if self.skipped else "fails" if self.failures else "holds"
+
+    @property
+    def said(self) -> str:
+        return self.skipped or "; ".join(self.failures)
 
     def at_most(self, name: str, value: float, most: float) -> None:
         self.figures[name] = value
@@ -128,10 +138,9 @@ def seed(rig: Rig) -> Verdict:
 
 def waits(rig: Rig) -> Verdict:
     """A step has the host wait once, for its tokens; a prefill of a known voice, too."""
-    verdict = Verdict()
     if not rig.is_gpu:
-        verdict.figures["skipped"] = "there is nothing to wait for on a CPU"
-        return verdict
+        return Verdict(skipped="there is nothing to wait for on a CPU")
+    verdict = Verdict()
     sequences, together = rig.sequences(2), rig.batch(torch.float16)
     together.speak(sequences, 4)
     with counted() as waited:

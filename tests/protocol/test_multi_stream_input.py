@@ -311,7 +311,7 @@ def test_an_engine_that_fails_ends_the_context_that_it_failed_for() -> None:
 def test_a_draining_context_may_fail() -> None:
     multi = opened("a")
     say(multi, text="Hello", context_id="a", close_context=True)
-    context_error(multi.fail_stream(errors.ENGINE_FAILED, 0), "a")
+    assert context_error(multi.fail_stream(errors.ENGINE_FAILED, 0), "a")["code"] == 1011
 
 
 def failed(**query: str) -> MultiStreamInput:
