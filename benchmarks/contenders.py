@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.heard import Heard
 from benchmarks.provenance import PROJECT_DIR, peak_megabytes
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
-from streaming.engine.process import EngineSpec
-from streaming.executor import Executor
 
 # Enough for two gigabytes of weights on a busy machine.
 LOAD_SECONDS = 300.0

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from streaming.engine.checkpoint import load_checkpoint
-from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.checkpoint.coqui import load_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
 
 # Added to the score of the stop token: an utterance is ended by its length alone.
 NEVER = -1e9

@@ -86,7 +86,7 @@ def make_checkpoint(options: argparse.Namespace, folder: Path) -> Path:
         return Path(options.checkpoint)
     say(f"writing a {options.size} checkpoint with random weights")
     # Here, because it brings torch, which this process has no other use for.
-    from streaming.engine.random_checkpoint import write_random_checkpoint
+    from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
 
     write_random_checkpoint(folder / "checkpoint", options.size)
     return folder / "checkpoint"

@@ -17,15 +17,15 @@ from typing import Any, cast
 
 import torch
 
-from streaming.engine.checkpoint_config import SpeechConfig
-from streaming.engine.checkpoint_files import find_checkpoint
-from streaming.engine.checkpoint_tensors import SpeechWeights, read_speech_weights
+from streaming.engine.checkpoint.config import SpeechConfig
+from streaming.engine.checkpoint.files import find_checkpoint
+from streaming.engine.checkpoint.random_weights import Size, random_speech_weights
+from streaming.engine.checkpoint.tensors import SpeechWeights, read_speech_weights
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Samples
-from streaming.engine.random_weights import Size, random_speech_weights
-from streaming.engine.text_piece import AUDIO_TOKENS_PER_SECOND, TextPiece
+from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
 from streaming.engine.utterance import Utterance
-from streaming.engine.vocoder import Due, Vocoder, VocoderStream
+from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from streaming.engine.contract import Sink, SpeechRequest
-from streaming.engine.text_piece import TextPiece
+from streaming.engine.text.piece import TextPiece
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import CheckpointPaths, load_model

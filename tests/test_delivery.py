@@ -13,9 +13,9 @@ from streaming.audio.formats import FORMATS, PCM_RATES
 from streaming.audio.packets import FrameJoiner
 from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
-from streaming.delivery import Delivery, Packet, end_of_stream
 from streaming.protocol.messages import Alignment
-from streaming.rewriting import Rewriting, Segment
+from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.text.rewriting import Rewriting, Segment
 
 SOURCE_RATE = 24000
 NOISE: Samples = np.random.default_rng(1).uniform(-1, 1, 24_000).astype(np.float32)

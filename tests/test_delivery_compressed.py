@@ -13,9 +13,9 @@ from streaming.audio.encoder import Encoder, Samples
 from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
 from streaming.audio.packets import FrameJoiner
 from streaming.audio.resample import Resampler
-from streaming.delivery import Delivery, Packet, end_of_stream
 from streaming.protocol.messages import Alignment
-from streaming.rewriting import Rewriting
+from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.text.rewriting import Rewriting
 from tests.audio.decoding import by_name, decoded, least_likeness, likeness, priming, voice
 
 SOURCE_RATE = 24000

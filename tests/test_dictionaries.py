@@ -3,7 +3,7 @@
 import pytest
 from asgiref.sync import async_to_sync
 
-from streaming.dictionaries import UnknownDictionary, load_pronouncer
+from streaming.speech.dictionaries import UnknownDictionary, load_pronouncer
 from voices.models import PronunciationDictionary
 
 load = async_to_sync(load_pronouncer)

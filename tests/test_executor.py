@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from streaming.engine.contract import PcmChunk, SpeechRequest
-from streaming.engine.process import EngineSpec, EngineState
-from streaming.executor import (
+from streaming.dispatch.engine_process import EngineSpec, EngineState
+from streaming.dispatch.executor import (
     EngineFailed,
     EngineUnavailable,
     Executor,
@@ -23,6 +22,7 @@ from streaming.executor import (
     SpeechError,
     SpeechStream,
 )
+from streaming.engine.contract import PcmChunk, SpeechRequest
 
 MAX_RUNNING = 2
 MAX_WAITING = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
 from tests.engine.stand_in import write_stand_in, write_weights
 from tests.hub import Hub
 from tests.live import command_environment, free_port, run_python, write_settings

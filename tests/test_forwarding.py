@@ -13,18 +13,10 @@ from channels.layers import InMemoryChannelLayer, channel_layers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming import forwarding
 from streaming.audio.pcm import decode_pcm16, encode_pcm16
-from streaming.forwarding import (
-    EventOrder,
-    ForwardedAudio,
-    Publisher,
-    SourceError,
-    Subscription,
-    group_name,
-    parse_raw,
-    subscribe,
-)
+from streaming.forwarding import subscription as forwarding
+from streaming.forwarding.publisher import ForwardedAudio, Publisher, SourceError, group_name
+from streaming.forwarding.subscription import EventOrder, Subscription, parse_raw, subscribe
 
 PCM = encode_pcm16(np.linspace(-1, 1, 100, dtype=np.float32))
 AUDIO = base64.b64encode(PCM).decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streaming.hub_files import FetchError, NotOnHub, fetch, hub_client
+from streaming.management.hub_files import FetchError, NotOnHub, fetch, hub_client
 from tests.hub import Hub
 from tests.live import free_port
 

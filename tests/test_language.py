@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from streaming.engine.contract import EngineInfo
-from streaming.language import UnknownLanguage, known_language, spoken_language
+from streaming.speech.language import UnknownLanguage, known_language, spoken_language
 
 XTTS = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 CLONING = EngineInfo("cloning", 24_000, XTTS, clones=True)
@@ -39,7 +39,7 @@ def test_without_a_wish_the_default_is_spoken() -> None:
 def test_a_wish_that_cannot_be_fulfilled_falls_back_to_the_default(
     asked: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "streaming.language"):
+    with caplog.at_level(logging.INFO, "streaming.speech.language"):
         assert spoken_language(asked, "fr-FR", CLONING) == "fr"
     assert any(repr(asked) in record.getMessage() for record in caplog.records)
 
@@ -51,7 +51,7 @@ def test_a_voice_in_a_language_that_nobody_speaks_is_an_error(asked: str | None)
 
 
 def test_the_embedded_voice_speaks_everything_as_it_can_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "streaming.language"):
+    with caplog.at_level(logging.INFO, "streaming.speech.language"):
         spoken = [spoken_language("tlh", "en", EMBEDDED) for _ in range(3)]
     assert spoken == ["en"] * 3
     assert [record.getMessage() for record in caplog.records] == ["The engine demo does not speak the language 'tlh'"]

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 
 from streaming.audio.pcm import decode_pcm16, encode_pcm16
 from streaming.audio.resample import Resampler
-from streaming.forwarding import group_name
+from streaming.forwarding.publisher import group_name
 from tests.keys import make_keys
 from tests.live import LiveServer, Turn, manage, receive_all, receive_turn, send, speak, write_settings
 from tests.redis_server import RedisServer

@@ -14,7 +14,7 @@ from benchmarks.in_process import StandInText
 from benchmarks.listeners import Heardings, Line, Utterance, lines
 from benchmarks.load import limit, parse
 from benchmarks.load_table import table_of
-from streaming.engine.checkpoint_config import LANGUAGES, SpeechConfig
+from streaming.engine.checkpoint.config import LANGUAGES, SpeechConfig
 from streaming.engine.contract import PcmChunk
 from xtts_site.config import PROJECT_DIR
 

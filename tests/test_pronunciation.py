@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.pronunciation import Alias, Pronouncer
-from streaming.rewriting import Rewriting, Segment
+from streaming.text.pronunciation import Alias, Pronouncer
+from streaming.text.rewriting import Rewriting, Segment
 
 Form = Literal["NFC", "NFD"]
 FORMS: list[Form] = ["NFC", "NFD"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from streaming.engine.checkpoint_files import find_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
 
 
 @pytest.fixture

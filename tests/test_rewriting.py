@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.rewriting import Rewriting, Segment
+from streaming.text.rewriting import Rewriting, Segment
 
 SEGMENTS = st.lists(st.builds(Segment, st.text(max_size=8), st.text(max_size=8)), max_size=6).map(tuple)
 

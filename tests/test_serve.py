@@ -17,9 +17,9 @@ from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
 from streaming.access.models import ApiKey
-from streaming.management.commands.serve import endpoint, key_warning, what_speaks
 from tests.live import LiveServer, command_environment, free_port, manage, run_python, send, write_settings
 from xtts_site.config import PROJECT_DIR, Config
+from xtts_site.management.commands.serve import endpoint, key_warning, what_speaks
 from xtts_site.sections import ModelConfig, ServiceConfig
 
 
@@ -144,7 +144,8 @@ def test_other_commands_start_no_engine(ready_folder: Path, command: list[str]) 
 def test_other_modules_than_asgi_know_no_engine(ready_folder: Path) -> None:
     code = (
         "import sys, django; django.setup(); from django.core.management import call_command; call_command('check');"
-        "import streaming.consumers; print([m for m in sys.modules if m in ('xtts_site.asgi', 'piper', 'onnxruntime')])"
+        "import streaming.sockets.consumers;"
+        "print([m for m in sys.modules if m in ('xtts_site.asgi', 'piper', 'onnxruntime')])"
     )
     environment = command_environment(settings_with(ready_folder)) | {"DJANGO_SETTINGS_MODULE": "xtts_site.settings"}
     result = subprocess.run(

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from streaming.shared_calls import SharedCalls
+from streaming.dispatch.shared_calls import SharedCalls
 
 
 class Work:

@@ -11,17 +11,19 @@ import pytest
 
 from streaming.audio.formats import FORMATS
 from streaming.audio.pcm import decode_pcm16
-from streaming.delivery import Packet
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.dispatch.executor import EngineUnavailable, Executor, Place, SpeechError, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
-from streaming.engine.process import EngineSpec
-from streaming.executor import EngineUnavailable, Executor, Place, SpeechError, SpeechStream
-from streaming.forwarder import Forwarder
-from streaming.forwarding import ForwardedAudio, SourceError, Subscription
-from streaming.pronunciation import Alias, Pronouncer
+from streaming.forwarding.forwarder import Forwarder
+from streaming.forwarding.publisher import ForwardedAudio, SourceError
+from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.messages import Alignment
 from streaming.protocol.parameters import Locators, Parameters
-from streaming.speaker import Outlet, Speaker, SpeakerVoice
+from streaming.speech.delivery import Packet
+from streaming.speech.outlet import Outlet
+from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.text.pronunciation import Alias, Pronouncer
 
 OUTPUT = FORMATS["pcm_16000"]
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 4

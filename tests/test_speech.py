@@ -11,7 +11,7 @@ from streaming.audio.formats import PCM_RATES
 from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.engine.contract import PcmChunk, SpeechRequest
-from streaming.engine.demo_engine import DemoEngine
+from streaming.engine.demo.demo_engine import DemoEngine
 from tests.engine.collect import speak_with
 from tests.live import LiveServer, receive_all, receive_turn, send
 

@@ -13,11 +13,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from pytest_django import Settings
 
-from streaming import voice_preparation
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Executor
 from streaming.engine.contract import VoiceRef
-from streaming.engine.process import EngineSpec
-from streaming.executor import EngineFailed, EngineUnavailable, Executor
-from streaming.voice_preparation import VoicePreparer
+from streaming.speech import voice_preparation
+from streaming.speech.voice_preparation import VoicePreparer
 from tests.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
 from tests.voices.recordings import recording
 from voices.conditioning import RecordingsUnusable

@@ -26,15 +26,15 @@ except ConfigError as error:
     sys.exit(str(error))
 
 from streaming.access.gate import Gate
-from streaming.consumers import say_goodbye_to_all
-from streaming.engine.checkpoint_files import CheckpointError
-from streaming.executor import Executor
+from streaming.daphne import flow_control, request_limits
+from streaming.dispatch.engine_choice import engine_specs
+from streaming.dispatch.executor import Executor
+from streaming.engine.checkpoint.files import CheckpointError
 from streaming.http.backend import Backend
 from streaming.http.front import SpeechFront
-from streaming.routing import websocket_routes
-from streaming.voice_preparation import VoicePreparer
-from xtts_site import flow_control, request_limits
-from xtts_site.engine_choice import engine_specs
+from streaming.sockets.consumers import say_goodbye_to_all
+from streaming.sockets.routing import websocket_routes
+from streaming.speech.voice_preparation import VoicePreparer
 from xtts_site.health import Health
 
 logger = logging.getLogger("xtts_site")

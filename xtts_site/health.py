@@ -14,9 +14,9 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
-from streaming import forwarding
-from streaming.device import DeviceStatus
-from streaming.executor import Executor
+from streaming.dispatch.engine_slots import DeviceStatus
+from streaming.dispatch.executor import Executor
+from streaming.forwarding import subscription as forwarding
 
 logger = logging.getLogger("xtts_site.health")
 

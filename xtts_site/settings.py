@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "voices",
     "streaming",
     "streaming.access",
+    "xtts_site",
 ]
 MIDDLEWARE = [
     "streaming.http.middleware.api_middleware",

@@ -14,7 +14,7 @@ from torch.profiler import profile as profiler
 from benchmarks.gpu.parts import Verdict
 from benchmarks.gpu.rig import Rig
 from benchmarks.sequences import Batch, Spoken
-from streaming.engine.vocoder import Due
+from streaming.engine.vocoder.vocoder import Due
 
 REPEATS_ON_A_GPU, REPEATS_ON_A_CPU = 20, 3
 STEP_ROWS = (1, 8, 64, 256)

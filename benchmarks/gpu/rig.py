@@ -7,20 +7,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.sequences import Batch, Spoken
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.cuda_graphs import CudaCapture
+from streaming.engine.checkpoint.random_weights import Size, random_speech_weights
+from streaming.engine.checkpoint.tensors import SpeechWeights
 from streaming.engine.devices import choose_device, enter
-from streaming.engine.gpt import Gpt, positions_needed
-from streaming.engine.random_weights import Size, random_speech_weights
-from streaming.engine.sampling import Sampler, SamplingSettings
-from streaming.engine.transformer import TorchTransformer
-from streaming.engine.vocoder import Vocoder
+from streaming.engine.gpt.cuda_graphs import CudaCapture
+from streaming.engine.gpt.gpt import Gpt, positions_needed
+from streaming.engine.gpt.sampling import Sampler, SamplingSettings
+from streaming.engine.gpt.torch_transformer import TorchTransformer
+from streaming.engine.vocoder.vocoder import Vocoder
 
 SLOTS = 8
 
 
 def done_anew(work: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], object]]:
-    """See `streaming.engine.cuda_graphs.Capture`: for a CPU, which has no graphs."""
+    """See `streaming.engine.gpt.cuda_graphs.Capture`: for a CPU, which has no graphs."""
     result = work()
     return result, lambda: result.copy_(work())
 

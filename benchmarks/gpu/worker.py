@@ -19,7 +19,7 @@ from benchmarks.gpu.parts import PARTS, Verdict
 from benchmarks.gpu.profile import times
 from benchmarks.gpu.result import SPOILED, Result
 from benchmarks.gpu.rig import Rig
-from streaming.engine.random_weights import Size
+from streaming.engine.checkpoint.random_weights import Size
 
 
 def work(size: Size, device: str, out: Path, names: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-from streaming.jobs import SpeechError
+from streaming.dispatch.jobs import SpeechError
 
 NEEDS_AUTHORIZATION = "needs_authorization"
 INVALID_API_KEY = "invalid_api_key"

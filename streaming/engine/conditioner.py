@@ -12,7 +12,7 @@ import torchaudio.functional
 import torchaudio.transforms
 from torch import Tensor, nn
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Samples
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from streaming.engine.gpt_weights import GptWeights
+from streaming.engine.gpt.weights import GptWeights
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 SLOTS_ON_A_CPU = 2

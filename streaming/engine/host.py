@@ -23,7 +23,7 @@ from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Frami
 logger = logging.getLogger("streaming.engine.host")
 
 # name -> module:class, or a function that makes one. A module is imported only in the process that runs the engine.
-ENGINES = {"demo": "streaming.engine.demo_engine:DemoEngine", "xtts": "streaming.engine.xtts_loading:load_engine"}
+ENGINES = {"demo": "streaming.engine.demo.demo_engine:DemoEngine", "xtts": "streaming.engine.xtts_loading:load_engine"}
 
 
 def make_engine(name: str, options: dict[str, Any]) -> SpeechEngine:

@@ -10,8 +10,8 @@ from streaming.engine.chunk_plan import ChunkPlan
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
 from streaming.engine.scheduler import Sequence
-from streaming.engine.text_piece import TextPiece
-from streaming.engine.vocoder import Due, Vocoder, VocoderStream
+from streaming.engine.text.piece import TextPiece
+from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
 
 logger = logging.getLogger("streaming.engine.xtts")
 

@@ -18,7 +18,7 @@ import torch
 from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
-from streaming.engine.sampling import NO_TOKEN
+from streaming.engine.gpt.sampling import NO_TOKEN
 from streaming.engine.scheduler import Scheduler
 from streaming.engine.scheduler import Sequence as Scheduled
 from streaming.engine.utterance import Utterance

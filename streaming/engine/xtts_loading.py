@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streaming.engine.checkpoint import load_checkpoint
-from streaming.engine.checkpoint_config import read_speech_config
-from streaming.engine.checkpoint_files import find_checkpoint
-from streaming.engine.checkpoint_tensors import SpeechWeights
+from streaming.engine.checkpoint.config import read_speech_config
+from streaming.engine.checkpoint.coqui import load_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
+from streaming.engine.checkpoint.tensors import SpeechWeights
 from streaming.engine.conditioner import Conditioner
-from streaming.engine.gpt_weights import read_gpt_weights
-from streaming.engine.hifigan_weights import read_hifigan_weights
-from streaming.engine.text_frontend import TextFrontEnd
+from streaming.engine.gpt.weights import read_gpt_weights
+from streaming.engine.text.frontend import TextFrontEnd
+from streaming.engine.vocoder.weights import read_hifigan_weights
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
 

@@ -8,23 +8,23 @@ from typing import Protocol
 
 import torch
 
-from streaming.engine.checkpoint_config import SpeechConfig
-from streaming.engine.checkpoint_tensors import Speakers, SpeechWeights
+from streaming.engine.checkpoint.config import SpeechConfig
+from streaming.engine.checkpoint.tensors import Speakers, SpeechWeights
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.cores import usable_cores
-from streaming.engine.crew import Crew
-from streaming.engine.cuda_graphs import CudaCapture
 from streaming.engine.devices import DTYPES, choose_device, choose_precision, choose_slots, enter, vocoder_dtype
-from streaming.engine.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
-from streaming.engine.gpt_weights import GptWeights
-from streaming.engine.sampling import Sampler, SamplingSettings
-from streaming.engine.text_piece import TextPiece
-from streaming.engine.transformer import TorchTransformer
-from streaming.engine.vocoder import Vocoder
+from streaming.engine.gpt.cuda_graphs import CudaCapture
+from streaming.engine.gpt.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
+from streaming.engine.gpt.sampling import Sampler, SamplingSettings
+from streaming.engine.gpt.torch_transformer import TorchTransformer
+from streaming.engine.gpt.weights import GptWeights
+from streaming.engine.kernels.crew import Crew
+from streaming.engine.text.piece import TextPiece
+from streaming.engine.vocoder.vocoder import Vocoder
 
 
 class FrontEnd(Protocol):
-    """Text to tokens: `streaming/engine/text_frontend.py`."""
+    """Text to tokens: `streaming/engine/text/frontend.py`."""
 
     def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
         """Each made when it is asked for. Raises ValueError at once for a language that is unknown."""
@@ -139,7 +139,7 @@ def _make_transformer(
     positions = positions_needed(weights)
     if crew and precision == "int8":
         # Here, because it brings numba, whose import takes a while.
-        from streaming.engine.int8_transformer import Int8Transformer
+        from streaming.engine.gpt.int8_transformer import Int8Transformer
 
         return Int8Transformer(weights, slots=slots, positions=positions, crew=crew)
     return TorchTransformer(

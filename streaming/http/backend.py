@@ -11,15 +11,16 @@ from streaming.access.gate import Gate
 from streaming.access.identity import Client
 from streaming.access.refusals import no_key
 from streaming.audio.formats import OutputFormat
-from streaming.dictionaries import load_pronouncer
-from streaming.executor import Executor
+from streaming.dispatch.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
 from streaming.http.problems import busy, database_lost, voice_not_found
-from streaming.metering import Meter
-from streaming.pronunciation import Pronouncer
 from streaming.protocol.parameters import Locators, Parameters
-from streaming.speaker import Outlet, Speaker, SpeakerVoice
-from streaming.voice_preparation import VoicePreparation, VoicePreparer
+from streaming.speech.dictionaries import load_pronouncer
+from streaming.speech.metering import Meter
+from streaming.speech.outlet import Outlet
+from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
+from streaming.text.pronunciation import Pronouncer
 from voices.models import Voice
 from xtts_site.config import Config
 

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from streaming.admission import address_of
+from streaming.access.origin import address_of
+from streaming.daphne.flow_control import ABORT
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.problems import problem_of
-from xtts_site.flow_control import ABORT
 
 logger = logging.getLogger("streaming.http")
 

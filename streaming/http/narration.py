@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from streaming.delivery import Packet
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import Parameters
-from streaming.speaker import Outlet, Speaker
+from streaming.speech.delivery import Packet
+from streaming.speech.outlet import Outlet
+from streaming.speech.speaker import Speaker
 
 # Packets, of 60 ms at most, that wait for a client that reads more slowly than speech is made.
 MOST_QUEUED = 32

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Any
 
 from streaming.access.refusals import Refused
-from streaming.dictionaries import UnknownDictionary
-from streaming.executor import EngineUnavailable, Overloaded, SpeechError
-from streaming.language import UnknownLanguage
+from streaming.dispatch.executor import EngineUnavailable, Overloaded, SpeechError
 from streaming.protocol import errors
 from streaming.protocol.errors import Fault, ProtocolError
+from streaming.speech.dictionaries import UnknownDictionary
+from streaming.speech.language import UnknownLanguage
 from voices.conditioning import RecordingsUnusable
 
 logger = logging.getLogger("streaming.http")

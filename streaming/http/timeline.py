@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streaming.delivery import Packet
 from streaming.protocol.messages import Alignment
+from streaming.speech.delivery import Packet
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from streaming.http.voice_schemas import (
     VoiceQuery,
     settings_of,
 )
-from streaming.language import known_language
 from streaming.protocol import errors
 from streaming.protocol.parameters import well_formed
+from streaming.speech.language import known_language
 from voices.library import change_voice, create_voice
 from voices.models import VOICE_ID, Voice
 from voices.search import BadPageToken, Wanted, find

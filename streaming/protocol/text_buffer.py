@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streaming.boundaries import best_cut, pieces
+from streaming.text.boundaries import best_cut, pieces
 
 # The most text of one utterance, in characters, unless a schedule waits for more. About what XTTS says in one go; longer
 # text is spoken piece by piece.

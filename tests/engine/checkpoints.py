@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from streaming.engine.checkpoint import XttsParts, load_checkpoint
-from streaming.engine.checkpoint_files import find_checkpoint
-from streaming.engine.random_checkpoint import write_random_checkpoint
+from streaming.engine.checkpoint.coqui import XttsParts, load_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
+from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
 
 
 def write_tiny(folder: Path, seed: int = 0) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.contract import (
     EngineInfo,
     Failed,
@@ -26,7 +27,6 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
-from streaming.engine.process import EngineSpec
 
 RATE = 16_000
 BUILT_IN = "Ana Florence"

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from streaming.engine.checkpoint import XttsParts
-    from streaming.engine.checkpoint_tensors import SpeechWeights
+    from streaming.engine.checkpoint.coqui import XttsParts
+    from streaming.engine.checkpoint.tensors import SpeechWeights
 
 # tests.engine.checkpoints is imported where it is used: torch and coqui-tts take seconds that other tests need not wait.
 
@@ -21,7 +21,7 @@ def tiny_parts(tiny_checkpoint: Path) -> "XttsParts":
 @pytest.fixture(scope="session")
 def tiny_weights(tiny_checkpoint: Path) -> "SpeechWeights":
     """What speaks of the tiny checkpoint, read without coqui-tts. Nobody may change it."""
-    from streaming.engine.checkpoint_files import find_checkpoint
-    from streaming.engine.checkpoint_tensors import read_speech_weights
+    from streaming.engine.checkpoint.files import find_checkpoint
+    from streaming.engine.checkpoint.tensors import read_speech_weights
 
     return read_speech_weights(find_checkpoint(None, tiny_checkpoint, None))

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
-from streaming.engine.sampling import SamplingSettings
+from streaming.engine.gpt.sampling import SamplingSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class CpuGenerator(torch.Generator):
 
 
 class EagerCapture:
-    """See `streaming.engine.cuda_graphs.Capture`: nothing is recorded."""
+    """See `streaming.engine.gpt.cuda_graphs.Capture`: nothing is recorded."""
 
     def __init__(self, device: torch.device) -> None:
         pass

@@ -26,7 +26,7 @@ class _Recording(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch ha
 
 
 class Recorder:
-    """See `streaming.engine.cuda_graphs.Capture`. `repeats`: how often anything was repeated."""
+    """See `streaming.engine.gpt.cuda_graphs.Capture`. `repeats`: how often anything was repeated."""
 
     def __init__(self) -> None:
         self.captures = self.repeats = 0

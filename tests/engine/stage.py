@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint_tensors import Speakers, SpeechWeights
+from streaming.engine.checkpoint.tensors import Speakers, SpeechWeights
 from streaming.engine.conditioning import Conditioning
-from streaming.engine.crew import Crew
-from streaming.engine.cuda_graphs import Capture
-from streaming.engine.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
-from streaming.engine.gpt_weights import GptWeights
-from streaming.engine.int8_transformer import Int8Transformer
-from streaming.engine.sampling import Sampler, SamplingSettings
-from streaming.engine.transformer import TorchTransformer
+from streaming.engine.gpt.cuda_graphs import Capture
+from streaming.engine.gpt.gpt import VOICE_CACHE_BYTES, Gpt, Transformer, positions_needed
+from streaming.engine.gpt.int8_transformer import Int8Transformer
+from streaming.engine.gpt.sampling import Sampler, SamplingSettings
+from streaming.engine.gpt.torch_transformer import TorchTransformer
+from streaming.engine.gpt.weights import GptWeights
+from streaming.engine.kernels.crew import Crew
 from tests.engine.recorded import Recorder
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from streaming.engine.checkpoint_files import NEEDED_TOKENS
+from streaming.engine.checkpoint.files import NEEDED_TOKENS
 
 ARGUMENTS = {"gpt_use_perceiver_resampler": True}
 CONFIG = {"model": "xtts", "model_args": ARGUMENTS}

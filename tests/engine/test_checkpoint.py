@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from TTS.tts.configs.xtts_config import XttsConfig
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
-from streaming.engine.checkpoint import XttsParts, conditioning_fingerprint
-from streaming.engine.checkpoint_files import CheckpointError
+from streaming.engine.checkpoint.coqui import XttsParts, conditioning_fingerprint
+from streaming.engine.checkpoint.files import CheckpointError
 from tests.engine.checkpoints import load
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from TTS.tts.configs.xtts_config import XttsConfig
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_config import SpeechConfig, read_speech_config
-from streaming.engine.checkpoint_files import CheckpointError, CheckpointFiles, find_checkpoint
+from streaming.engine.checkpoint.config import SpeechConfig, read_speech_config
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.files import CheckpointError, CheckpointFiles, find_checkpoint
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streaming.engine.checkpoint_files import NEEDED_TOKENS, CheckpointError, CheckpointFiles, find_checkpoint
+from streaming.engine.checkpoint.files import NEEDED_TOKENS, CheckpointError, CheckpointFiles, find_checkpoint
 from tests.engine.stand_in import ARGUMENTS, CONFIG, write_json, write_stand_in, write_weights
 
 
@@ -189,7 +189,7 @@ def test_a_refusal_is_one_sentence(folder: Path, break_it: Callable[[Path], None
 
 def test_looking_at_a_checkpoint_loads_nothing_heavy(folder: Path) -> None:
     program = (
-        "import sys; from streaming.engine.checkpoint_files import find_checkpoint;"
+        "import sys; from streaming.engine.checkpoint.files import find_checkpoint;"
         "find_checkpoint(None, sys.argv[1], None); print(sorted({'torch', 'TTS', 'numpy', 'tokenizers'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", program, str(folder)]

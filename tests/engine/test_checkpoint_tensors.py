@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_files import CheckpointError, find_checkpoint
-from streaming.engine.checkpoint_tensors import SpeechWeights, read_speech_weights, read_state
-from streaming.engine.vocoder import Vocoder
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.files import CheckpointError, find_checkpoint
+from streaming.engine.checkpoint.tensors import SpeechWeights, read_speech_weights, read_state
+from streaming.engine.vocoder.vocoder import Vocoder
 from tests.engine.vocoding import offline, random_latents, random_speaker
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -66,10 +66,11 @@ def test_nothing_of_coqui_and_no_server_is_imported_on_the_way(tiny_checkpoint: 
     program = """
 import json, sys
 from pathlib import Path
-from streaming.engine import framing, random_weights, xtts_engine, xtts_model
-from streaming.engine.checkpoint_files import find_checkpoint
-from streaming.engine.checkpoint_tensors import read_speech_weights
-from streaming.engine.int8_transformer import Int8Transformer
+from streaming.engine import framing, xtts_engine, xtts_model
+from streaming.engine.checkpoint import random_weights
+from streaming.engine.checkpoint.files import find_checkpoint
+from streaming.engine.checkpoint.tensors import read_speech_weights
+from streaming.engine.gpt.int8_transformer import Int8Transformer
 read_speech_weights(find_checkpoint(None, Path(sys.argv[1]), None))
 packages = {name.partition(".")[0] for name in sys.modules}
 allowed = {"torch", "torchgen", "functorch", "numpy", "numba", "llvmlite", "scipy", "msgpack", "streaming"}

@@ -1,10 +1,10 @@
 import ast
 from pathlib import Path
 
-from streaming.engine import compiled
+from streaming.engine.kernels import compiled
 
 ENGINE = Path(compiled.__file__).parent
-COMPILERS = {"numba", "numba.core", "numba.extending", "streaming.engine.compiled"}
+COMPILERS = {"numba", "numba.core", "numba.extending", "streaming.engine.kernels.compiled"}
 
 
 def modules(path: Path) -> set[str]:

@@ -12,7 +12,7 @@ import soundfile
 from tests.voices.recordings import encoded, speech
 
 if TYPE_CHECKING:
-    from streaming.engine.checkpoint import XttsParts
+    from streaming.engine.checkpoint.coqui import XttsParts
     from streaming.engine.conditioner import Conditioner
     from streaming.engine.conditioning import Conditioning
 

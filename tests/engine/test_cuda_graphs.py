@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from streaming.engine.cuda_graphs import CudaCapture
+from streaming.engine.gpt.cuda_graphs import CudaCapture
 
 FIRST, SECOND = torch.device("cuda", 0), torch.device("cuda", 1)
 

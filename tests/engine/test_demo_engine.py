@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
-from streaming.engine.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, DemoEngine, steps
+from streaming.engine.demo.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, DemoEngine, steps
 from tests.engine.collect import collect, speak_with
 
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "

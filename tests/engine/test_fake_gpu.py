@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from streaming.engine.checkpoint.random_weights import Size, random_speech_weights
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, SpeechRequest, VoiceRef
-from streaming.engine.random_weights import Size, random_speech_weights
-from streaming.engine.text_piece import TextPiece
-from streaming.engine.vocoder import Due
+from streaming.engine.text.piece import TextPiece
+from streaming.engine.vocoder.vocoder import Due
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
 from tests.engine.fake_gpu import FREE_BYTES, TOKEN, Watch, two_gpus

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from streaming.engine.compiled_hifigan import SLOPE, SLOPES, run_table
-from streaming.engine.filter_layers import SCRATCH_FLOATS, Floats, LayerRow, Packed, pack_plain, pack_tiles
-from streaming.engine.float_kernels import PANEL, ROWS
+from streaming.engine.kernels.filter_layers import SCRATCH_FLOATS, Floats, LayerRow, Packed, pack_plain, pack_tiles
+from streaming.engine.kernels.float_kernels import PANEL, ROWS
+from streaming.engine.vocoder.compiled_generator import SLOPE, SLOPES, run_table
 from tests.engine.vocoding import TwoThreads
 
 ZEROS = np.zeros(1024, np.float32)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from streaming.engine.compiled import compiled
-from streaming.engine.float_kernels import (
+from streaming.engine.kernels.compiled import compiled
+from streaming.engine.kernels.float_kernels import (
     DEPTH,
     LANES,
     PANEL,
@@ -14,7 +14,7 @@ from streaming.engine.float_kernels import (
     make_row_transform,
     multiply_tile,
 )
-from streaming.engine.simd import IS_X86
+from streaming.engine.kernels.simd import IS_X86
 from tests.engine.vocoding import Floats
 
 # Two rows that differ in some signs only, one that stands alone, one that is zero.

@@ -3,11 +3,11 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 import torch
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.gpt import VOICE_CACHE_BYTES
-from streaming.engine.random_weights import SHAPES
-from streaming.engine.sampling import SamplingSettings
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.random_weights import SHAPES
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.gpt.gpt import VOICE_CACHE_BYTES
+from streaming.engine.gpt.sampling import SamplingSettings
 from tests.engine.coqui_generator import CoquiGenerator
 from tests.engine.stage import (
     HELLO,

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.compiled_hifigan import CompiledGenerator
-from streaming.engine.hifigan import Generator
-from streaming.engine.hifigan_weights import HifiganWeights, Interval
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.vocoder.compiled_generator import CompiledGenerator
+from streaming.engine.vocoder.torch_generator import Generator
+from streaming.engine.vocoder.weights import HifiganWeights, Interval
 from tests.engine.vocoding import TwoThreads, random_latents, random_speaker
 
 FRAMES = 40

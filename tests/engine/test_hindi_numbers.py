@@ -1,6 +1,6 @@
 import pytest
 
-from streaming.engine.hindi_numbers import spell_hindi_numbers
+from streaming.engine.text.hindi_numbers import spell_hindi_numbers
 
 
 @pytest.mark.parametrize(

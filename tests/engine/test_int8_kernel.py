@@ -3,11 +3,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from streaming.engine.gpt_weights import LinearWeights
-from streaming.engine.int8_kernel import PADDING, Scratch, _attend, run_head
-from streaming.engine.int8_product import PANEL
-from streaming.engine.int8_transformer import WEIGHT_MAX, pack_linear
-from streaming.engine.row_arithmetic import ACTIVATION_MAX
+from streaming.engine.gpt.int8_transformer import WEIGHT_MAX, pack_linear
+from streaming.engine.gpt.weights import LinearWeights
+from streaming.engine.kernels.int8_kernel import PADDING, Scratch, _attend, run_head
+from streaming.engine.kernels.int8_product import PANEL
+from streaming.engine.kernels.row_arithmetic import ACTIVATION_MAX
 
 Floats = NDArray[np.float32]
 # The widest input of a linear in XTTS v2: four times the model's width.

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from streaming.engine import int8_product
-from streaming.engine.int8_product import PANEL, make_product
+from streaming.engine.kernels import int8_product
+from streaming.engine.kernels.int8_product import PANEL, make_product
 
 Floats = NDArray[np.float32]
 # panel (pairs, PANEL, 2), activations (rows, 2 * pairs), scales, bias, out (rows, PANEL), whether to add.

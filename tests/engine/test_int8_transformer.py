@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_tensors import SpeechWeights
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.tensors import SpeechWeights
 from tests.engine.stage import (
     HELLO,
     LONGER,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from streaming.engine.latent_grid import LatentGrid, Resampling
+from streaming.engine.vocoder.latent_grid import LatentGrid, Resampling
 from tests.engine.vocoding import random_latents
 
 XTTS = (4.0, 24000 / 22050)

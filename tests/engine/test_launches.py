@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.hifigan import Generator
-from streaming.engine.hifigan_weights import Interval
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.vocoder.torch_generator import Generator
+from streaming.engine.vocoder.weights import Interval
 from tests.engine.launches import Launches
 from tests.engine.stage import CPU, MIRA, Stage, fp32, one_thread, stages
 from tests.engine.vocoding import random_latents, random_speaker
@@ -28,7 +28,7 @@ def _one_thread() -> Iterator[None]:
 
 
 class Held:
-    """See `streaming.engine.cuda_graphs.Capture`: what was captured, to be looked at."""
+    """See `streaming.engine.gpt.cuda_graphs.Capture`: what was captured, to be looked at."""
 
     def __init__(self) -> None:
         self.work: Callable[[], torch.Tensor] | None = None

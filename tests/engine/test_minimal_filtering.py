@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.engine.minimal_filtering import TAPS_3, TAPS_7, TAPS_11, Doubles, Scheme, make_scheme
+from streaming.engine.kernels.minimal_filtering import TAPS_3, TAPS_7, TAPS_11, Doubles, Scheme, make_scheme
 
 
 def filtered(scheme: Scheme, inputs: Doubles, weight: Doubles) -> Doubles:

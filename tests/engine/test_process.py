@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from streaming.engine import process
+from streaming.dispatch import engine_process as process
+from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
 from streaming.engine.contract import Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.framing import Frame
-from streaming.engine.process import EngineProcess, EngineSpec, EngineState
 from tests.engine.cloning_engine import cloning_spec, conditioning_of
 
 UNKNOWN = EngineSpec("no such engine")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint.coqui import XttsParts
 from tests.engine.checkpoints import write_tiny
 
 

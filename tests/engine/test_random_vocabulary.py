@@ -3,8 +3,8 @@ import json
 import pytest
 from tokenizers import Tokenizer
 
-from streaming.engine.checkpoint_config import LANGUAGES
-from streaming.engine.random_vocabulary import random_vocabulary
+from streaming.engine.checkpoint.config import LANGUAGES
+from streaming.engine.checkpoint.random_vocabulary import random_vocabulary
 
 # As coqui's cleaners leave a text: lower case, and Latin letters for Japanese, Chinese and Korean.
 SENTENCES = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.random_weights import random_speech_weights, random_state
-from streaming.engine.vocoder import Vocoder
+from streaming.engine.checkpoint.random_weights import random_speech_weights, random_state
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.vocoder.vocoder import Vocoder
 from tests.engine.vocoding import random_latents
 
 

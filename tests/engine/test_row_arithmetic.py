@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from streaming.engine.row_arithmetic import ACTIVATION_MAX, exponential, gelu, narrow, normalise, quantise, widen
+from streaming.engine.kernels.row_arithmetic import (
+    ACTIVATION_MAX,
+    exponential,
+    gelu,
+    narrow,
+    normalise,
+    quantise,
+    widen,
+)
 
 Floats = NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from streaming.engine.sampling import NO_TOKEN, Sampler, SamplingSettings
+from streaming.engine.gpt.sampling import NO_TOKEN, Sampler, SamplingSettings
 
 CPU = torch.device("cpu")
 VOCABULARY = 120

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from streaming.engine import simd
-from streaming.engine.simd import bits_of_float, float_from_bits, wait_for_all
+from streaming.engine.kernels import simd
+from streaming.engine.kernels.simd import bits_of_float, float_from_bits, wait_for_all
 
 
 @njit

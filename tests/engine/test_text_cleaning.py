@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streaming.engine.text_cleaning import TextCleaner, mark_long_numbers
+from streaming.engine.text.cleaning import TextCleaner, mark_long_numbers
 
 if TYPE_CHECKING:
-    from streaming.engine.checkpoint import XttsParts
+    from streaming.engine.checkpoint.coqui import XttsParts
 
 DIGITS = "one two three four five six seven eight nine zero"
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
-from streaming.engine.text_frontend import TextFrontEnd
-from streaming.engine.text_piece import TextPiece
+from streaming.engine.text.frontend import TextFrontEnd
+from streaming.engine.text.piece import TextPiece
 
 if TYPE_CHECKING:
-    from streaming.engine.checkpoint import XttsParts
+    from streaming.engine.checkpoint.coqui import XttsParts
 
 MOST_TOKENS, MOST_AUDIO_TOKENS = 402, 602
 SENTENCES = {

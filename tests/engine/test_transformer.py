@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.gpt import positions_needed
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.gpt.gpt import positions_needed
 from tests.engine.launches import Launches
 from tests.engine.recorded import Recorder
 from tests.engine.stage import CPU, MIRA, SLOTS, TOMAS, Stage, fp32, one_thread, stages

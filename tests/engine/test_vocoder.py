@@ -9,10 +9,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streaming.engine.checkpoint import XttsParts
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.crew import Crew
-from streaming.engine.vocoder import Due, Vocoder
+from streaming.engine.checkpoint.coqui import XttsParts
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.kernels.crew import Crew
+from streaming.engine.vocoder.vocoder import Due, Vocoder
 from tests.engine.vocoding import Floats, offline, random_latents, random_speaker
 
 COUNT = 24

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, SpeechRequest
-from streaming.engine.sampling import SamplingSettings
-from streaming.engine.text_frontend import TextFrontEnd
+from streaming.engine.gpt.sampling import SamplingSettings
+from streaming.engine.text.frontend import TextFrontEnd
 from streaming.engine.xtts_engine import XttsEngine
 from tests.engine.coqui_generator import CoquiGenerator
 from tests.engine.xtts import SLOTS, TOMAS, VERY_LONG, Listener, chunks, crowd, request, speak, xtts

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from streaming.engine.checkpoint import XttsParts
+from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.xtts_engine import XttsEngine

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from streaming.engine import xtts_model
-from streaming.engine.checkpoint_files import CheckpointError
-from streaming.engine.checkpoint_tensors import SpeechWeights
-from streaming.engine.gpt import positions_needed
-from streaming.engine.int8_transformer import Int8Transformer
-from streaming.engine.sampling import SamplingSettings
-from streaming.engine.transformer import TorchTransformer
+from streaming.engine.checkpoint.files import CheckpointError
+from streaming.engine.checkpoint.tensors import SpeechWeights
+from streaming.engine.gpt.gpt import positions_needed
+from streaming.engine.gpt.int8_transformer import Int8Transformer
+from streaming.engine.gpt.sampling import SamplingSettings
+from streaming.engine.gpt.torch_transformer import TorchTransformer
 from streaming.engine.xtts_loading import CheckpointPaths, load_model
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, _sampling
 

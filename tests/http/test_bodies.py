@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.delivery import Packet
 from streaming.http.bodies import Base64Stream, raw_audio, timed_lines, timed_object
 from streaming.protocol.messages import Alignment
+from streaming.speech.delivery import Packet
 
 
 @given(st.lists(st.binary(max_size=10)))

@@ -1,11 +1,11 @@
 import pytest
 
 from streaming.access.refusals import Refused
-from streaming.dictionaries import UnknownDictionary
-from streaming.executor import EngineFailed, EngineUnavailable, Overloaded
+from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Overloaded
 from streaming.http.problems import Problem, problem_of
-from streaming.language import UnknownLanguage
 from streaming.protocol.errors import ProtocolError
+from streaming.speech.dictionaries import UnknownDictionary
+from streaming.speech.language import UnknownLanguage
 from voices.conditioning import RecordingsUnusable
 
 

@@ -1,8 +1,8 @@
 from itertools import pairwise
 
-from streaming.delivery import Packet
 from streaming.http.timeline import Timeline
 from streaming.protocol.messages import Alignment
+from streaming.speech.delivery import Packet
 
 
 def packet(start: float, seconds: float, *spans: tuple[str, int, int]) -> Packet:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from streaming.engine.checkpoint_files import CheckpointError
+from streaming.dispatch.engine_choice import engine_specs
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.engine.checkpoint.files import CheckpointError
 from streaming.engine.host import ENGINES
-from streaming.engine.process import EngineSpec
 from tests.engine.stand_in import write_stand_in
 from xtts_site.config import PROJECT_DIR, Config, load_config
-from xtts_site.engine_choice import engine_specs
 
 DEMO = EngineSpec("demo", {"threads": 3})
 
@@ -97,7 +97,8 @@ def test_a_checkpoint_that_cannot_be_used_is_refused(checkpoint: Path) -> None:
 def test_choosing_loads_no_model(checkpoint: Path) -> None:
     config_with(checkpoint.parent, checkpoint_path="xtts")
     program = (
-        "import os, sys; from xtts_site.config import load_config; from xtts_site.engine_choice import engine_specs;"
+        "import os, sys; from xtts_site.config import load_config;"
+        "from streaming.dispatch.engine_choice import engine_specs;"
         "engine_specs(load_config(os.environ)); print(sorted({'torch', 'TTS', 'transformers'} & set(sys.modules)))"
     )
     environment = {"XTTS_SETTINGS_FILE": str(checkpoint.parent / "config.yaml")}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from streaming.daphne.flow_control import Valve
 from tests.live import LiveServer, receive_all, send, speak
-from xtts_site.flow_control import Valve
 
 UPGRADE = (
     "GET /v1/text-to-speech/demo/stream-input HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm  # type: ignore[import-untyped] # it has none
 
-from streaming.engine.checkpoint_files import CONFIG, MODEL, SPEAKERS, VOCAB, CheckpointError, find_checkpoint
-from streaming.hub_files import FetchError, NotOnHub, fetch, hub_client
+from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB, CheckpointError, find_checkpoint
+from streaming.management.hub_files import FetchError, NotOnHub, fetch, hub_client
 from xtts_site.config import get_config
 
 REPOSITORY = "coqui/XTTS-v2"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from streaming.engine.checkpoint_files import CONFIG, MODEL, SPEAKERS, VOCAB
+from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if there and not options["force"]:
             raise CommandError(f"{folder} already holds {there[0]}: name another folder, or replace it with --force.")
         # Only now: torch and coqui-tts take seconds to import.
-        from streaming.engine.random_checkpoint import write_random_checkpoint
+        from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
 
         try:
             write_random_checkpoint(folder, options["size"], options["seed"])

@@ -1,0 +1,129 @@
+"""Makes daphne's `send` await the transport, and its close carry any code and a reason.
+
+Stock daphne writes into a buffer without bound: a client that does not read costs all the audio that is made for it. Here
+the coroutine that sends goes on only when the transport has room again, and the kernel's own buffer is kept small, so that
+pongs are not stuck behind a minute of audio. Responses over HTTP are sent in the same way.
+
+Stock daphne hands close codes to a method that refuses all but 1000 and 3000-4999, and loses the reason.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import Any
+
+from autobahn.exception import Disconnected
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketProtocol
+
+logger = logging.getLogger("streaming.daphne.flow_control")
+
+# The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
+SEND_BUFFER_BYTES = 65_536
+# A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
+CLOSE_HANDSHAKE_SECONDS = 30
+# A message of our own, between the application and this module.
+ABORT = "http.response.abort"
+# RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
+MAX_REASON_BYTES = 123
+
+
+class Valve:
+    """Twisted's push producer, reduced to a gate: the transport closes it when its buffer is full and opens it when
+    everything has gone out, or the connection has. The names of its last three methods are Twisted's."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    async def wait(self) -> None:
+        await self._open.wait()
+
+    def pauseProducing(self) -> None:
+        self._open.clear()
+
+    def resumeProducing(self) -> None:
+        self._open.set()
+
+    def stopProducing(self) -> None:
+        self._open.set()
+
+
+_plain_handle_reply = Server.handle_reply
+
+
+def install(stall_seconds: float) -> None:
+    """From now on every daphne server in this process sends with flow control. An HTTP client that makes no room for
+    `stall_seconds` is dropped; on a socket that is the consumer's to decide."""
+
+    async def handle_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
+        if isinstance(protocol, WebSocketProtocol):
+            await _handle_socket_reply(server, protocol, message)
+        else:
+            await _handle_http_reply(server, protocol, message, stall_seconds)
+
+    Server.handle_reply = handle_reply
+
+
+async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
+    """A message marked "urgent" is the last word before a close and does not wait."""
+    if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+        reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+        protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
+        return
+    try:
+        await _plain_handle_reply(server, protocol, message)
+    except Disconnected:
+        return  # the client is gone, and the application is about to be told
+    if message["type"] == "websocket.accept":
+        protocol.valve = _fit_valve(protocol)
+    elif message["type"] == "websocket.send" and not message.get("urgent"):
+        await protocol.valve.wait()
+
+
+async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any], stall_seconds: float) -> None:
+    """`ABORT` ends a response that cannot be completed: its client must not take what it has for the whole."""
+    if message["type"] == ABORT:
+        _abort(request)
+        return
+    is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+    if is_last and request.producer:
+        request.unregisterProducer()  # Twisted will not have one at the end
+    await _plain_handle_reply(server, request, message)
+    if is_last or request.finished or request.channel is None:
+        return
+    if message["type"] == "http.response.start":
+        request.registerProducer(Valve(), True)
+        _limit_send_buffer(request.channel.transport)
+        return
+    try:
+        async with asyncio.timeout(stall_seconds):
+            await request.producer.wait()
+    except TimeoutError:
+        logger.info("A client that did not read its response for %g s is dropped", stall_seconds)
+        _abort(request)
+
+
+def _abort(request: Any) -> None:
+    if not request.finished and request.channel is not None:
+        request.channel.transport.abortConnection()
+
+
+def _fit_valve(protocol: Any) -> Valve:
+    valve, transport = Valve(), protocol.transport
+    if protocol.state != protocol.STATE_OPEN:
+        return valve  # the client left during the handshake
+    # The HTTP channel of the upgrade is still registered there; it would stop *reading* when writing is slow.
+    transport.unregisterProducer()
+    transport.registerProducer(valve, True)
+    _limit_send_buffer(transport)
+    protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_SECONDS
+    return valve
+
+
+def _limit_send_buffer(transport: Any) -> None:
+    while hasattr(transport, "wrappedProtocol"):  # TLS around the TCP transport
+        transport = transport.transport
+    tcp_socket = getattr(transport, "socket", None)  # gone with the connection
+    if isinstance(tcp_socket, socket.socket):
+        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

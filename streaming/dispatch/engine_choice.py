@@ -1,0 +1,41 @@
+"""Which engine the settings ask for, and what its processes are started with."""
+
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.engine.checkpoint.files import find_checkpoint
+from xtts_site.config import Config
+
+# The embedded voice takes a core for each utterance.
+DEMO_CONCURRENCY = 2
+
+
+def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
+    """A spec for every process (one per device), and the reason for this engine, for the log.
+
+    Raises CheckpointError if the settings name a checkpoint that cannot be used. Loads none.
+    """
+    model = config.model
+    if model.engine == "demo":
+        return [_demo(config)], "model.engine is demo"
+    if model.checkpoint_path is None:
+        return [_demo(config)], "model.checkpoint_path names no XTTS model"
+    find_checkpoint(model.config_path, model.checkpoint_path, model.tokenizer_path)
+    return [_xtts(config, device) for device in model.device], f"model.checkpoint_path names {model.checkpoint_path}"
+
+
+def _demo(config: Config) -> EngineSpec:
+    return EngineSpec("demo", {"threads": config.service.max_concurrency or DEMO_CONCURRENCY})
+
+
+def _xtts(config: Config, device: str) -> EngineSpec:
+    model = config.model
+    options = {
+        "config_path": str(model.config_path) if model.config_path else None,
+        "checkpoint_path": str(model.checkpoint_path),
+        "tokenizer_path": str(model.tokenizer_path) if model.tokenizer_path else None,
+        "device": device,
+        "precision": model.precision,
+        "threads": model.threads,
+        "slots": config.service.max_concurrency,
+        "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
+    }
+    return EngineSpec("xtts", options)

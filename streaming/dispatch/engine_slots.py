@@ -1,0 +1,148 @@
+"""One engine process and what is in it: its generations, at most one preparation, and the watch over its silence."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
+from streaming.dispatch.jobs import Job, Preparation
+from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Prepared
+from streaming.engine.framing import Cancel, Frame
+
+logger = logging.getLogger("streaming.dispatch.executor")
+
+STOPPED = "The speech engine stopped unexpectedly."
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceStatus:
+    """What health answers report of one process."""
+
+    state: EngineState
+    info: EngineInfo | None
+    error: str | None
+    restarts: int
+    slots: int
+    running: int
+    preparing: int
+
+
+class Device:
+    """Holds each job from its sending to the engine's last word, or to the end of the process, whoever still listens.
+
+    `max_running`: generations at once; None: as many as the engine says. `on_loop` brings what the engine's thread reports
+    to the event loop, where everything else happens. `on_ready`, `on_room` and `on_lost` are called there: the process has
+    become ready, a job has ended, the process has ended.
+    """
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        *,
+        max_running: int | None,
+        silence_limit: float,
+        on_loop: Callable[..., None],
+        on_ready: Callable[[], None],
+        on_room: Callable[[], None],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self.process = EngineProcess(
+            spec,
+            on_frame=lambda frame: on_loop(self._receive, frame),
+            on_lost=lambda life: on_loop(self._lose, life),
+            on_ready=lambda: on_loop(on_ready),
+        )
+        self._max_running = max_running
+        self._silence_limit = silence_limit
+        self._on_room = on_room
+        self._on_lost = on_lost
+        self._jobs: dict[str, Job] = {}
+        self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.process.state is EngineState.READY and self.process.info is not None
+
+    @property
+    def status(self) -> DeviceStatus:
+        process, preparing = self.process, self._preparing
+        running = len(self._jobs) - preparing
+        return DeviceStatus(
+            process.state, process.info, process.error, process.restarts, self.slots, running, preparing
+        )
+
+    @property
+    def slots(self) -> int:
+        """How many generations at once; 0 while nobody has said."""
+        return self._max_running or (self.process.info.slots if self.process.info else 0)
+
+    @property
+    def free_slots(self) -> int:
+        return self.slots - (len(self._jobs) - self._preparing)
+
+    @property
+    def is_preparing(self) -> bool:
+        return self._preparing > 0
+
+    @property
+    def _preparing(self) -> int:
+        return sum(isinstance(job, Preparation) for job in self._jobs.values())
+
+    def send(self, job: Job) -> None:
+        """What cannot be sent fails, and takes no slot."""
+        job.process_life = self.process.lives
+        try:
+            self.process.send(job.frame)
+        except Exception as error:
+            logger.exception("A request cannot be sent to the engine")
+            job.fail(f"The request cannot be sent to the engine: {error}")
+            return
+        self._jobs[job.request_id] = job
+        job.touch()
+        self._set_watch()
+
+    def cancel(self, job: Job) -> None:
+        """Tell the engine to drop it, if it is here. Its slot is free when the engine says so."""
+        if self._jobs.get(job.request_id) is job:
+            self.process.send(Cancel(job.request_id))
+
+    def _set_watch(self) -> None:
+        """Whoever listens or has left: a slot whose engine is silent for too long is not lost for ever."""
+        if self._watch is None and self._jobs:
+            oldest = min(job.heard_at for job in self._jobs.values())
+            self._watch = asyncio.get_running_loop().call_at(oldest + self._silence_limit, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        now = asyncio.get_running_loop().time()
+        if any(now - job.heard_at >= self._silence_limit for job in self._jobs.values()):
+            logger.error("The engine has been silent for %g s; killing its process", self._silence_limit)
+            # Its end is reported like any other's, and ends these jobs.
+            self.process.kill()
+            return
+        self._set_watch()
+
+    def _end_watch_if_idle(self) -> None:
+        if self._watch and not self._jobs:
+            self._watch.cancel()
+            self._watch = None
+
+    def _receive(self, frame: Frame) -> None:
+        match frame:
+            case PcmChunk(request_id=request_id) if job := self._jobs.get(request_id):
+                job.put(frame)
+            case Prepared() | Finished() | Failed():
+                if job := self._jobs.pop(frame.request_id, None):
+                    job.put(frame)
+                self._end_watch_if_idle()
+                self._on_room()
+
+    def _lose(self, life: int) -> None:
+        """A process ended: everybody who was in it is told."""
+        lost = [job for job in self._jobs.values() if job.process_life <= life]
+        for job in lost:
+            del self._jobs[job.request_id]
+            job.fail(STOPPED)
+        self._end_watch_if_idle()
+        self._on_lost()

@@ -1,0 +1,161 @@
+"""The innermost loop of a matrix product in small integers, for functions compiled by numba.
+
+Weights lie in panels of PANEL outputs: for each pair of inputs the two weights of the first output, those of the second, and
+so on. So a vector holds neighbouring outputs, a pair of activations is spread over all of its lanes, and nothing has to be
+summed across a vector at the end. Sums of integers are exact, and what is done to them is the same for every number of rows:
+a row's result does not depend on its neighbours.
+
+Each function here is for use in functions compiled by numba. Addresses are plain integers (`array.ctypes.data`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from streaming.engine.kernels.llvm_vectors import (
+    FEATURES,
+    FLOAT,
+    INT,
+    LONG,
+    SHORT,
+    Signature,
+    at,
+    load,
+    multiply_add,
+    pointer,
+    rolled_loop,
+    spread,
+    store,
+)
+
+IS_WIDE = bool(FEATURES.get("avx512bw"))
+# What multiplies pairs of 16-bit integers and adds the two products; None: several instructions do.
+PAIRWISE: str | None = (
+    "llvm.x86.avx512.pmaddw.d.512" if IS_WIDE else "llvm.x86.avx2.pmadd.wd" if FEATURES.get("avx2") else None
+)
+# Sums of 32 bits in a register, and outputs in a panel.
+LANES = 16 if IS_WIDE else 8
+PANEL = 2 * LANES
+# Weights come from memory, one panel behind the other: what is needed so much later is asked for now. A processor does so by
+# itself, but not far enough ahead when many rows share a weight, and not beyond the page.
+PREFETCH_BYTES = 4096
+# A tile of sums stays in registers: 24 of 32, or 12 of 16.
+MOST_ROWS = 12 if IS_WIDE else 6
+
+_BYTES, _PAIRS = ir.VectorType(ir.IntType(8), 2 * LANES), ir.VectorType(SHORT, 2 * LANES)
+_SUMS, _FLOATS = ir.VectorType(INT, LANES), ir.VectorType(FLOAT, LANES)
+
+
+def _pairwise_products(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """Two vectors of 16-bit integers to the sums of their neighbouring products, 32 bits each."""
+    if PAIRWISE:
+        kind = ir.FunctionType(_SUMS, [_PAIRS, _PAIRS])
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, PAIRWISE), [a, b])
+    wide = ir.VectorType(INT, 2 * LANES)
+    products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+    even, odd = (
+        builder.shuffle_vector(products, ir.Constant(wide, None), _indices(range(first, 2 * LANES, 2)))
+        for first in (0, 1)
+    )
+    return builder.add(even, odd)
+
+
+def _indices(numbers: Sequence[int]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(INT, len(numbers)), list(numbers))
+
+
+def _prefetch(builder: ir.IRBuilder, place: ir.Value) -> None:
+    """Only a hint: an address that does not exist does no harm."""
+    kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    read, keep_close, data = (ir.Constant(INT, number) for number in (0, 3, 1))
+    builder.call(prefetch, [place, read, keep_close, data])
+
+
+def _accumulate(
+    builder: ir.IRBuilder, panel: ir.Value, rows: Sequence[ir.Value], sums: Sequence[ir.Value], index: ir.Value
+) -> None:
+    """Pair `index` of each row times line `index` of the panel, added to the row's two vectors of sums."""
+    line = at(builder, panel, builder.mul(index, ir.Constant(LONG, 2 * PANEL)))
+    _prefetch(builder, at(builder, line, PREFETCH_BYTES))
+    halves = [
+        builder.sext(load(builder, at(builder, line, 2 * LANES * half), _BYTES, align=1), _PAIRS) for half in (0, 1)
+    ]
+    for row, start in enumerate(rows):
+        pair = spread(builder, builder.load(at(builder, start, index), align=2), LANES)
+        pair = builder.bitcast(pair, _PAIRS)
+        for half, total in zip(halves, sums[2 * row : 2 * row + 2], strict=True):
+            builder.store(builder.add(builder.load(total), _pairwise_products(builder, half, pair)), total)
+
+
+def _finish(
+    builder: ir.IRBuilder,
+    total: ir.Value,
+    row_scale: ir.Value,
+    scale: ir.Value,
+    bias: ir.Value,
+    add: ir.Value,
+    out: ir.Value,
+) -> None:
+    """out = total * row_scale * scale + bias, added to what is there if `add` is not zero. In LANES lanes."""
+    factor = builder.fmul(spread(builder, row_scale, LANES), scale)
+    value = multiply_add(builder, builder.sitofp(total, _FLOATS), factor, bias)
+    result = cgutils.alloca_once_value(builder, value)
+    with builder.if_then(builder.icmp_signed("!=", add, ir.Constant(LONG, 0))):
+        builder.store(builder.fadd(value, load(builder, out, _FLOATS)), result)
+    store(builder, builder.load(result), out)
+
+
+def make_product(rows: int) -> Any:
+    """`product(panel, activations, stride, pairs, row_scales, scales, bias, add, out, out_stride)`, for `rows` rows.
+
+    panel int8 [pairs, PANEL, 2]; activations int16, rows of 2 * pairs that begin `stride` elements apart; row_scales float32
+    [rows]; scales and bias float32 [PANEL]; out float32, rows of PANEL that begin `out_stride` elements apart. Writes
+    (activations @ panel) * row_scales * scales + bias, or adds it to what is there where `add` is not zero. The sums have
+    to fit 32 bits.
+    """
+
+    @intrinsic
+    def product(
+        typing_context: Any,
+        panel: Any,
+        activations: Any,
+        stride: Any,
+        pairs: Any,
+        row_scales: Any,
+        scales: Any,
+        bias: Any,
+        add: Any,
+        out: Any,
+        out_stride: Any,
+    ) -> Signature:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+            panel, activations, stride, pairs, row_scales, scales, bias, add, out, out_stride = arguments
+            panel, first = pointer(builder, panel, ir.IntType(8)), pointer(builder, activations, SHORT)
+            starts = [at(builder, first, builder.mul(stride, ir.Constant(LONG, row))) for row in range(rows)]
+            starts = [builder.bitcast(start, INT.as_pointer()) for start in starts]
+            sums = [cgutils.alloca_once_value(builder, ir.Constant(_SUMS, None)) for _ in range(2 * rows)]
+            with rolled_loop(builder, ir.Constant(LONG, 0), pairs) as index:
+                _accumulate(builder, panel, starts, sums, index)
+            row_scales, scales, bias, out = (pointer(builder, p) for p in (row_scales, scales, bias, out))
+            for half in (0, 1):
+                scale, offset = (load(builder, at(builder, base, half * LANES), _FLOATS) for base in (scales, bias))
+                for row in range(rows):
+                    row_scale = builder.load(at(builder, row_scales, row))
+                    place = builder.add(
+                        builder.mul(out_stride, ir.Constant(LONG, row)), ir.Constant(LONG, half * LANES)
+                    )
+                    place = at(builder, out, place)
+                    _finish(builder, builder.load(sums[2 * row + half]), row_scale, scale, offset, add, place)
+            return context.get_dummy_value()
+
+        return types.void(*(types.int64,) * 10), generate
+
+    return product
+
+
+product_1, product_2, product_3, product_4, product_6, product_8, product_12 = map(make_product, (1, 2, 3, 4, 6, 8, 12))

@@ -1,0 +1,188 @@
+"""From text to tokens: pieces that the model can speak at once, each as coqui's `inference_stream` would be given it.
+
+A text within the limits is one piece. A longer one is cut where a reader would pause: whole sentences as long as they
+fit, else clauses, else words; only a "word" beyond every limit is cut inside. Nothing is left out: every character
+belongs to one piece.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
+from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
+from streaming.text.boundaries import Strength, boundaries
+
+# The most that is said for a text of the longest length, in cleaned characters for each character of the text.
+# Romanised Chinese, Japanese and Korean is longer than what it stands for; elsewhere numbers and symbols are longer in
+# words. At usual speech rates this is well below the 28 s that the model can speak at once.
+_MOST_EXPANSION = {"zh": 5.0, "ja": 5.0, "ko": 3.2}
+_MOST_EXPANSION_OF_LETTERS = 1.25
+# However short a word, saying it takes as long as this many characters.
+_SHORTEST_WORD = 3
+# Characters per second of cleaned text, a third to a half of the usual rate. Arabic writes no short vowels, Hindi
+# several characters for a syllable.
+_SLOWEST_RATE = 5.0
+_SLOWEST_RATES = {"ar": 4.0, "hi": 4.0}
+_SECONDS_TO_SPARE = 3.0
+# Pieces shorter than this share of the longest sound cut off: such a sentence is taken together with the next one.
+_SHORT_PIECE = 8
+_DEFAULT_CHARACTERS = 250
+_BLANKS = re.compile(r"\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Of one piece in one language: characters of the text, and of what is said for it."""
+
+    language: str
+    tag: str
+    characters: int
+    said: float
+
+
+class TextFrontEnd:
+    """`tokenizer` is coqui's VoiceBpeTokenizer. A piece has fewer than `max_text_tokens` tokens. For one thread."""
+
+    def __init__(
+        self, tokenizer: Any, *, languages: Iterable[str], max_text_tokens: int, max_audio_tokens: int = 602
+    ) -> None:
+        self._bpe = tokenizer.tokenizer
+        self._cleaner = TextCleaner(tokenizer)
+        self._most_tokens = max_text_tokens - 1
+        self._most_audio_tokens = max_audio_tokens
+        known = {_language_of(code): _tag(_language_of(code)) for code in languages}
+        self._limits = {
+            language: self._limits_of(language, tag, tokenizer.char_limits)
+            for language, tag in known.items()
+            if self._bpe.token_to_id(f"[{tag}]") is not None
+        }
+
+    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+        """The pieces of `text`, in order, each made when it is asked for. `text_end` of the last is `len(text)`; a text
+        that says nothing has none. `language` may name a region ("zh-CN", "en_US"). Raises ValueError at once for an
+        unknown language, and nothing for any text.
+
+        `most_audio_tokens` allows for 3 s and for the slowest plausible speech, two to three times as long as usual: 5
+        characters a second (4 in Arabic and Hindi) of the text as it is said, with numbers in words and in the Latin
+        letters that the model reads for Chinese, Japanese and Korean.
+        """
+        limits = self._limits.get(_language_of(language))
+        if limits is None:
+            known = ", ".join(sorted(limits.tag for limits in self._limits.values()))
+            raise ValueError(f"The model does not speak the language {language!r}; it speaks {known}.")
+        return self._audible(text, limits)
+
+    def warm_up(self) -> None:
+        """Load what the cleaners of some languages (Chinese, Japanese) load at their first text: half a second."""
+        for limits in self._limits.values():
+            self._cleaner.clean("1 a", limits.language)
+
+    def _limits_of(self, language: str, tag: str, char_limits: dict[str, int]) -> _Limits:
+        characters = char_limits.get(language, _DEFAULT_CHARACTERS)
+        expansion = _MOST_EXPANSION.get(language, _MOST_EXPANSION_OF_LETTERS)
+        return _Limits(language, tag, characters, expansion * characters)
+
+    def _audible(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
+        """What says nothing belongs to the piece behind it, or at the end of the text to the last one."""
+        held: TextPiece | None = None
+        for piece in self._all_pieces(text, limits):
+            if held and piece.tokens:
+                yield held
+            if piece.tokens:
+                held = piece
+        if held:
+            yield replace(held, text_end=len(text))
+
+    def _all_pieces(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
+        marked = mark_long_numbers(text)
+        length = len(marked.rstrip())
+        start = _behind_blanks(marked, 0)
+        while start < length:
+            piece = self._next_piece(marked, start, length, limits)
+            yield piece
+            start = piece.text_end
+
+    def _next_piece(self, text: str, start: int, length: int, limits: _Limits) -> TextPiece:
+        """The longest good piece from `start` on. Its end includes the blanks behind it."""
+        most = limits.characters
+        while True:
+            end = length if length - start <= most else start + _cut(text[start : start + most + 1], length - start)
+            tokens, said = self._encoded(text[start:end], limits)
+            fits = min(self._most_tokens / max(1, len(tokens)), limits.said / max(1, said))
+            if fits >= 1 or end - start == 1:
+                break
+            # What is said grows about as the text does; the numbers in it may need another try.
+            most = max(1, min(end - start - 1, int((end - start) * fits)))
+        return TextPiece(tokens[: self._most_tokens], _behind_blanks(text, end), self._length_guard(said, limits))
+
+    def _encoded(self, text: str, limits: _Limits) -> tuple[list[int], int]:
+        """The tokens of `text` and how long it is to say, in characters; no tokens if nothing of it can be said."""
+        cleaned = self._cleaner.clean(text, limits.language)
+        said = sum(max(_SHORTEST_WORD, len(word)) + 1 for word in cleaned.split())
+        if not any(map(str.isalnum, cleaned)):
+            return [], said
+        tokens = self._bpe.encode(f"[{limits.tag}]" + cleaned.replace(" ", "[SPACE]")).ids
+        return [token for token in tokens if token != self._cleaner.unknown_token], said
+
+    def _length_guard(self, said: int, limits: _Limits) -> int:
+        seconds = _SECONDS_TO_SPARE + said / _SLOWEST_RATES.get(limits.language, _SLOWEST_RATE)
+        return min(self._most_audio_tokens, math.ceil(seconds * AUDIO_TOKENS_PER_SECOND))
+
+
+def _language_of(code: str) -> str:
+    """The language without its region: zh of zh-CN, en of EN_us."""
+    return code.strip().lower().replace("_", "-").partition("-")[0]
+
+
+def _tag(language: str) -> str:
+    """The language's name in the vocabulary."""
+    return "zh-cn" if language == "zh" else language
+
+
+def _behind_blanks(text: str, index: int) -> int:
+    match = _BLANKS.match(text, index)
+    return match.end() if match else index
+
+
+def _cut(window: str, rest: int) -> int:
+    """Where to cut a text of `rest` characters that begins with `window`, one character longer than a piece may be."""
+    most = len(window) - 1
+    least = most // _SHORT_PIECE
+    # Inside a sentence, no cut leaves a short piece as the text's last one.
+    most_within = min(most, rest - least)
+    cuts = [
+        (strength, index)
+        for strength, index in _places(window)
+        if least <= index <= (most if strength is Strength.SENTENCE else most_within)
+    ]
+    return max(cuts)[1] if cuts else _hard_cut(window[: most_within + 1])
+
+
+def _places(window: str) -> Iterator[tuple[Strength, int]]:
+    most = len(window) - 1
+    for index, strength in boundaries(window):
+        # Blanks may go on behind the window; the next piece begins behind them all.
+        yield strength, min(index, most) if window[most].isspace() else index
+
+
+def _hard_cut(window: str) -> int:
+    """Where to cut what has no boundary: before a word in the second half ("/path", "-part"), else at the end; but not
+    inside a number or a character of several parts, nor before a mark."""
+    most = len(window) - 1
+    for index in range(most, most // 2, -1):
+        if window[index].isalnum() and not window[index - 1].isalnum() and window[index - 1] not in ".,":
+            return index
+    for index in range(most, max(0, most - MOST_DIGITS - 1), -1):
+        if not _belongs_to_the_one_before(window[index - 1], window[index]):
+            return index
+    return most
+
+
+def _belongs_to_the_one_before(before: str, char: str) -> bool:
+    if char.isalnum():
+        return before.isdecimal() and char.isdecimal()
+    return unicodedata.category(char)[0] in "MP" or unicodedata.combining(char) != 0

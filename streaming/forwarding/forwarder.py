@@ -1,0 +1,84 @@
+"""Forward mode's counterpart of a speaker: from what is published to packets at the socket."""
+
+from collections.abc import Awaitable, Callable
+
+from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.audio.packets import FrameJoiner
+from streaming.forwarding.publisher import ForwardedAudio
+from streaming.forwarding.subscription import Subscription, subscribe
+from streaming.protocol.parameters import Parameters
+from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.speech.outlet import Outlet
+from streaming.text.rewriting import Rewriting
+from xtts_site.config import Config
+
+
+async def forward(
+    parameters: Parameters, outlet: Outlet, on_forwarded: Callable[[bool], Awaitable[None]], config: Config
+) -> None:
+    """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails."""
+    output = FORMATS[parameters.output_format]
+    forwarder = Forwarder(
+        output,
+        outlet,
+        on_forwarded,
+        frames=parameters.chunk_length_schedule_frames,
+        max_packet_ms=config.service.max_packet_ms,
+    )
+    async with subscribe(
+        parameters.audio_channel or "",
+        sample_rate=output.sample_rate,
+        redis_url=config.redis_url,
+        raw=config.forward.raw_channels,
+        max_seconds=config.forward.max_queued_seconds,
+    ) as source:
+        await forwarder.run(source)
+
+
+class Forwarder:
+    """Forward mode: cuts, paces and ends what is published as if it had been generated here."""
+
+    def __init__(
+        self,
+        output: OutputFormat,
+        outlet: Outlet,
+        on_forwarded: Callable[[bool], Awaitable[None]],
+        *,
+        frames: tuple[int, ...],
+        max_packet_ms: int,
+    ) -> None:
+        self._output = output
+        self._encoder = output.new_encoder()
+        self._outlet = outlet
+        self._on_forwarded = on_forwarded
+        self._frames = frames
+        self._max_packet_ms = max_packet_ms
+        self._delivery: Delivery | None = None
+        self._rate = 0
+
+    async def run(self, source: Subscription) -> None:
+        """Forward until cancelled. Raises SourceError when the source fails."""
+        async for audio in source:
+            await self._outlet.deliver(self._packets(audio))
+            if audio.is_final:
+                await self._outlet.deliver(end_of_stream(self._encoder))
+                self._delivery, self._encoder = None, self._output.new_encoder()
+                self._outlet.start_turn()
+            await self._on_forwarded(audio.is_final)
+
+    def _packets(self, audio: ForwardedAudio) -> list[Packet]:
+        packets: list[Packet] = []
+        if self._delivery is None or self._rate != audio.sample_rate:
+            # Audio at another rate is another stream: the one before it is finished first.
+            packets += self._delivery.finish() if self._delivery else []
+            self._delivery, self._rate = self._new_delivery(audio.sample_rate), audio.sample_rate
+        return packets + list(self._delivery.push(audio.samples, last=audio.is_final))
+
+    def _new_delivery(self, source_rate: int) -> Delivery:
+        return Delivery(
+            text=Rewriting.unchanged(""),
+            source_rate=source_rate,
+            encoder=self._encoder,
+            joiner=FrameJoiner(self._frames),
+            max_packet_ms=self._max_packet_ms,
+        )

@@ -1,0 +1,285 @@
+"""The shell: moves messages between socket, session and speakers. No key of the wire and no close code in it."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, ClassVar
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+
+from streaming.access.gate import Gate, StreamMeter
+from streaming.access.origin import origin_is_allowed
+from streaming.audio.formats import FORMATS
+from streaming.dispatch.executor import Executor, Place
+from streaming.faults import ClientStalled, fault_of, is_of_the_connection
+from streaming.forwarding.forwarder import forward
+from streaming.protocol import errors
+from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
+from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.errors import ProtocolError
+from streaming.protocol.multi_stream_input import MultiStreamInput
+from streaming.protocol.opening import may_generate
+from streaming.protocol.parameters import Parameters
+from streaming.protocol.session import Session
+from streaming.protocol.stream import Sound
+from streaming.protocol.stream_input import StreamInput
+from streaming.sockets.session_rules import session_rules
+from streaming.sockets.stream_tasks import Speakers
+from streaming.sockets.visitor import Visitor
+from streaming.speech.delivery import Packet
+from streaming.speech.dictionaries import load_pronouncer
+from streaming.speech.outlet import Outlet
+from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
+from voices.models import Voice
+from xtts_site.config import Config
+
+logger = logging.getLogger("streaming")
+
+# How long the farewell of a closing connection may take.
+GOODBYE_SECONDS = 1.0
+
+
+class SpeechConsumer(AsyncConsumer):
+    """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
+
+    # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
+    channel_layer_alias = "none"
+    connected: ClassVar[set["SpeechConsumer"]] = set()
+    session_type: ClassVar[type[Session]]
+
+    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> None:
+        self._executor = executor
+        self._config = config
+        self._preparer = preparer
+        self._gate = gate
+        self._visitor: Visitor | None = None
+        self._preparation: VoicePreparation | None = None
+        self._session: Session | None = None
+        self._parameters = Parameters()
+        self._speakers = Speakers(self._make_speaker, self._report_failure)
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone = asyncio.Event()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            # daphne cancels what is still open when it shuts down; a client that is gone is reported, not cancelled.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hear_out(receive), GOODBYE_SECONDS)
+            raise
+        finally:
+            self._release()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Channels would look for stale database connections at every message, which costs a thread switch each time.
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    # Events from the socket
+
+    async def websocket_connect(self, message: dict[str, Any]) -> None:
+        if not origin_is_allowed(self.scope, self._config.service):
+            await self.send({"type": "websocket.close"})
+            return
+        self.connected.add(self)
+        visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
+        fault = await visitor.arrive()
+        if len(self.connected) > self._config.service.max_connections:
+            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
+        self._session = self.session_type(
+            visitor.query,
+            session_rules(self._config),
+            now=self._now(),
+            refusal=fault or visitor.refusal,
+            may_open_in_silence=visitor.is_known,
+        )
+        await self.send({"type": "websocket.accept"})
+        if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
+            self._preparation = self._preparer.begin(visitor.voice)
+        self._set_timer()
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        if self._session is None or self._visitor is None:
+            return
+        text, limit = message.get("text"), self._config.service.max_message_bytes
+        if text is None:
+            await self._answer(self._session.receive_binary())
+        elif len(text) > limit or len(text.encode("utf-8", "replace")) > limit:
+            error = ProtocolError(errors.INVALID_MESSAGE, f"The message is longer than {limit} bytes.")
+            await self._answer(self._session.refuse(error))
+        elif fault := await self._visitor.hear(text):
+            await self._answer(self._session.fail(fault))
+        else:
+            await self._answer(self._session.receive(text, now=self._now()))
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        raise StopConsumer
+
+    # The one place that acts
+
+    async def _perform(self, actions: Sequence[Action]) -> None:
+        """Raises ClientStalled when the client does not make room in time."""
+        is_closing = any(isinstance(action, Close) for action in actions)
+        for action in actions:
+            match action:
+                case Send(text):
+                    await self._send_text(text, urgent=is_closing)
+                case Speak(item, stream):
+                    self._speakers.put(item, stream)
+                case Stop(stream):
+                    self._speakers.stop(stream)
+                case Open(parameters):
+                    self._open(parameters)
+                case Close(code, reason):
+                    await self.send({"type": "websocket.close", "code": code, "reason": reason})
+                    self._stop_speaking()
+        self._set_timer()
+
+    async def _answer(self, actions: Sequence[Action]) -> None:
+        """Perform what does not come from a speaker, whose own failures end its own stream."""
+        try:
+            await self._perform(actions)
+        except ClientStalled as error:
+            if self._session:
+                await self._perform(self._session.fail(fault_of(error)))
+
+    async def _send_text(self, text: str, *, urgent: bool) -> None:
+        try:
+            async with asyncio.timeout(self._config.service.stall_timeout_seconds):
+                await self.send({"type": "websocket.send", "text": text, "urgent": urgent})
+        except TimeoutError:
+            raise ClientStalled from None
+
+    def _open(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        if parameters.mode == "forward" and self._visitor:
+            self._stop_preparing()
+            report = partial(self._report_forwarded, self._visitor.meter())
+            work = partial(forward, parameters, self._outlet(0), report, self._config)
+            self._speakers.start(0, work)
+
+    def _outlet(self, stream: int) -> Outlet:
+        lead = self._parameters.target_lead_ms
+        return Outlet(partial(self._send_packet, stream), None if lead is None else lead / 1000)
+
+    def _make_speaker(self, stream: int) -> Speaker:
+        if self._visitor is None or self._visitor.voice is None:
+            raise RuntimeError("A session without a voice was opened.")
+        service = self._config.service
+        return Speaker(
+            self._executor,
+            self._sound_of(self._visitor.voice),
+            FORMATS[self._parameters.output_format],
+            self._outlet(stream),
+            partial(self._report_spoken, stream),
+            max_packet_ms=service.max_packet_ms,
+            max_ahead=service.max_ahead_seconds,
+            meter=self._visitor.meter(),
+            place=Place(self, stream),
+            load_pronouncer=load_pronouncer,
+        )
+
+    def _sound_of(self, voice: Voice) -> SpeakerVoice:
+        # A ttsInitRequest may ask for speech although the query did not.
+        self._preparation = self._preparation or self._preparer.begin(voice)
+        return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
+
+    # Reports from the speakers' tasks
+
+    async def _report_failure(self, error: Exception, stream: int) -> None:
+        if self._session:
+            fault, is_of_all = fault_of(error), is_of_the_connection(error)
+            await self._answer(self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream))
+
+    async def _send_packet(self, stream: int, packet: Packet) -> None:
+        if self._session:
+            audio = b64encode(packet.payload).decode("ascii")
+            sound = Sound(audio, packet.seconds, packet.start, packet.alignment, packet.normalized)
+            await self._perform(self._session.audio(sound, stream, now=self._now()))
+
+    async def _report_spoken(self, stream: int, item: Utterance | TurnEnd) -> None:
+        if self._session:
+            await self._perform(self._session.spoken(item, stream, now=self._now()))
+
+    async def _report_forwarded(self, meter: StreamMeter, is_final: bool) -> None:
+        await meter.check_key()  # nothing is charged here, which else would do it
+        if self._session:
+            await self._perform(self._session.forwarded(now=self._now(), is_final=is_final))
+
+    # Time
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _set_timer(self) -> None:
+        """One timer for the session's deadline. A later deadline waits for the timer that is set already."""
+        deadline = self._session.deadline if self._session else None
+        if deadline is None or (self._timer and self._timer.when() <= deadline):
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._session and not self._session.is_closed:
+            task = asyncio.create_task(self._answer(self._session.timeout(now=self._now())))
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    # Ending
+
+    async def say_goodbye(self) -> None:
+        """Tell the client that the server shuts down, and wait a moment for it to have heard."""
+        if self._session:
+            await self._perform(self._session.fail(errors.SHUTTING_DOWN))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), GOODBYE_SECONDS)
+
+    async def _hear_out(self, receive: Any) -> None:
+        if self._session:
+            await self._perform(self._session.fail(errors.SHUTTING_DOWN))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+    def _stop_preparing(self) -> None:
+        if self._preparation:
+            self._preparation.cancel()
+
+    def _stop_speaking(self) -> None:
+        self._stop_preparing()
+        self._speakers.stop_all()
+
+    def _release(self) -> None:
+        if self._session:
+            self._session.disconnected()
+        self._stop_speaking()
+        if self._timer:
+            self._timer.cancel()
+        if self._visitor:
+            self._visitor.leave()
+        self.connected.discard(self)
+        self._gone.set()
+
+
+class StreamInputConsumer(SpeechConsumer):
+    """`stream-input`."""
+
+    session_type = StreamInput
+
+
+class MultiStreamInputConsumer(SpeechConsumer):
+    """`multi-stream-input`."""
+
+    session_type = MultiStreamInput
+
+
+async def say_goodbye_to_all() -> None:
+    """End every session because the server ends. Takes GOODBYE_SECONDS at most."""
+    await asyncio.gather(*(consumer.say_goodbye() for consumer in list(SpeechConsumer.connected)))

@@ -1,0 +1,18 @@
+"""The settings, as far as the protocol has to know them."""
+
+from streaming.audio.formats import FORMATS
+from streaming.protocol.opening import Rules
+from xtts_site.config import Config
+
+
+def session_rules(config: Config) -> Rules:
+    needs_redis = config.forward.raw_channels and not config.redis_url
+    refusal = "mode forward reads audio_channel from Redis, and this server has none (REDIS_URL is not set)."
+    return Rules(
+        formats=frozenset(FORMATS),
+        forward_prefixes=tuple(config.forward.allowed_prefixes),
+        max_pending_chars=config.service.max_pending_chars,
+        max_message_chars=config.limits.max_message_chars,
+        max_contexts=config.limits.max_contexts,
+        forward_refusal=refusal if needs_redis else None,
+    )

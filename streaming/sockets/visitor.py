@@ -1,0 +1,107 @@
+"""Who is at the other end of a socket, and what for: the query, the voice, whose key it is."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl
+
+from django.db import DatabaseError
+
+from streaming.access.credentials import Credentials
+from streaming.access.gate import Gate, Seat, StreamMeter
+from streaming.access.identity import Client, identify
+from streaming.access.origin import address_of
+from streaming.access.refusals import Refused
+from streaming.faults import fault_of
+from streaming.protocol.errors import Fault, ProtocolError
+from streaming.protocol.messages import read_object
+from streaming.speech.voice_preparation import VoicesUnavailable, find_voice
+from voices.models import Voice
+from xtts_site.config import Config
+
+
+class Visitor:
+    """`refusal`: what is wrong with the request, to be said when the client has spoken. A client may bring its key in the
+    handshake or in its first message (wire.md 1.2), so without one in the handshake that message is waited for."""
+
+    def __init__(self, scope: Any, config: Config, gate: Gate) -> None:
+        self._scope = scope
+        self._config = config
+        self._gate = gate
+        self._address = address_of(scope)
+        self._seat: Seat | None = None
+        self._credentials = Credentials()
+        self._client: Client | None = None
+        self._has_spoken = False
+        self.query: Mapping[str, str] = {}
+        self.voice: Voice | None = None
+        self.refusal: ProtocolError | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it may speak, as far as keys are concerned."""
+        return self._client is not None
+
+    async def arrive(self) -> Fault | None:
+        """The handshake. Returns what ends the connection."""
+        try:
+            self._seat = self._gate.connect(self._address)
+            self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
+            await self._identify_early()
+            voice_id = self._scope["url_route"]["kwargs"]["voice_id"]
+            self.voice = await find_voice(voice_id, unknown=self._config.voices.unknown)
+            self._check_voice()
+        except ProtocolError as error:
+            self.refusal = error
+        except (Refused, VoicesUnavailable, DatabaseError) as error:
+            return fault_of(error)
+        return None
+
+    async def hear(self, raw: str) -> Fault | None:
+        """A message. The first one may bring a key. Returns what ends the connection."""
+        is_first, self._has_spoken = not self._has_spoken, True
+        if not is_first or self._has_key:
+            return None
+        brought = Credentials()
+        with suppress(ProtocolError):  # the session will say so
+            brought = Credentials.from_query(read_object(raw))
+        if self._client is not None and not brought:
+            return None
+        try:
+            await self._identify(brought.filled_from(self._credentials))
+            self._check_voice()
+        except (Refused, DatabaseError) as error:
+            return fault_of(error)
+        return None
+
+    def meter(self) -> StreamMeter:
+        """For one more stream of this visitor, who is known."""
+        if self._client is None or self.voice is None:
+            raise RuntimeError("Nobody who is unknown has a session that is open, nor one without a voice.")
+        return self._gate.stream(self._client, self._address, self.voice.voice_id)
+
+    def leave(self) -> None:
+        if self._seat:
+            self._seat.leave()
+
+    @property
+    def _has_key(self) -> bool:
+        return self._client is not None and self._client.key_id is not None
+
+    async def _identify_early(self) -> None:
+        headers = Credentials.from_headers(self._scope["headers"])
+        self._credentials = headers.filled_from(Credentials.from_query(self.query))
+        if self._credentials or not self._config.access.require_keys:
+            await self._identify(self._credentials)
+
+    async def _identify(self, credentials: Credentials) -> None:
+        """Raises Refused and DatabaseError."""
+        client = await identify(credentials, required=self._config.access.require_keys)
+        if self._seat:
+            self._seat.take_for(client)
+        self._client = client
+
+    def _check_voice(self) -> None:
+        """Raises Refused."""
+        if self._client and self.voice:
+            self._client.require_voice(self.voice.voice_id)

@@ -1,0 +1,37 @@
+"""The pronunciation that a client asks for, from the dictionaries of the admin."""
+
+from collections.abc import Iterable
+
+from channels.db import aclose_old_connections
+
+from streaming.dispatch.jobs import SpeechError
+from streaming.text.pronunciation import Alias, Pronouncer
+from voices.models import PronunciationDictionary
+
+
+class UnknownDictionary(SpeechError):
+    """The client named a dictionary, or a version of one, that is not here."""
+
+
+async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronouncer:
+    """The rules of all these dictionaries, given as (id, version); without a version the newest is meant. Of equal rules the
+    first one named wins. Raises UnknownDictionary; django.db.DatabaseError if there is no telling.
+    """
+    named = dict.fromkeys(locators)
+    if not named:
+        return Pronouncer()
+    # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
+    await aclose_old_connections()
+    found = await PronunciationDictionary.objects.named({name for name, _ in named})
+    return Pronouncer(rule for name, version in named for rule in _rules(found.get(name), name, version))
+
+
+def _rules(dictionary: PronunciationDictionary | None, name: str, version: str | None) -> list[Alias]:
+    if dictionary is None:
+        raise UnknownDictionary(f"There is no pronunciation dictionary {name!r:.100} here.")
+    if version not in (None, "", dictionary.version_id):
+        raise UnknownDictionary(
+            f"The pronunciation dictionary {name!r:.100} has no version {version!r:.100} here; its version is "
+            f"{dictionary.version_id!r}."
+        )
+    return [Alias(*rule.content) for rule in dictionary.rules.all()]

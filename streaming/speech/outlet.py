@@ -1,0 +1,35 @@
+"""Paced delivery of packets."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from streaming.audio.pacing import Pacer
+from streaming.speech.delivery import Packet
+
+
+class Outlet:
+    """Paced delivery: sends each packet when it is due. `lead` in seconds; None sends as fast as the client reads."""
+
+    def __init__(self, send: Callable[[Packet], Awaitable[None]], lead: float | None) -> None:
+        self._send = send
+        self._pacer = None if lead is None else Pacer(lead)
+
+    def start_turn(self) -> None:
+        if self._pacer:
+            self._pacer.start_turn()
+
+    async def deliver(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            if self._pacer:
+                await self._wait_until_due(self._pacer)
+                self._pacer.sent(packet.seconds)
+            else:
+                await asyncio.sleep(0)  # a client that reads fast must not keep the loop from everybody else
+            await self._send(packet)
+
+    async def _wait_until_due(self, pacer: Pacer) -> None:
+        clock = asyncio.get_running_loop().time
+        now = clock()
+        wait = pacer.next_send_time(now=now) - now
+        if wait > 0:
+            await asyncio.sleep(wait)

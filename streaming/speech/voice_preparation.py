@@ -1,0 +1,151 @@
+"""What the engine is sent for a voice: looked up, or prepared from its recordings, as soon as a client connects."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from functools import partial
+from typing import Literal
+
+from channels.db import aclose_old_connections
+from django.db import DatabaseError
+
+from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Executor, SpeechError
+from streaming.dispatch.shared_calls import SharedCalls
+from streaming.engine.contract import EngineInfo, VoiceRef
+from streaming.protocol.errors import VOICE_NOT_FOUND, ProtocolError
+from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
+from voices.models import Voice
+
+logger = logging.getLogger("streaming.voices")
+
+# Conditioning in memory, about 130 KB each: a new connection need not ask the database for a voice that is in use.
+MOST_KEPT = 32
+# Voices whose recordings, megabytes each, are read and prepared at the same time. The others wait for their turn.
+AT_ONCE = 4
+
+
+class VoicesUnavailable(SpeechError):
+    """The database cannot be asked for voices."""
+
+
+async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) -> Voice:
+    """The voice of that id, with its clips. `unknown` as in the settings. Raises ProtocolError, VoicesUnavailable."""
+    # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
+    await aclose_old_connections()
+    try:
+        voice = await Voice.objects.resolve(voice_id, unknown=unknown)
+    except DatabaseError:
+        logger.exception("The database cannot be asked for voices")
+        raise VoicesUnavailable("The server's database does not answer; try again later.") from None
+    if voice is None:
+        raise ProtocolError(VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+    return voice
+
+
+class VoicePreparer:
+    """All voices of this server process. Equal recordings that are asked for at the same time are prepared once."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._calls: SharedCalls[bytes] = SharedCalls()
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._calls
+
+    def begin(self, voice: Voice) -> "VoicePreparation":
+        """Start on it. `voice` with its clips loaded."""
+        return VoicePreparation(self, self._executor, voice)
+
+    async def ref(self, voice: Voice) -> VoiceRef:
+        """What requests bring with them. Waits for an engine that is ready. Raises EngineFailed, EngineUnavailable,
+        RecordingsUnusable."""
+        info = await self._executor.ready()
+        if not info.clones:
+            if voice.key:
+                logger.info("Voice %s: the engine %s cannot clone and has its own sound", voice.voice_id, info.name)
+            return VoiceRef(voice.key)
+        if not voice.key:
+            return VoiceRef(speaker=voice.name)
+        return VoiceRef(voice.key, conditioning=await self._conditioning(voice, info))
+
+    async def _conditioning(self, voice: Voice, info: EngineInfo) -> bytes:
+        name = (voice.key, info.fingerprint)
+        if name not in self._kept:
+            self._kept[name] = await self._calls.get(name, partial(self._find_or_make, voice, info.fingerprint))
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(name)
+        return self._kept[name]
+
+    async def _find_or_make(self, voice: Voice, fingerprint: str) -> bytes:
+        if (stored := await _stored(voice.key, fingerprint)) is not None:
+            return stored
+        try:
+            made = await self._make(voice)
+        except (EngineFailed, RecordingsUnusable) as error:
+            logger.error("Voice %s cannot be prepared: %s", voice.voice_id, error)
+            raise
+        await _store(voice.key, fingerprint, made)
+        logger.info("Voice %s is prepared", voice.voice_id)
+        return made
+
+    async def _make(self, voice: Voice) -> bytes:
+        try:
+            async with self._turns:
+                return await self._executor.prepare(VoiceRef(voice.key, await clip_bytes(voice)))
+        except EngineFailed as error:
+            reason = str(error)
+        # Not from inside: connections keep this error, and the traceback of the other one would keep the recordings.
+        raise EngineFailed(f"The voice {voice.voice_id!r} cannot be prepared: {reason}")
+
+
+class VoicePreparation:
+    """One connection's voice, from connecting to its end."""
+
+    def __init__(self, preparer: VoicePreparer, executor: Executor, voice: Voice) -> None:
+        self._preparer = preparer
+        self._executor = executor
+        self._voice = voice
+        self._task = self._begin()
+
+    async def ref(self) -> VoiceRef:
+        """Waits until it is prepared, but not for an engine that is away. Raises like `VoicePreparer.ref`."""
+        if not self._executor.status.is_ready:
+            raise EngineUnavailable("The speech engine is not ready; try again shortly.")
+        if self._has_failed:
+            # Whatever it was, nobody has been told, and it may be over: the engine has come back, say.
+            self._task = self._begin()
+        # Shielded: a context that is stopped must not take the voice from the connection's other ones.
+        return await asyncio.shield(self._task)
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    @property
+    def _has_failed(self) -> bool:
+        return self._task.done() and not self._task.cancelled() and self._task.exception() is not None
+
+    def _begin(self) -> "asyncio.Task[VoiceRef]":
+        task = asyncio.create_task(self._preparer.ref(self._voice))
+        # A failure that no text ever asks about is not a task that nobody looked at.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+
+async def _stored(key: str, fingerprint: str) -> bytes | None:
+    try:
+        await aclose_old_connections()
+        return await stored_conditioning(key, fingerprint)
+    except DatabaseError:
+        logger.exception("The database cannot be asked for conditioning; preparing the voice without it")
+        return None
+
+
+async def _store(key: str, fingerprint: str, conditioning: bytes) -> None:
+    try:
+        await store_conditioning(key, fingerprint, conditioning)
+    except DatabaseError:
+        logger.exception("The conditioning of a voice cannot be stored; it will be prepared again")
