@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.contenders import LOAD_SECONDS
 from benchmarks.heard import RATE
-from tests.live import LiveServer, manage, write_settings
+from benchmarks.live_server import LiveServer, manage, write_settings
 
 VOICE_ID = "benchmark"
 WARM_UP_TEXT = "Hello. "

@@ -16,7 +16,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 
-from tests.live import LiveServer, WatchedServer, write_settings
+from benchmarks.live_server import LiveServer, write_settings
+from tests.live.servers import WatchedServer
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]
 def tiny_checkpoint() -> Iterator[Path]:
     """The folder of a tiny checkpoint. Nobody may write into it."""
     # Here, because torch and coqui-tts take seconds that other tests need not wait.
-    from tests.engine.checkpoints import write_tiny
+    from tests.process.engine.checkpoints import write_tiny
 
     # Not one of pytest's folders, of which it keeps the last three: this one has 90 MB.
     with tempfile.TemporaryDirectory(prefix="xtts-tiny-") as folder:

@@ -1,0 +1,153 @@
+"""Real server processes, for tests and benchmarks."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from websockets.asyncio.client import connect
+
+from xtts_site.config import PROJECT_DIR
+
+START_SECONDS = 180.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def command_environment(settings_file: Path) -> dict[str, str]:
+    """The environment of a process that reads only this settings file."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("XTTS_")}
+    for variable in ("REDIS_URL", "DATABASE_URL"):
+        inherited.pop(variable, None)
+    return inherited | {"XTTS_SETTINGS_FILE": str(settings_file), "PYTHONUNBUFFERED": "1"}
+
+
+def manage(settings_file: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a management command to its end."""
+    return run_python(settings_file, "manage.py", *arguments)
+
+
+def run_python(settings_file: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in the project's folder to its end, with variables beside the settings file."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT_DIR,
+        env=command_environment(settings_file) | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def write_settings(directory: Path, **sections: Any) -> Path:
+    """A settings file with a data folder and a port of its own."""
+    service = {"port": free_port(), "data_dir": str(directory / "var")} | sections.pop("service", {})
+    path = directory / "config.yaml"
+    path.write_text(yaml.safe_dump({"service": service, **sections}))
+    return path
+
+
+@dataclass
+class LiveServer:
+    """`manage.py serve` (or another command) in a process of its own."""
+
+    settings_file: Path
+    command: tuple[str, ...] = ("manage.py", "serve")
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = yaml.safe_load(self.settings_file.read_text())
+        self.port: int = settings["service"]["port"]
+        self.is_tls = "tls_certificate" in settings["service"]
+        self.log_path = self.settings_file.parent / "server.log"
+
+    def __enter__(self) -> Self:
+        setup = manage(self.settings_file, "setup")
+        assert setup.returncode == 0, setup.stderr
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.command],
+                cwd=PROJECT_DIR,
+                env=command_environment(self.settings_file),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            if not self.is_tls:
+                self.wait_until(lambda: self.readiness()["ready"])
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    @property
+    def base_url(self) -> str:
+        return f"http{'s' if self.is_tls else ''}://127.0.0.1:{self.port}"
+
+    def url(self, voice_id: str = "demo", query: str = "") -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/text-to-speech/{voice_id}/stream-input{query}"
+
+    def connect(self, voice_id: str = "demo", query: str = "", **options: Any) -> Any:
+        return connect(self.url(voice_id, query), **options)
+
+    def connect_contexts(self, voice_id: str = "demo", query: str = "", **options: Any) -> Any:
+        url = f"ws://127.0.0.1:{self.port}/v1/text-to-speech/{voice_id}/multi-stream-input{query}"
+        return connect(url, **options)
+
+    def readiness(self) -> dict[str, Any]:
+        """What /readyz says; {"ready": False} while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.base_url}/readyz", timeout=10) as answer:  # noqa: S310
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            with error:
+                return dict(json.load(error))
+        except OSError:
+            return {"ready": False}
+
+    def wait_until(self, condition: Any, seconds: float = START_SECONDS) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, f"the server ended:\n{self.log}"
+            assert time.monotonic() < end, f"it did not happen in {seconds} s:\n{self.log}"
+            time.sleep(0.05)
+
+    def engine_pids(self) -> list[int]:
+        """The engine processes of this server that are alive."""
+        pids = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError, IndexError):
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent == self.process.pid and b"streaming.engine.host" in (entry / "cmdline").read_bytes():
+                    pids.append(int(entry.name))
+        return pids

@@ -1,0 +1,92 @@
+"""The vendor's JavaScript SDK, unmodified. It validates what it gets: a required field that lacks is an exception."""
+
+import json
+import shutil
+import subprocess
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.live_server import LiveServer
+from tests.pure.voices.recordings import recording
+from xtts_site.config import PROJECT_DIR
+
+SOURCE = PROJECT_DIR / "tests" / "live" / "js"
+TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
+
+
+@pytest.fixture(scope="module")
+def sdk(pytestconfig: pytest.Config) -> Path:
+    """The folder that the SDK is installed in, once for as long as pytest's cache lives."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("node and npm are not installed: apt install nodejs npm")
+    assert pytestconfig.cache
+    folder = pytestconfig.cache.mkdir("elevenlabs-js")
+    for name in ("package.json", "package-lock.json", "sdk.mjs"):
+        shutil.copy(SOURCE / name, folder)
+    if not (folder / "node_modules" / "@elevenlabs").exists():
+        installed = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, check=False)
+        if installed.returncode:
+            pytest.skip(f"npm cannot fetch the SDK here: {installed.stderr.decode()[-300:]}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(sdk: Path, server: LiveServer) -> dict[str, Any]:
+    """What each of the calls in sdk.mjs gave."""
+    (sdk / "recording.wav").write_bytes(recording())
+    run = subprocess.run(
+        ["node", "sdk.mjs", server.base_url, "recording.wav"], cwd=sdk, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout))
+
+
+def test_convert_gives_mp3_when_nothing_is_said(results: dict[str, Any]) -> None:
+    audio = b64decode(results["convert"]["base64"])
+    assert audio[0] == 0xFF  # an MP3 frame, no tag
+    assert len(audio) > 3 * 16_000
+
+
+def test_streams_and_settings(results: dict[str, Any]) -> None:
+    audio = b64decode(results["stream"]["base64"])
+    assert results["stream"]["parts"] > 1
+    assert 3.0 < len(audio) / 32_000 < 8.0
+    assert len(b64decode(results["withSettings"]["base64"])) > 1.2 * len(audio)
+
+
+def test_timestamps(results: dict[str, Any]) -> None:
+    whole, chunks = results["withTimestamps"], results["streamWithTimestamps"]
+    assert "".join(whole["alignment"]["characters"]) == TEXT
+    streamed = [char for chunk in chunks if chunk.get("alignment") for char in chunk["alignment"]["characters"]]
+    assert "".join(streamed) == TEXT
+    audio = b"".join(b64decode(chunk["audioBase64"]) for chunk in chunks)
+    assert audio == b64decode(whole["audioBase64"]) == b64decode(results["stream"]["base64"])
+
+
+def test_the_life_of_a_voice(results: dict[str, Any]) -> None:
+    voice_id = results["added"]["voiceId"]
+    assert results["added"]["requiresVerification"] is False
+    assert {"demo", voice_id} <= {voice["voiceId"] for voice in results["voices"]["voices"]}
+    assert [voice["voiceId"] for voice in results["search"]["voices"]] == [voice_id]
+    assert (results["search"]["hasMore"], results["search"]["totalCount"]) == (False, 1)
+    assert results["voice"]["labels"] == {"accent": "scottish"}
+    assert results["settings"]["speed"] == 1.1
+    assert [results[name]["status"] for name in ("edited", "editedSettings", "deleted")] == ["ok"] * 3
+
+
+def test_models_user_subscription_and_token(results: dict[str, Any]) -> None:
+    assert "eleven_multilingual_v2" in [model["modelId"] for model in results["models"]]
+    assert results["user"]["subscription"]["status"] == "active"
+    assert results["subscription"]["hasOpenInvoices"] is False
+    assert results["token"]["token"]
+    assert results["defaultSettings"]["speed"] == 1.0
+
+
+def test_errors_are_what_the_sdk_promises(results: dict[str, Any]) -> None:
+    unknown, wrong = results["unknownVoice"], results["wrongBody"]
+    assert (unknown["status"], unknown["body"]["detail"]["status"]) == (404, "voice_not_found")
+    assert (wrong["name"], wrong["status"]) == ("UnprocessableEntityError", 422)

@@ -1,0 +1,100 @@
+"""OpenAI's own Python client, unmodified, against a live server."""
+
+import io
+import json
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import httpx
+import openai
+import pytest
+
+from benchmarks.live_server import LiveServer
+
+TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
+
+
+@pytest.fixture
+def client(server: LiveServer) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{server.base_url}/v1", api_key="not needed here", max_retries=0) as client:
+        yield client
+
+
+def decoded(audio: bytes) -> tuple[str, float]:
+    """The container's name and the seconds in it."""
+    with av.open(io.BytesIO(audio), "r") as container:
+        seconds = sum((frame.samples / frame.sample_rate for frame in container.decode(audio=0)), start=0.0)
+        return container.format.name, seconds
+
+
+@pytest.mark.parametrize(
+    ("response_format", "container"),
+    [("mp3", "mp3"), ("opus", "ogg"), ("aac", "aac"), ("flac", "flac"), ("wav", "wav")],
+)
+def test_every_format_can_be_played(client: openai.OpenAI, response_format: str, container: str) -> None:
+    answer = client.audio.speech.create(model="tts-1", voice="demo", input=TEXT, response_format=response_format)  # type: ignore[arg-type]
+    name, seconds = decoded(answer.content)
+    assert name == container
+    assert 3.0 < seconds < 8.0
+
+
+def test_pcm_is_24_kilohertz_without_a_header(client: openai.OpenAI) -> None:
+    answer = client.audio.speech.create(model="tts-1", voice="demo", input=TEXT, response_format="pcm")
+    assert 3.0 < len(answer.content) / 48_000 < 8.0
+    assert answer.response.headers["content-type"].startswith("audio/")
+
+
+def test_a_stream_goes_to_a_file_as_it_comes(client: openai.OpenAI, tmp_path: Path) -> None:
+    create = client.audio.speech.with_streaming_response.create
+    with create(model="gpt-4o-mini-tts", voice="demo", input=TEXT, instructions="Cheerfully.") as answer:
+        answer.stream_to_file(tmp_path / "speech.mp3")
+    assert decoded((tmp_path / "speech.mp3").read_bytes())[0] == "mp3"
+
+
+def test_speed_is_heard(client: openai.OpenAI) -> None:
+    def length(speed: float) -> int:
+        options = {"model": "tts-1", "voice": "demo", "input": TEXT, "response_format": "pcm"}
+        return len(client.audio.speech.create(**options, speed=speed).content)  # type: ignore[arg-type]
+
+    assert length(0.5) > 1.5 * length(2.0)
+
+
+def test_events_carry_the_audio(client: openai.OpenAI) -> None:
+    create = client.audio.speech.with_streaming_response.create
+    options = {"model": "gpt-4o-mini-tts", "voice": "demo", "input": TEXT, "response_format": "pcm"}
+    with create(**options, stream_format="sse") as answer:  # type: ignore[arg-type]
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        lines = [line for line in answer.iter_lines() if line]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines]
+    assert [event["type"] for event in events] == ["speech.audio.delta"] * (len(events) - 1) + ["speech.audio.done"]
+    audio = b"".join(b64decode(event["audio"]) for event in events[:-1])
+    assert 3.0 < len(audio) / 48_000 < 8.0
+    assert events[-1]["usage"]["input_tokens"] == len(TEXT)
+
+
+def test_an_unknown_voice_raises_what_the_server_says(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT)
+    assert (caught.value.code, caught.value.type) == ("voice_not_found", "invalid_request_error")
+    assert "alloy" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [({"speed": 4.0}, "speed"), ({"response_format": "mid"}, "response_format"), ({"input": ""}, "input")],
+)
+def test_a_wrong_parameter_raises_what_the_client_promises(
+    client: openai.OpenAI, wrong: dict[str, object], param: str
+) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.audio.speech.create(**({"model": "tts-1", "voice": "demo", "input": TEXT} | wrong))  # type: ignore[arg-type]
+    assert (caught.value.code, caught.value.param) == ("invalid_parameter", param)
+
+
+@pytest.mark.parametrize("url", ["/v1/audio/nothing", "/v1/audio/speech"])
+def test_errors_of_any_kind_are_in_openais_words(server: LiveServer, url: str) -> None:
+    answer = httpx.get(f"{server.base_url}{url}")
+    assert answer.status_code in (404, 405)
+    assert answer.json()["error"]["type"] == "invalid_request_error"

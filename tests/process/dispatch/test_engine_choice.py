@@ -1,0 +1,107 @@
+"""Which engine speaks, decided without loading one."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streaming.dispatch.engine_choice import engine_specs
+from streaming.dispatch.engine_process import EngineSpec
+from streaming.engine.checkpoint.files import CheckpointError
+from streaming.engine.host import ENGINES
+from tests.process.engine.stand_in import write_stand_in
+from xtts_site.config import PROJECT_DIR, Config, load_config
+
+DEMO = EngineSpec("demo", {"threads": 3})
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    folder = tmp_path / "xtts"
+    folder.mkdir()
+    return write_stand_in(folder)
+
+
+def config_with(folder: Path, **model: Any) -> Config:
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump({"service": {"max_concurrency": 3}, "model": model}))
+    return load_config({"XTTS_SETTINGS_FILE": str(path)})
+
+
+def test_without_a_checkpoint_the_embedded_voice_speaks(tmp_path: Path) -> None:
+    assert engine_specs(config_with(tmp_path)) == ([DEMO], "model.checkpoint_path names no XTTS model")
+
+
+def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoint: Path) -> None:
+    """The embedded voice takes a core for each."""
+    path = checkpoint.parent / "config.yaml"
+    for text in ("service: {max_concurrency: auto}", "service: {}"):
+        path.write_text(text)
+        config = load_config({"XTTS_SETTINGS_FILE": str(path)})
+        assert config.service.max_concurrency is None
+        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2})]
+    path.write_text("model: {checkpoint_path: xtts, device: 'cuda:0,cuda:1', voice_cache_megabytes: 64}")
+    specs, _ = engine_specs(load_config({"XTTS_SETTINGS_FILE": str(path)}))
+    assert [(spec.options["slots"], spec.options["voice_cache_bytes"]) for spec in specs] == [(None, 64 * 2**20)] * 2
+
+
+def test_a_checkpoint_does_not_speak_if_the_demo_is_asked_for(tmp_path: Path) -> None:
+    config = config_with(tmp_path, engine="demo", checkpoint_path="missing")
+    assert engine_specs(config) == ([DEMO], "model.engine is demo")
+
+
+@pytest.mark.parametrize("engine", ["auto", "xtts"])
+def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
+    config = config_with(checkpoint.parent, engine=engine, checkpoint_path="xtts", precision="int8", threads=2)
+    specs, reason = engine_specs(config)
+    options = {
+        "config_path": None,
+        "checkpoint_path": str(checkpoint),
+        "tokenizer_path": None,
+        "device": "auto",
+        "precision": "int8",
+        "threads": 2,
+        "slots": 3,
+        "voice_cache_bytes": 512 * 2**20,
+    }
+    assert specs == [EngineSpec("xtts", options)]
+    assert reason == f"model.checkpoint_path names {checkpoint}"
+    assert specs[0].name in ENGINES
+
+
+def test_each_gpu_has_a_process_of_its_own(checkpoint: Path) -> None:
+    specs, _ = engine_specs(config_with(checkpoint.parent, checkpoint_path="xtts", device="cuda:0, cuda:2"))
+    assert [spec.options["device"] for spec in specs] == ["cuda:0", "cuda:2"]
+    assert {spec.options["slots"] for spec in specs} == {3}
+
+
+def test_files_with_other_names_are_handed_on(checkpoint: Path) -> None:
+    (checkpoint / "config.json").rename(checkpoint / "mine.json")
+    (checkpoint / "vocab.json").rename(checkpoint / "words.json")
+    paths = {"config_path": "xtts/mine.json", "checkpoint_path": "xtts/model.pth", "tokenizer_path": "xtts/words.json"}
+    [spec], _ = engine_specs(config_with(checkpoint.parent, **paths))
+    assert {name: spec.options[name] for name in paths} == {
+        name: str(checkpoint.parent / path) for name, path in paths.items()
+    }
+
+
+def test_a_checkpoint_that_cannot_be_used_is_refused(checkpoint: Path) -> None:
+    (checkpoint / "vocab.json").unlink()
+    with pytest.raises(CheckpointError, match=r"vocab\.json does not exist \(model\.tokenizer_path\)\."):
+        engine_specs(config_with(checkpoint.parent, checkpoint_path="xtts"))
+
+
+def test_choosing_loads_no_model(checkpoint: Path) -> None:
+    config_with(checkpoint.parent, checkpoint_path="xtts")
+    program = (
+        "import os, sys; from xtts_site.config import load_config;"
+        "from streaming.dispatch.engine_choice import engine_specs;"
+        "engine_specs(load_config(os.environ)); print(sorted({'torch', 'TTS', 'transformers'} & set(sys.modules)))"
+    )
+    environment = {"XTTS_SETTINGS_FILE": str(checkpoint.parent / "config.yaml")}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

@@ -1,0 +1,124 @@
+import queue
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
+from streaming.engine.demo.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, DemoEngine, steps
+from tests.pure.engine.collect import collect, speak_with
+
+SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DemoEngine]:
+    made = DemoEngine(threads=2)
+    yield made
+    made.stop()
+
+
+def chunks(events: list[EngineEvent], request_id: str = "1") -> list[PcmChunk]:
+    return [event for event in events if isinstance(event, PcmChunk) and event.request_id == request_id]
+
+
+def samples_of(events: list[EngineEvent], request_id: str = "1") -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    return np.concatenate([chunk.samples for chunk in chunks(events, request_id)])
+
+
+@given(st.text(alphabet="ab .,!?\n。", max_size=600))
+def test_steps_cover_the_text_in_order_and_stay_short(text: str) -> None:
+    found = list(steps(text))
+    assert "".join(text[start:end] for start, end in found) == text
+    assert all(start < end <= start + 3 * MOST_PER_STEP for start, end in found)
+
+
+def test_the_first_step_is_the_first_clause() -> None:
+    text = "Well, good morning to you, my friend, " + SENTENCE
+    assert text[: next(steps(text))[1]] == "Well, good morning to you, "
+
+
+def test_a_long_first_sentence_is_cut_at_a_word() -> None:
+    text = "word " * 100
+    start, end = next(steps(text))
+    assert end - start <= FIRST_STEP_MOST
+    assert text[end - 1] == " "
+
+
+def test_chunks_say_how_far_they_speak_and_which_is_the_last(engine: DemoEngine) -> None:
+    events = speak_with(engine, SpeechRequest("1", SENTENCE * 2))
+    spoken = chunks(events)
+    assert len(spoken) > 1
+    ends = [chunk.text_end or 0 for chunk in spoken]
+    assert ends == sorted(ends)
+    assert ends[-1] == len(SENTENCE * 2)
+    assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
+    assert events[-1] == Finished("1")
+
+
+def test_the_same_seed_gives_the_same_audio_alone_and_beside_others(engine: DemoEngine) -> None:
+    alone = speak_with(engine, SpeechRequest("1", SENTENCE, seed=3))
+    beside = speak_with(engine, SpeechRequest("1", SENTENCE, seed=3), SpeechRequest("2", "Something else entirely."))
+    assert np.array_equal(samples_of(alone), samples_of(beside))
+
+
+@pytest.mark.parametrize("text", ["...", " ", "\n", "!?", "— —"])
+def test_what_cannot_be_pronounced_is_finished_without_audio(engine: DemoEngine, text: str) -> None:
+    assert speak_with(engine, SpeechRequest("1", text)) == [Finished("1")]
+
+
+def test_unpronounceable_parts_belong_to_their_neighbours(engine: DemoEngine) -> None:
+    text = "... Hello there, my friend. ... !!! "
+    spoken = chunks(speak_with(engine, SpeechRequest("1", text)))
+    assert spoken[-1].text_end == len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\0b",
+        "[[ not phonemes ]]",
+        "😀 hello",
+        "日本語",
+        "x" * 2000,
+    ],
+)
+def test_odd_text_does_not_fail(engine: DemoEngine, text: str) -> None:
+    assert speak_with(engine, SpeechRequest("1", text, speed=2.0))[-1] == Finished("1")
+
+
+def test_a_null_does_not_swallow_the_text_behind_it(engine: DemoEngine) -> None:
+    whole = samples_of(speak_with(engine, SpeechRequest("1", "Good morning. Good evening.", seed=1)))
+    with_null = samples_of(speak_with(engine, SpeechRequest("1", "Good morning.\0Good evening.", seed=1)))
+    assert len(with_null) > 0.8 * len(whole)
+
+
+def test_markup_is_not_spoken(engine: DemoEngine) -> None:
+    plain = samples_of(speak_with(engine, SpeechRequest("1", "This is  bold  text.", seed=1)))
+    marked = samples_of(speak_with(engine, SpeechRequest("1", "This is *bold* text.", seed=1)))
+    assert np.array_equal(plain, marked)
+
+
+def test_cancelling_ends_within_one_step(engine: DemoEngine) -> None:
+    events: queue.Queue[EngineEvent] = queue.Queue()
+    engine.submit(SpeechRequest("1", SENTENCE * 30), events.put)
+    first = events.get(timeout=60)
+    engine.cancel("1")
+    rest = collect(events, 1)
+    assert isinstance(first, PcmChunk)
+    assert len(rest) <= 2
+    assert rest[-1] == Finished("1", cancelled=True)
+
+
+def test_cancelling_what_is_unknown_or_over_does_nothing(engine: DemoEngine) -> None:
+    speak_with(engine, SpeechRequest("1", "Hello."))
+    engine.cancel("1")
+    engine.cancel("no such request")
+    assert speak_with(engine, SpeechRequest("1", "Hello."))[-1] == Finished("1")
+
+
+def test_loudness_is_not_changed_from_chunk_to_chunk(engine: DemoEngine) -> None:
+    quiet = samples_of(speak_with(engine, SpeechRequest("1", "Hm.", seed=1)))
+    assert np.abs(quiet).max() < 0.95

@@ -1,0 +1,36 @@
+"""What importing the application does, beyond what test_serve sees of it."""
+
+import subprocess
+from pathlib import Path
+
+from benchmarks.live_server import run_python, write_settings
+
+
+def run(settings_file: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run_python(settings_file, "-c", code, **environment)
+
+
+def test_a_process_that_imported_it_and_ends_takes_the_engine_with_it(tmp_path: Path) -> None:
+    code = "from xtts_site.asgi import executor\nwhile executor.engine_pid is None: pass\nprint(executor.engine_pid)"
+    result = run(write_settings(tmp_path), code)
+    assert result.returncode == 0, result.stderr
+    assert not Path(f"/proc/{int(result.stdout)}").exists()
+
+
+def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> None:
+    result = run(write_settings(tmp_path), "import xtts_site.asgi", XTTS_SERVICE__PORT="http")
+    assert result.returncode == 1
+    assert result.stderr.startswith("The environment variable XTTS_SERVICE__PORT sets service.port to 'http', but ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_it_says_which_engine_it_took_and_why(tmp_path: Path) -> None:
+    said = run(write_settings(tmp_path), "import xtts_site.asgi").stderr
+    assert "Engine demo, because model.checkpoint_path names no XTTS model" in said
+
+
+def test_a_checkpoint_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    settings_file = write_settings(tmp_path, model={"checkpoint_path": "xtts"})
+    result = run(settings_file, "import xtts_site.asgi")
+    assert result.returncode == 1
+    assert result.stderr == f"{tmp_path}/xtts does not exist (model.checkpoint_path).\n"

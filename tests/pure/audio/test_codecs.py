@@ -1,0 +1,144 @@
+"""Compressed streams: they decode to what PCM would have been, hold back what they say, and care for no cutting."""
+
+import io
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streaming.audio.codecs import CodecEncoder
+from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
+from streaming.audio.pcm import encode_pcm16
+from tests.pure.audio.decoding import by_name, decoded, encoded, least_likeness, likeness, priming, voice
+
+EVERY_FORMAT = [*FORMATS.values(), *CONTAINER_FORMATS.values()]
+COMPRESSED = [output for output in EVERY_FORMAT if isinstance(output.new_encoder(), CodecEncoder)]
+MP3 = [output for output in COMPRESSED if output.media_type == "audio/mpeg"]
+OPUS = [output for output in COMPRESSED if output.media_type == "audio/ogg"]
+
+
+@pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
+def test_a_stream_is_heard_as_the_samples_that_went_in(output: OutputFormat) -> None:
+    samples = voice(output.sample_rate, 1.5)
+    heard = decoded(encoded(output.new_encoder(), samples), output)[priming(output) :]
+    assert likeness(heard[: len(samples)], samples) > least_likeness(output)
+
+
+@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+def test_no_sample_is_moved(output: OutputFormat) -> None:
+    samples = voice(output.sample_rate, 1.5)
+    heard = decoded(encoded(output.new_encoder(), samples), output)[priming(output) :]
+    near, length = (-1, 0, 1), len(samples) - 2
+    for part in (slice(0, length // 2), slice(length // 2, length)):
+        alike = [likeness(heard[1 + moved :][part], samples[1:][part]) for moved in near]
+        assert max(alike) == alike[1]
+
+
+@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+def test_what_is_too_loud_is_clipped(output: OutputFormat) -> None:
+    samples = voice(output.sample_rate, 0.5) * 8
+    heard = decoded(encoded(output.new_encoder(), samples), output)[priming(output) :]
+    assert likeness(heard[: len(samples)], np.clip(samples, -1, 1)) > 12
+
+
+@pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
+@settings(max_examples=20)
+@given(cuts=st.lists(st.integers(0, 9000), max_size=8).map(sorted))
+def test_the_bytes_are_the_same_for_any_cutting(output: OutputFormat, cuts: list[int]) -> None:
+    samples = voice(output.sample_rate, 0.2)
+    parts = [samples[start:end] for start, end in pairwise([0, *cuts, len(samples)])]
+    assert encoded(output.new_encoder(), *parts) == encoded(output.new_encoder(), samples)
+
+
+@pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
+@pytest.mark.parametrize("length", [479, 1152, 2880, 5000])
+def test_with_its_tail_of_silence_everything_is_out(output: OutputFormat, length: int) -> None:
+    encoder = output.new_encoder()
+    samples, silence = voice(output.sample_rate, 1)[:length], np.zeros(encoder.tail(length), dtype=np.float32)
+    heard = decoded(encoder.encode(samples) + encoder.encode(silence), output)[priming(output) :]
+    assert likeness(heard[:length], samples) > (10 if length < 1000 else least_likeness(output) - 6)
+
+
+@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+@pytest.mark.parametrize("length", [1, 480, 1152, 5000])
+def test_the_last_of_the_silence_completes_bytes(output: OutputFormat, length: int) -> None:
+    encoder = output.new_encoder()
+    encoder.encode(voice(output.sample_rate, 1)[:length])
+    silence = np.zeros(encoder.tail(0), dtype=np.float32)
+    encoder.encode(silence[:-1])
+    assert encoder.encode(silence[-1:]) != b""
+
+
+@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+def test_the_tail_of_what_is_to_come_is_the_tail_when_it_has_come(output: OutputFormat) -> None:
+    encoder = output.new_encoder()
+    before = encoder.tail(1000)
+    encoder.encode(voice(output.sample_rate, 1)[:1000])
+    assert encoder.tail(0) == before
+
+
+@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+def test_a_single_sample_is_a_stream(output: OutputFormat) -> None:
+    stream = encoded(output.new_encoder(), voice(output.sample_rate, 1)[:1])
+    assert len(decoded(stream, output)) > priming(output)
+
+
+def mp3_frames(stream: bytes) -> Iterator[bytes]:
+    """The frames of MPEG audio layer III, by their headers. Anything between two frames fails."""
+    while stream:
+        assert stream[0] == 0xFF
+        assert stream[1] in (0xFB, 0xF3), "layer III of MPEG-1 or MPEG-2, without a checksum"
+        is_mpeg1 = stream[1] == 0xFB
+        length = (144 if is_mpeg1 else 72) * bit_rate(stream) // sample_rate(stream) + (stream[2] >> 1 & 1)
+        yield stream[:length]
+        stream = stream[length:]
+
+
+def bit_rate(frame: bytes) -> int:
+    mpeg1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+    mpeg2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+    return 1000 * (mpeg1 if frame[1] == 0xFB else mpeg2)[frame[2] >> 4]
+
+
+def sample_rate(frame: bytes) -> int:
+    return (44100, 48000, 32000)[frame[2] >> 2 & 3] // (1 if frame[1] == 0xFB else 2)
+
+
+@pytest.mark.parametrize("output", MP3, ids=by_name)
+def test_mp3_is_frames_and_nothing_else(output: OutputFormat) -> None:
+    """No ID3 tag, and no frame that only tells of the others: players of streams stumble over both."""
+    frames = list(mp3_frames(encoded(output.new_encoder(), voice(output.sample_rate, 1))))
+    assert {sample_rate(frame) for frame in frames} == {output.sample_rate}
+    assert not any(mark in frame for frame in frames for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+@pytest.mark.parametrize("output", [*MP3, *OPUS], ids=by_name)
+def test_the_bit_rate_is_constant_and_the_one_that_is_named(output: OutputFormat) -> None:
+    named = {"mp3": 128, "opus": 64, "mp3_44100": 128}.get(output.name) or int(output.name.split("_")[-1])
+    stream = encoded(output.new_encoder(), voice(output.sample_rate, 1))
+    if output in MP3:
+        assert {bit_rate(frame) for frame in mp3_frames(stream)} == {1000 * named}
+    else:
+        # Packets of 20 ms, each on a page of its own, behind the two pages of the header. A page tells the number of its
+        # segments, then their lengths.
+        packets = [page[23 + page[22] :] for page in stream.split(b"OggS")[3:]]
+        assert {len(packet) for packet in packets} == {named * 20 // 8}
+
+
+@pytest.mark.parametrize("output", OPUS, ids=by_name)
+@pytest.mark.parametrize("length", [1, 647, 648, 649, 960, 9600, 9601])
+def test_ogg_opus_tells_its_length_to_the_sample(output: OutputFormat, length: int) -> None:
+    stream = encoded(output.new_encoder(), voice(48000, 1)[:length])
+    assert len(decoded(stream, output)) == length
+    with soundfile.SoundFile(io.BytesIO(stream)) as file:  # libogg checks every page's checksum
+        assert len(file.read()) == length
+
+
+def test_flac_is_exact_to_the_bit() -> None:
+    samples, flac = voice(24000, 1), CONTAINER_FORMATS["flac"]
+    heard = decoded(encoded(flac.new_encoder(), samples), flac)
+    assert encode_pcm16(heard) == encode_pcm16(samples)

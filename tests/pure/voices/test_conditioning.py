@@ -1,0 +1,172 @@
+import hashlib
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+
+from benchmarks.live_server import manage, write_settings
+from tests.pure.voices.conftest import AddClip
+from tests.pure.voices.recordings import recording
+from voices import conditioning
+from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
+from voices.models import ReferenceClip, Voice, VoiceConditioning
+
+Result = TypeVar("Result")
+HIGH, LOW = recording(pitch=220), recording(pitch=90)
+STORE_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from asgiref.sync import async_to_sync
+from django.core.files.base import ContentFile
+from tests.pure.voices.recordings import recording
+from voices.conditioning import store_conditioning
+from voices.models import ReferenceClip, Voice, VoiceConditioning
+voice = Voice.objects.create(voice_id="anna", name="Anna")
+clip = ReferenceClip(voice=voice, file=ContentFile(recording(), "anna.wav"))
+clip.full_clean()
+clip.save()
+with ThreadPoolExecutor(8) as pool:
+    # Each thread has a connection of its own.
+    list(pool.map(lambda data: async_to_sync(store_conditioning)(voice.key, "one", data), [b"same"] * 32))
+print([bytes(row.data) for row in VoiceConditioning.objects.all()])
+"""
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """On the event loop, as the server does it, but with the connection of this test's transaction."""
+
+    async def wait() -> Result:
+        return await work
+
+    return async_to_sync(wait)()
+
+
+def resolved(voice_id: str = "anna") -> Voice:
+    return Voice.objects.prefetch_related("clips").get(voice_id=voice_id)
+
+
+@pytest.fixture
+def clip(voice: Voice, add_clip: AddClip) -> ReferenceClip:
+    return add_clip(voice, HIGH)
+
+
+@pytest.fixture
+def key(clip: ReferenceClip) -> str:
+    """The key of a voice with conditioning by the engine "one"."""
+    key = resolved().key
+    run(store_conditioning(key, "one", b"\0conditioning"))
+    return key
+
+
+def is_stored(key: str) -> bool:
+    return VoiceConditioning.objects.filter(key=key).exists()
+
+
+def test_what_is_stored_is_found_by_clips_and_engine(key: str) -> None:
+    assert run(stored_conditioning(key, "one")) == b"\0conditioning"
+    assert run(stored_conditioning(key, "two")) is None
+    assert run(stored_conditioning("0" * 64, "one")) is None
+
+
+def test_storing_again_replaces(key: str) -> None:
+    run(store_conditioning(key, "one", b"new"))
+    assert run(stored_conditioning(key, "one")) == b"new"
+    assert VoiceConditioning.objects.count() == 1
+
+
+def test_another_engine_replaces_what_the_one_before_it_made(key: str) -> None:
+    run(store_conditioning(key, "two", b"new"))
+    assert [(row.fingerprint, bytes(row.data)) for row in VoiceConditioning.objects.all()] == [("two", b"new")]
+
+
+def test_nothing_is_kept_for_recordings_that_no_voice_has_any_more(key: str) -> None:
+    run(store_conditioning("0" * 64, "one", b"late"))
+    assert [row.key for row in VoiceConditioning.objects.all()] == [key]
+
+
+def test_many_may_store_the_same_at_once(tmp_path: Path) -> None:
+    """On a database of its own in a file: the one of the tests is in memory, and locks differently."""
+    settings_file = write_settings(tmp_path)
+    assert manage(settings_file, "setup").returncode == 0
+    stored = manage(settings_file, "shell", "-v", "0", "-c", STORE_AT_ONCE)
+    assert (stored.stdout, stored.stderr) == ("[b'same']\n", "")
+
+
+def test_another_clip_drops_it(key: str, voice: Voice, add_clip: AddClip) -> None:
+    add_clip(voice, LOW)
+    assert not is_stored(key)
+
+
+def test_a_replaced_clip_drops_it(key: str, clip: ReferenceClip) -> None:
+    clip.file = SimpleUploadedFile("new.wav", LOW)
+    clip.full_clean()
+    clip.save()
+    assert not is_stored(key)
+
+
+def test_a_deleted_clip_drops_it(key: str, clip: ReferenceClip) -> None:
+    clip.delete()
+    assert not is_stored(key)
+
+
+def test_deleting_the_voice_drops_it(voice: Voice, add_clip: AddClip) -> None:
+    add_clip(voice, HIGH)
+    add_clip(voice, LOW)
+    run(store_conditioning(resolved().key, "one", b"conditioning"))
+    Voice.objects.all().delete()
+    assert not VoiceConditioning.objects.exists()
+
+
+def test_it_stays_while_another_voice_has_the_same_clips(key: str, voice: Voice, add_clip: AddClip) -> None:
+    add_clip(Voice.objects.create(voice_id="bert", name="Bert"), HIGH)
+    voice.delete()
+    assert is_stored(key)
+    Voice.objects.all().delete()
+    assert not is_stored(key)
+
+
+def test_it_stays_when_the_voice_changes_but_not_its_clips(key: str, clip: ReferenceClip, voice: Voice) -> None:
+    clip.save()
+    voice.name, voice.speed = "Anne", 1.5
+    voice.save()
+    assert is_stored(key)
+
+
+def test_a_change_that_does_not_happen_drops_nothing(key: str, clip: ReferenceClip) -> None:
+    with transaction.atomic():
+        clip.delete()
+        transaction.set_rollback(True)
+    assert is_stored(key)
+
+
+def test_clips_come_in_an_order_that_only_their_content_decides(voice: Voice, add_clip: AddClip) -> None:
+    other = Voice.objects.create(voice_id="bert", name="Bert")
+    for owner, content in ((voice, HIGH), (voice, LOW), (other, LOW), (other, HIGH)):
+        add_clip(owner, content)
+    by_hash = tuple(sorted((HIGH, LOW), key=lambda content: hashlib.sha256(content).hexdigest()))
+    assert run(clip_bytes(resolved("anna"))) == run(clip_bytes(resolved("bert"))) == by_hash
+
+
+def test_a_voice_without_clips_has_no_bytes(voice: Voice) -> None:
+    assert run(clip_bytes(voice)) == ()
+
+
+def test_a_lost_file_is_said(clip: ReferenceClip, media_root: Path) -> None:
+    (media_root / str(clip.file.name)).unlink()
+    with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' cannot be read: No such file or"):
+        run(clip_bytes(resolved()))
+
+
+def test_a_file_that_is_another_one_by_now_is_not_used(clip: ReferenceClip, media_root: Path) -> None:
+    (media_root / str(clip.file.name)).write_bytes(LOW)
+    with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' is not the one that was uploaded"):
+        run(clip_bytes(resolved()))
+
+
+def test_too_many_recordings_are_not_read(clip: ReferenceClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditioning, "MOST_BYTES", len(HIGH) - 1)
+    with pytest.raises(RecordingsUnusable, match="have 0 MB together; at most 0 MB can be used"):
+        run(clip_bytes(resolved()))
