@@ -16,8 +16,8 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
 from voices.clips import ClipError, ClipLimits, inspect_clip
+from voices.conf import get_config
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
-from xtts_site.config import get_config
 
 __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
 
@@ -30,7 +30,7 @@ LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
 def clip_limits() -> ClipLimits:
-    voices = get_config().voices
+    voices = get_config()
     return ClipLimits(
         min_seconds=voices.min_clip_seconds,
         max_seconds=voices.max_clip_seconds,

@@ -1,8 +1,9 @@
 """Typed settings: config.yaml, overridden by the environment.
 
-The file is named by ``XTTS_SETTINGS_FILE`` (default ``./config.yaml``, which may be missing). Every key can be overridden
-by ``XTTS_<SECTION>__<KEY>``, written as YAML (``XTTS_SERVICE__PORT=8000``); ``REDIS_URL`` and ``DATABASE_URL`` keep the
-names that hosting platforms set. ``config.example.yaml`` documents every key.
+The file is named by ``XTTS_SETTINGS_FILE`` (default: ``config.yaml`` in the project's folder, which may be missing). Every
+key can be overridden by ``XTTS_<SECTION>__<KEY>``, written as YAML (``XTTS_SERVICE__PORT=8000``); ``REDIS_URL`` and
+``DATABASE_URL`` keep the names that hosting platforms set. Other variables that begin with ``XTTS_`` are not ours:
+Kubernetes sets some for every service named ``xtts``. ``config.example.yaml`` documents every key.
 """
 
 import difflib
@@ -11,24 +12,16 @@ import reprlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from xtts_site.sections import (
-    AccessConfig,
-    ForwardConfig,
-    LimitsConfig,
-    ModelConfig,
-    Section,
-    ServiceConfig,
-    VoicesConfig,
-    check_database_url,
-    check_redis_url,
-)
+from streaming import conf
+from streaming.conf import ConfigPath, section_types, with_sections
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+APPLICATION_NAME = "xtts-stream-server"
 ENVIRONMENT_PREFIX = "XTTS_"
 SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
 SECRETS = frozenset({"service.secret_key", "redis_url", "database_url"})
@@ -39,15 +32,46 @@ class ConfigError(Exception):
     """A setting is wrong. The message is one sentence that names the key."""
 
 
-class Config(Section):
+def check_database_url(url: str) -> str:
+    import dj_database_url
+
+    try:
+        dj_database_url.parse(url)
+    except ValueError:  # its own errors are of this kind, and quote the URL
+        raise ValueError("a database URL looks like postgres://user:password@host:5432/name") from None
+    return url
+
+
+class ServiceConfig(conf.ServiceConfig):
+    """What the apps need of the section, and what only this project does."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
+    tls_certificate: ConfigPath | None = None
+    tls_key: ConfigPath | None = None
+    allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    secret_key: Annotated[str, Field(min_length=32)] | None = None
+    behind_tls_proxy: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="after")
+    def _tls_is_a_pair(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+        return self
+
+
+class Config(conf.Config):
     service: ServiceConfig
-    model: ModelConfig
-    voices: VoicesConfig
-    forward: ForwardConfig
-    access: AccessConfig
-    limits: LimitsConfig
-    redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = None
     database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
+
+    def of_the_apps(self) -> dict[str, Any]:
+        """`settings.XTTS`: what the apps know, without what only this project does."""
+        return {
+            name: section.model_dump(include=set(kind.model_fields))
+            for name, kind in section_types(conf.Config).items()
+            for section in [getattr(self, name)]
+        } | {"redis_url": self.redis_url}
 
 
 @cache
@@ -60,20 +84,24 @@ def load_config(environment: Mapping[str, str]) -> Config:
     """Read the settings file that `environment` names, then its overrides. Raises ConfigError."""
     asked_for = environment.get(SETTINGS_FILE_VARIABLE)
     try:
-        path = Path(asked_for or "config.yaml").expanduser().resolve()
+        path = Path(asked_for or home_dir() / "config.yaml").expanduser().resolve()
     except RuntimeError:
         raise ConfigError(f"{SETTINGS_FILE_VARIABLE} names {asked_for}, and there is no such home directory.") from None
     values = _read_file(path, must_exist=bool(asked_for))
     sources = _overlay_environment(values, environment)
     try:
-        return Config.model_validate({name: {} for name in _sections()} | values, context={"base_dir": path.parent})
+        return Config.model_validate(with_sections(Config, values), context={"base_dir": path.parent})
     except ValidationError as error:
         raise ConfigError(_sentence(error, path, sources)) from None
 
 
-def _sections() -> dict[str, type[Section]]:
-    fields = {name: field.annotation for name, field in Config.model_fields.items()}
-    return {name: kind for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, Section)}
+def home_dir() -> Path:
+    """Where this installation keeps its settings file and its data: the project's folder, or, of an installed package, a
+    folder of the user."""
+    if (PROJECT_DIR / "manage.py").exists():
+        return PROJECT_DIR
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home) / APPLICATION_NAME
 
 
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
@@ -91,7 +119,7 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"{path} must hold sections such as 'service:' at its top level.")
     # A section whose keys are all commented out reads as null: that means "nothing set".
-    return {key: {} if value is None and key in _sections() else value for key, value in values.items()}
+    return {key: {} if value is None and key in section_types(Config) else value for key, value in values.items()}
 
 
 def _parse_yaml(text: str, source: str) -> Any:
@@ -114,10 +142,10 @@ def _overlay_environment(values: dict[str, Any], environment: Mapping[str, str])
             values[key] = environment[variable]
             sources[key] = variable
     for variable, text in environment.items():
-        if not text or not variable.startswith(ENVIRONMENT_PREFIX) or variable == SETTINGS_FILE_VARIABLE:
+        section, divided, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
+        if not text or not variable.startswith(ENVIRONMENT_PREFIX) or not divided:
             continue
-        section, _, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().partition("__")
-        if section not in _sections() or not key:
+        if section not in section_types(Config) or not key:
             raise ConfigError(f"The environment variable {variable} names no setting; {_did_you_mean(section, key)}")
         if not isinstance(values.setdefault(section, {}), dict):
             raise ConfigError(f"{section} must be a section with keys of its own.")
@@ -136,12 +164,12 @@ def _sentence(error: ValidationError, path: Path, sources: Mapping[str, str]) ->
     origin = f"The environment variable {where} sets" if where else f"{path} sets"
     if first["type"] == "extra_forbidden":
         return f"{origin} {key}, which is not a setting; {_did_you_mean(*loc)}"
-    if loc[-1:] == loc and key in _sections() and first["type"] == "model_type":
+    if loc[-1:] == loc and key in section_types(Config) and first["type"] == "model_type":
         return f"{path}: {key} must be a section with keys of its own."
     reason = first["msg"].removeprefix("Value error, ")
     # Only a plain value is shown, and never one that may be a secret.
     is_shown = key not in SECRETS and isinstance(first["input"], str | int | float | bool)
-    if key in _sections():  # the keys of a section do not fit each other
+    if key in section_types(Config):  # the keys of a section do not fit each other
         variables = sorted(variable for name, variable in sources.items() if name.startswith(f"{key}."))
         return f"{', '.join(variables) or path}: {key}: {reason}."
     value = f" to {reprlib.repr(first['input'])}" if is_shown else ""
@@ -156,6 +184,6 @@ def _did_you_mean(section: str, key: str = "", *_: str) -> str:
 
 def setting_keys() -> list[str]:
     """Every key that a settings file may hold, as ``section.key``."""
-    sections = _sections()
+    sections = section_types(Config)
     top_level = [name for name in Config.model_fields if name not in sections]
     return [f"{name}.{key}" for name, kind in sections.items() for key in kind.model_fields] + top_level

@@ -8,7 +8,7 @@ from typing import Any
 
 import dj_database_url
 
-from xtts_site.config import ConfigError, get_config
+from xtts_site.config import PROJECT_DIR, ConfigError, get_config
 
 CONFIG = get_config()
 SERVICE = CONFIG.service
@@ -53,7 +53,9 @@ def _database(url: str | None) -> dict[str, Any]:
 
 SECRET_KEY = SERVICE.secret_key or _kept_secret_key(SERVICE.data_dir / "secret_key")
 DEBUG = False
-ALLOWED_HOSTS = SERVICE.allowed_hosts
+BASE_DIR = PROJECT_DIR
+XTTS = CONFIG.of_the_apps()
+ALLOWED_HOSTS = list(SERVICE.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = [origin for origin in SERVICE.allowed_origins if "://" in origin]
 ROOT_URLCONF = "xtts_site.urls"
 ASGI_APPLICATION = "xtts_site.asgi.application"

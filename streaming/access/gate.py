@@ -15,7 +15,7 @@ from streaming.access.identity import Client, identified_again
 from streaming.access.models import Amounts, UsageSlot
 from streaming.access.rates import Rates
 from streaming.access.usage import UsageBook, spend, today
-from xtts_site.sections import LimitsConfig
+from streaming.conf import LimitsConfig
 
 # A key that is changed or disabled meanwhile is noticed on an open socket after this long.
 TRUST_SECONDS = 30.0

@@ -13,7 +13,7 @@ from typing import Any
 from daphne.http_protocol import WebRequest
 from twisted.web.http import HTTPChannel
 
-from xtts_site.sections import LimitsConfig
+from streaming.conf import LimitsConfig
 
 _REASONS = {413: b"Content Too Large", 414: b"URI Too Long", 431: b"Request Header Fields Too Large"}
 _CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}

@@ -1,8 +1,8 @@
 """Which engine the settings ask for, and what its processes are started with."""
 
+from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.checkpoint.files import find_checkpoint
-from xtts_site.config import Config
 
 # The embedded voice takes a core for each utterance.
 DEMO_CONCURRENCY = 2

@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.audio.packets import FrameJoiner
+from streaming.conf import Config
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription, subscribe
 from streaming.protocol.parameters import Parameters
 from streaming.speech.delivery import Delivery, Packet, end_of_stream
 from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
-from xtts_site.config import Config
 
 
 async def forward(

@@ -11,6 +11,7 @@ from streaming.access.gate import Gate
 from streaming.access.identity import Client
 from streaming.access.refusals import no_key
 from streaming.audio.formats import OutputFormat
+from streaming.conf import Config
 from streaming.dispatch.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
 from streaming.http.problems import busy, database_lost, voice_not_found
@@ -22,7 +23,6 @@ from streaming.speech.speaker import Speaker, SpeakerVoice
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
 from streaming.text.pronunciation import Pronouncer
 from voices.models import Voice
-from xtts_site.config import Config
 
 SCOPE_KEY = "speech"
 

@@ -18,10 +18,10 @@ from streaming.access.credentials import Credentials
 from streaming.access.identity import identify
 from streaming.access.origin import origin_is_allowed
 from streaming.access.refusals import Refused
+from streaming.conf import get_config
 from streaming.http.answers import answer, is_api
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, database_lost, not_found, problem_of
-from xtts_site.config import get_config
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -58,7 +58,7 @@ async def _respond(request: HttpRequest) -> HttpResponseBase:
 
 
 def _check_origin(request: HttpRequest) -> None:
-    if not origin_is_allowed(request.scope, get_config().service):  # type: ignore[attr-defined] # over ASGI
+    if not origin_is_allowed(request.scope, get_config().service.allowed_origins):  # type: ignore[attr-defined] # over ASGI
         raise Problem(403, "origin_not_allowed", "Pages of this origin may not use this server: see allowed_origins.")
 
 

@@ -14,6 +14,7 @@ from channels.exceptions import StopConsumer
 from streaming.access.gate import Gate, StreamMeter
 from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
+from streaming.conf import Config
 from streaming.dispatch.executor import Executor, Place
 from streaming.faults import ClientStalled, fault_of, is_of_the_connection
 from streaming.forwarding.forwarder import forward
@@ -36,7 +37,6 @@ from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker, SpeakerVoice
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
-from xtts_site.config import Config
 
 logger = logging.getLogger("streaming")
 
@@ -84,7 +84,7 @@ class SpeechConsumer(AsyncConsumer):
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        if not origin_is_allowed(self.scope, self._config.service):
+        if not origin_is_allowed(self.scope, self._config.service.allowed_origins):
             await self.send({"type": "websocket.close"})
             return
         self.connected.add(self)

@@ -6,10 +6,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path, re_path
 
 from streaming.access.gate import Gate
+from streaming.conf import Config
 from streaming.dispatch.executor import Executor
 from streaming.sockets.consumers import MultiStreamInputConsumer, StreamInputConsumer
 from streaming.speech.voice_preparation import VoicePreparer
-from xtts_site.config import Config
 
 
 class NotFoundConsumer(AsyncWebsocketConsumer):

@@ -1,8 +1,8 @@
 """The settings, as far as the protocol has to know them."""
 
 from streaming.audio.formats import FORMATS
+from streaming.conf import Config
 from streaming.protocol.opening import Rules
-from xtts_site.config import Config
 
 
 def session_rules(config: Config) -> Rules:

@@ -12,12 +12,12 @@ from streaming.access.gate import Gate, Seat, StreamMeter
 from streaming.access.identity import Client, identify
 from streaming.access.origin import address_of
 from streaming.access.refusals import Refused
+from streaming.conf import Config
 from streaming.faults import fault_of
 from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.messages import read_object
 from streaming.speech.voice_preparation import VoicesUnavailable, find_voice
 from voices.models import Voice
-from xtts_site.config import Config
 
 
 class Visitor:

@@ -18,10 +18,10 @@ from twisted.internet.endpoints import serverFromString
 
 from benchmarks.live_server import LiveServer, command_environment, free_port, manage, run_python, write_settings
 from streaming.access.models import ApiKey
+from streaming.conf import ModelConfig
 from tests.live.client import send
-from xtts_site.config import PROJECT_DIR, Config
+from xtts_site.config import PROJECT_DIR, Config, ServiceConfig
 from xtts_site.management.commands.serve import endpoint, key_warning, what_speaks
-from xtts_site.sections import ModelConfig, ServiceConfig
 
 
 def engines_reading(settings_file: Path) -> list[int]:

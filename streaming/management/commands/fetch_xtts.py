@@ -10,9 +10,9 @@ from urllib.parse import quote
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm  # type: ignore[import-untyped] # it has none
 
+from streaming.conf import get_config
 from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB, CheckpointError, find_checkpoint
 from streaming.management.hub_files import FetchError, NotOnHub, fetch, hub_client
-from xtts_site.config import get_config
 
 REPOSITORY = "coqui/XTTS-v2"
 DEFAULT_HUB = "https://huggingface.co"

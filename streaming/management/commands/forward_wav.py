@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis.exceptions import RedisError
 
 from streaming.audio.encoder import Samples
+from streaming.conf import get_config
 from streaming.forwarding.publisher import Publisher, encode_raw
-from xtts_site.config import get_config
 
 CHUNK_SECONDS = 0.2
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
@@ -27,11 +28,12 @@ def setup() -> str:
 
 def run_setup(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """A process of its own, whose database and media are below `folder`."""
+    (folder / "config.yaml").touch()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("XTTS_", "DATABASE_URL"))}
     return subprocess.run(
         [sys.executable, PROJECT_DIR / "manage.py", "setup"],
-        cwd=folder,
-        env=kept | variables,
+        cwd=folder.parent,
+        env=kept | {"XTTS_SETTINGS_FILE": str(folder / "config.yaml")} | variables,
         capture_output=True,
         text=True,
         timeout=60,
@@ -40,10 +42,10 @@ def run_setup(folder: Path, **variables: str) -> subprocess.CompletedProcess[str
 
 
 @pytest.fixture
-def speaker_wav(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def speaker_wav(db: None, tmp_path: Path, settings: Settings) -> Path:
     path = tmp_path / "speaker.wav"
     path.write_bytes(recording(1.5))
-    monkeypatch.setenv("XTTS_MODEL__SPEAKER_WAV", str(path))
+    settings.XTTS = {"model": {"speaker_wav": path}}
     return path
 
 
@@ -97,8 +99,8 @@ def test_there_is_no_default_voice_when_unknown_voices_are_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_there_is_a_default_voice_when_it_answers_for_unknown_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XTTS_VOICES__UNKNOWN", "default")
+def test_there_is_a_default_voice_when_it_answers_for_unknown_ones(settings: Settings) -> None:
+    settings.XTTS = {"voices": {"unknown": "default"}}
     assert "Voice 'default' is ready" in setup()
     assert Voice.objects.get(voice_id="default").key == ""
     assert setup() == ""
@@ -145,7 +147,7 @@ def test_a_bad_recording_in_the_settings_is_named(speaker_wav: Path, content: by
     assert not Voice.objects.filter(voice_id="default").exists()
 
 
-def test_an_empty_folder_becomes_an_installation(tmp_path: Path) -> None:
+def test_the_folder_of_the_settings_file_becomes_an_installation(tmp_path: Path) -> None:
     first = run_setup(tmp_path)
     assert first.returncode == 0, first.stderr
     assert PASSWORD.search(first.stdout)

@@ -11,8 +11,8 @@ from streaming.access.gate import TRUST_SECONDS, Gate, network_of
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
 from streaming.access.refusals import Refused
+from streaming.conf import LimitsConfig
 from tests.pure.access.conftest import NewKey
-from xtts_site.sections import LimitsConfig
 
 pytestmark = pytest.mark.django_db
 Result = TypeVar("Result")

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,6 @@ from pytest_django import Settings
 
 from tests.pure.voices.recordings import recording
 from voices.models import ReferenceClip, Voice
-from xtts_site.config import get_config
 
 AddClip = Callable[..., ReferenceClip]
 
@@ -18,17 +17,6 @@ def media_root(settings: Settings, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     return tmp_path / "media"
-
-
-@pytest.fixture(autouse=True)
-def _settings_are_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings file, and what a test puts into the environment counts for that test only."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XTTS_SERVICE__DATA_DIR", str(tmp_path))
-    get_config.cache_clear()
-    yield
-    monkeypatch.undo()
-    get_config.cache_clear()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import RATE, encoded, recording
@@ -75,8 +76,8 @@ def test_a_refused_recording_is_explained_on_the_page(admin_client: Client, uplo
     assert not Voice.objects.exists()
 
 
-def test_the_limits_are_those_of_the_settings(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XTTS_VOICES__MAX_CLIP_SECONDS", "1.5")
+def test_the_limits_are_those_of_the_settings(admin_client: Client, settings: Settings) -> None:
+    settings.XTTS = {"voices": {"max_clip_seconds": 1.5}}
     response = admin_client.post(ADD, form(recording(2.0)))
     assert "at most 1.5 s are allowed" in text_of(response.content)
 

@@ -4,20 +4,27 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from pytest_django import Settings
 
+import voices.conf
+import xtts_site.config
+from streaming import conf
 from xtts_site.config import Config, ConfigError, load_config, setting_keys
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    """A project's folder of our own."""
+    (tmp_path / "manage.py").touch()
+    monkeypatch.setattr(xtts_site.config, "PROJECT_DIR", tmp_path)
 
 
 def load(text: str | None = None, **environment: str) -> Config:
     if text is not None:
-        Path("config.yaml").write_text(text)
+        (xtts_site.config.PROJECT_DIR / "config.yaml").write_text(text)
     return load_config(environment)
 
 
@@ -41,7 +48,7 @@ def test_the_file_overrides_the_defaults() -> None:
     config = load("service: {port: 8000}\nredis_url: redis://localhost/0\nforward: {allowed_prefixes: ['a:', 'b:']}")
     assert config.service.port == 8000
     assert config.redis_url == "redis://localhost/0"
-    assert config.forward.allowed_prefixes == ["a:", "b:"]
+    assert config.forward.allowed_prefixes == ("a:", "b:")
 
 
 def test_the_environment_overrides_the_file() -> None:
@@ -51,7 +58,7 @@ def test_the_environment_overrides_the_file() -> None:
 
 def test_the_environment_is_read_as_yaml() -> None:
     config = load(XTTS_SERVICE__ALLOWED_HOSTS="[a.example, b.example]", XTTS_FORWARD__RAW_CHANNELS="no")
-    assert config.service.allowed_hosts == ["a.example", "b.example"]
+    assert config.service.allowed_hosts == ("a.example", "b.example")
     assert config.forward.raw_channels is False
 
 
@@ -109,7 +116,7 @@ def test_a_commented_out_section_can_be_set_by_the_environment() -> None:
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "xtts.yaml").write_text("service: {data_dir: data}\nmodel: {speaker_wav: /srv/me.wav}")
-    config = load(XTTS_SETTINGS_FILE="etc/xtts.yaml")
+    config = load(XTTS_SETTINGS_FILE=str(tmp_path / "etc" / "xtts.yaml"))
     assert config.service.data_dir == tmp_path / "etc" / "data"
     assert config.model.speaker_wav == Path("/srv/me.wav")
 
@@ -150,9 +157,8 @@ def test_an_unknown_key_in_the_file_is_named_and_something_suggested(text: str, 
     [
         ("XTTS_SERVICE__PROT", "service.port"),
         ("XTTS_SERVCE__PORT", "service.port"),
-        ("XTTS_PORT", "service.port"),
-        ("XTTS_REDIS_URL", "redis_url"),
-        ("XTTS_SERVICE", "service.port"),
+        ("XTTS_REDIS__URL", "redis_url"),
+        ("XTTS_SERVICE__", "service.port"),
     ],
 )
 def test_an_unknown_variable_is_named_and_something_suggested(variable: str, suggested: str) -> None:
@@ -239,7 +245,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"service: [", b"a: b: c", b"\xff\xfe\x00", b"\x00", b"service: !!python/name:os"])
 def test_a_file_that_is_not_yaml_is_named(content: bytes) -> None:
-    Path("config.yaml").write_bytes(content)
+    (xtts_site.config.PROJECT_DIR / "config.yaml").write_bytes(content)
     assert "config.yaml" in refused()
 
 
@@ -253,7 +259,7 @@ def test_a_file_without_sections_is_named(text: str) -> None:
     assert "config.yaml" in refused(text)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text("servicport:{}[]'\"-?!&*|>%@#0x._~ \n\t2001", max_size=40), st.booleans())
 def test_any_text_is_settings_or_a_config_error(text: str, in_environment: bool) -> None:
     outcome: Config | ConfigError
@@ -295,3 +301,30 @@ def test_no_sentence_tells_a_secret_of_the_file(text: str) -> None:
 )
 def test_no_sentence_tells_a_secret_of_the_environment(variable: str, value: str) -> None:
     assert SECRET not in refused(**{variable: value})
+
+
+@pytest.mark.parametrize("name", ["XTTS_SERVICE_PORT", "XTTS_SERVICE_HOST", "XTTS_PORT_60215_TCP_ADDR", "XTTS_PORT"])
+def test_what_kubernetes_sets_for_a_service_named_xtts_is_not_ours(name: str) -> None:
+    assert load(**{name: "tcp://10.0.0.1:60215"}) == load()
+
+
+def test_the_folder_from_which_it_is_started_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "config.yaml").write_text("service: {port: 1}")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load("service: {data_dir: data}").service.data_dir == tmp_path / "data"
+
+
+def test_an_installed_package_keeps_its_data_in_a_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "manage.py").unlink()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert load_config({}).service.data_dir == tmp_path / "share" / "xtts-stream-server" / "var"
+
+
+def test_the_apps_are_given_what_they_know(settings: Settings) -> None:
+    config = load("service: {port: 8000, max_waiting: 3}\nvoices: {unknown: default}", REDIS_URL="redis://host/0")
+    settings.XTTS = config.of_the_apps()
+    assert (conf.get_config().service.max_waiting, conf.get_config().redis_url) == (3, "redis://host/0")
+    assert voices.conf.get_config().unknown == "default"

@@ -16,8 +16,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from streaming.access.models import ApiKey
-from xtts_site.config import Config, get_config
-from xtts_site.sections import ModelConfig, ServiceConfig
+from streaming.conf import ModelConfig
+from xtts_site.config import Config, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")
 

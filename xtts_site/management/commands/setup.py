@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
+from streaming import conf
 from voices.models import DEFAULT_VOICE_ID, ReferenceClip, Voice
 from xtts_site.config import get_config
 
@@ -85,7 +86,7 @@ def _create_first_administrator() -> str | None:
 
 def _provide_default_voice() -> str | None:
     """Make the voice that the settings ask for. Returns what was done, as a sentence. Raises CommandError."""
-    config = get_config()
+    config = conf.get_config()
     if config.model.speaker_wav is not None:
         return _speak_default_voice_from(config.model.speaker_wav)
     if config.voices.unknown == "default":

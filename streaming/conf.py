@@ -1,23 +1,22 @@
-"""The sections of the settings: each key's type, range and default. `config.example.yaml` says what they mean."""
+"""The settings of speaking: `settings.XTTS`, each key with its type, range and default. `config.example.yaml` says what they
+mean.
+"""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    model_validator,
-)
+from django.core.signals import setting_changed
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from voices.conf import SETTING, Seconds, Section, VoicesConfig, read_section, xtts_settings
 
 
 def _absolute(path: Path, info: ValidationInfo) -> Path:
-    """Relative paths are relative to the folder of the settings file, not to where the server was started."""
-    base_dir: Path = (info.context or {}).get("base_dir", Path.cwd())
+    """Relative paths start from the folder of the project or of its settings file, not from where the server was started."""
+    base_dir: Path = (info.context or {})["base_dir"]
     try:
         return (base_dir / path.expanduser()).resolve()
     except RuntimeError:  # "~nobody" is no user's home
@@ -31,16 +30,6 @@ def check_redis_url(url: str) -> str:
         parse_url(url)
     except ValueError:
         raise ValueError("a Redis URL looks like redis://user:password@host:6379/0") from None
-    return url
-
-
-def check_database_url(url: str) -> str:
-    import dj_database_url
-
-    try:
-        dj_database_url.parse(url)
-    except ValueError:  # its own errors are of this kind, and quote the URL
-        raise ValueError("a database URL looks like postgres://user:password@host:5432/name") from None
     return url
 
 
@@ -68,25 +57,11 @@ ConfigPath = Annotated[Path, AfterValidator(_absolute)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
 CountOrAuto = Annotated[Count | None, BeforeValidator(_unless_auto)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class ServiceConfig(Section):
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
-    tls_certificate: ConfigPath | None = None
-    tls_key: ConfigPath | None = None
-    allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
-    allowed_origins: list[str] = []
     data_dir: ConfigPath = Path("var")
-    secret_key: Annotated[str, Field(min_length=32)] | None = None
-    behind_tls_proxy: bool = False
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-
+    allowed_origins: tuple[str, ...] = ()
     max_concurrency: CountOrAuto = None
     max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
     max_connections: Count = 512
@@ -97,12 +72,6 @@ class ServiceConfig(Section):
     max_ahead_seconds: Seconds = 10.0
     stall_timeout_seconds: Seconds = 20.0
     engine_timeout_seconds: Seconds = 60.0
-
-    @model_validator(mode="after")
-    def _tls_is_a_pair(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
-        return self
 
 
 class ModelConfig(Section):
@@ -116,6 +85,7 @@ class ModelConfig(Section):
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     threads: Count | None = None
     voice_cache_megabytes: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 512
+    compiled_kernels: bool = True
 
     @model_validator(mode="after")
     def _a_checkpoint_is_whole(self) -> Self:
@@ -140,15 +110,8 @@ class ModelConfig(Section):
         return self.checkpoint_path is not None and self.engine != "demo"
 
 
-class VoicesConfig(Section):
-    unknown: Literal["refuse", "default"] = "refuse"
-    min_clip_seconds: Seconds = 1.0
-    max_clip_seconds: Seconds = 120.0
-    max_clip_megabytes: Annotated[float, Field(gt=0, le=500)] = 20.0
-
-
 class ForwardConfig(Section):
-    allowed_prefixes: list[Annotated[str, Field(min_length=1)]] = ["sess:"]
+    allowed_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ("sess:",)
     raw_channels: bool = True
     max_queued_seconds: Seconds = 120.0
 
@@ -166,3 +129,39 @@ class LimitsConfig(Section):
     max_sockets_per_address: Count = 256
     max_query_bytes: Annotated[int, Field(strict=True, ge=256, le=65_536)] = 8192
     max_header_bytes: Annotated[int, Field(strict=True, ge=1024, le=65_536)] = 16_384
+
+
+class Config(Section):
+    service: ServiceConfig
+    model: ModelConfig
+    voices: VoicesConfig
+    forward: ForwardConfig
+    access: AccessConfig
+    limits: LimitsConfig
+    redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = None
+
+
+@cache
+def get_config() -> Config:
+    """The settings, read once. Raises ImproperlyConfigured."""
+    return read_section(Config, with_sections(Config, xtts_settings()))
+
+
+def with_sections(kind: type[Config], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with every section in them: one that nobody mentions, or mentions without a key, has its defaults."""
+    return {name: {} for name in section_types(kind)} | {
+        name: {} if value is None and name in section_types(kind) else value for name, value in values.items()
+    }
+
+
+def section_types(kind: type[Section]) -> dict[str, type[Section]]:
+    fields = {name: field.annotation for name, field in kind.model_fields.items()}
+    return {name: kind for name, kind in fields.items() if isinstance(kind, type) and issubclass(kind, Section)}
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    if setting in (SETTING, "BASE_DIR"):
+        get_config.cache_clear()
+
+
+setting_changed.connect(_forget)
