@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal, Self
 from django.core.signals import setting_changed
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from voices.conf import SETTING, Seconds, Section, VoicesConfig, read_section, xtts_settings
+from voices.conf import SETTING, Seconds, Section, VoicesConfig, base_dir, read_section, xtts_settings
 
 
 def _absolute(path: Path, info: ValidationInfo) -> Path:
     """Relative paths start from the folder of the project or of its settings file, not from where the server was started."""
-    base_dir: Path = (info.context or {})["base_dir"]
+    folder: Path = (info.context or {}).get("base_dir") or base_dir()
     try:
-        return (base_dir / path.expanduser()).resolve()
+        return (folder / path.expanduser()).resolve()
     except RuntimeError:  # "~nobody" is no user's home
         raise ValueError("there is no such home directory") from None
 
