@@ -4,14 +4,10 @@ import logging
 from collections.abc import Iterable
 from functools import lru_cache
 
-from streaming.dispatch.jobs import SpeechError
 from streaming.engine.contract import EngineInfo
+from streaming.errors import UnknownLanguage
 
 logger = logging.getLogger("streaming.speech.language")
-
-
-class UnknownLanguage(SpeechError):
-    """The engine does not speak the language of the voice or of the settings."""
 
 
 def spoken_language(asked: str | None, default: str, info: EngineInfo) -> str:

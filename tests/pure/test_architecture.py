@@ -95,7 +95,7 @@ def test_the_cores_do_not_know_each_other(core: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("core", "allowed"),
     [
-        ("streaming/protocol", ("streaming.protocol", "streaming.text.boundaries")),
+        ("streaming/protocol", ("streaming.protocol", "streaming.text.boundaries", "streaming.errors")),
         ("streaming/engine", ("streaming.engine", "streaming.text.boundaries")),
         ("streaming/audio", ("streaming.audio",)),
         ("streaming/speech/delivery.py", ("streaming.audio", "streaming.protocol", "streaming.text.rewriting")),
@@ -152,7 +152,7 @@ def test_the_executor_knows_only_the_engine(path: Path) -> None:
 def test_the_gate_knows_no_protocol_audio_or_engine(path: Path) -> None:
     ours = imported_from(path, "streaming")
     assert {
-        name for name in ours if not name.startswith(("streaming.access", "streaming.dispatch.jobs", "streaming.conf"))
+        name for name in ours if not name.startswith(("streaming.access", "streaming.errors", "streaming.conf"))
     } == set()
 
 

@@ -12,10 +12,11 @@ import pytest
 from streaming.audio.formats import FORMATS
 from streaming.audio.pcm import decode_pcm16
 from streaming.dispatch.engine_process import EngineSpec
-from streaming.dispatch.executor import EngineUnavailable, Executor, Place, SpeechError, SpeechStream
+from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
+from streaming.errors import EngineUnavailable, SourceError, SpeechError
 from streaming.forwarding.forwarder import Forwarder
-from streaming.forwarding.publisher import ForwardedAudio, SourceError
+from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.messages import Alignment

@@ -14,8 +14,8 @@ from benchmarks.live_server import manage, write_settings
 from streaming.access import usage
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import Amounts, ApiKey, DailyUsage, UsageSlot, first_of_next_month
-from streaming.access.refusals import Refused
 from streaming.access.usage import UsageBook, quota_of, spend, today
+from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 
 DAY = datetime.date(2026, 11, 24)
@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from asgiref.sync import async_to_sync
 from streaming.access.identity import Client
 from streaming.access.models import ApiKey, DailyUsage, UsageSlot
-from streaming.access.refusals import Refused
+from streaming.errors import Refused
 from streaming.access.usage import spend
 key, _ = ApiKey.objects.create_with_secret(name="Test", max_characters_per_month=50)
 def try_to_spend(_):

@@ -3,7 +3,8 @@ import logging
 import pytest
 
 from streaming.engine.contract import EngineInfo
-from streaming.speech.language import UnknownLanguage, known_language, spoken_language
+from streaming.errors import UnknownLanguage
+from streaming.speech.language import known_language, spoken_language
 
 XTTS = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 CLONING = EngineInfo("cloning", 24_000, XTTS, clones=True)
