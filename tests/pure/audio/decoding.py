@@ -1,6 +1,7 @@
 """A voice to encode, and what a player hears of a stream."""
 
 import io
+from functools import cache
 
 import av
 import numpy as np
@@ -27,13 +28,16 @@ LOSSLESS = 75
 HEADERLESS = ("audio/basic", "audio/PCMA", "audio/pcm")
 
 
+@cache
 def voice(rate: int, seconds: float, *, pitch: float = 120.0) -> Samples:
     """A buzz with the harmonics, the glides and the syllables of a voice. It is loud at its first and last sample."""
     time = np.arange(round(rate * seconds)) / rate
     phase = 2 * np.pi * np.cumsum(pitch + 30 * np.sin(2 * np.pi * 0.7 * time)) / rate
     harmonics = sum(np.sin(number * phase) / number for number in range(1, 25) if number * 150 < 0.45 * rate)
     loudness = 0.15 + 0.1 * np.cos(2 * np.pi * 3 * time)
-    return np.asarray(loudness * harmonics, dtype=np.float32)
+    samples = np.asarray(loudness * harmonics, dtype=np.float32)
+    samples.flags.writeable = False
+    return samples
 
 
 def decoded(stream: bytes, output: OutputFormat) -> Samples:

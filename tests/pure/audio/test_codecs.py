@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,8 @@ from tests.pure.audio.decoding import by_name, decoded, encoded, least_likeness,
 
 EVERY_FORMAT = [*FORMATS.values(), *CONTAINER_FORMATS.values()]
 COMPRESSED = [output for output in EVERY_FORMAT if isinstance(output.new_encoder(), CodecEncoder)]
+# Formats that differ in nothing but their bit rate share an encoder's code.
+ONE_OF_EACH = list({(type(output.new_encoder()), output.sample_rate): output for output in EVERY_FORMAT}.values())
 MP3 = [output for output in COMPRESSED if output.media_type == "audio/mpeg"]
 OPUS = [output for output in COMPRESSED if output.media_type == "audio/ogg"]
 
@@ -45,13 +48,18 @@ def test_what_is_too_loud_is_clipped(output: OutputFormat) -> None:
     assert likeness(heard[: len(samples)], np.clip(samples, -1, 1)) > 12
 
 
-@pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
+@cache
+def one_shot(output: OutputFormat) -> bytes:
+    return encoded(output.new_encoder(), voice(output.sample_rate, 0.2))
+
+
+@pytest.mark.parametrize("output", ONE_OF_EACH, ids=by_name)
 @settings(max_examples=20)
 @given(cuts=st.lists(st.integers(0, 9000), max_size=8).map(sorted))
 def test_the_bytes_are_the_same_for_any_cutting(output: OutputFormat, cuts: list[int]) -> None:
     samples = voice(output.sample_rate, 0.2)
     parts = [samples[start:end] for start, end in pairwise([0, *cuts, len(samples)])]
-    assert encoded(output.new_encoder(), *parts) == encoded(output.new_encoder(), samples)
+    assert encoded(output.new_encoder(), *parts) == one_shot(output)
 
 
 @pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
