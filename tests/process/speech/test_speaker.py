@@ -279,7 +279,9 @@ async def test_a_speaker_that_is_closed_by_what_it_reports_ends_by_itself(execut
 
     speaker = make_speaker(executor, Closing())
     speaker.put(TurnEnd(0))
-    await asyncio.wait_for(speaker.run(), 5)
+    running = asyncio.create_task(speaker.run())
+    done, _ = await asyncio.wait([running], timeout=60)
+    assert done == {running}
 
 
 def published(seconds: float, rate: int, *, is_final: bool = False) -> ForwardedAudio:
