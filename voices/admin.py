@@ -5,12 +5,13 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from voices.dictionaries import MAX_RULES, import_aliases
 from voices.lexicon import MAX_BYTES, LexiconError, read_lexicon
 from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice
+from voices.views import clip_audio
 
 
 class Totals(TypedDict):
@@ -36,9 +37,6 @@ else:  # these classes take no parameters when they run
     ClipInlineBase = RuleInlineBase = admin.TabularInline
     VoiceAdminBase = DictionaryAdminBase = admin.ModelAdmin
     DictionaryFormBase = forms.ModelForm
-
-admin.site.site_header = admin.site.site_title = "XTTS streaming server"
-admin.site.site_url = None  # there is no site to view: the rest of the server talks to programs
 
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
@@ -66,7 +64,7 @@ class ReferenceClipInline(ClipInlineBase):
             '<audio controls preload="none" src="{}"></audio><br>'
             '<svg viewBox="-0.5 0 {} 40" width="300" height="40" preserveAspectRatio="none" role="img" '
             'aria-label="Waveform"><path d="{}" stroke="currentColor"/></svg>',
-            reverse("voices:clip-audio", args=[clip.pk]),
+            reverse(f"{self.admin_site.name}:voices_clip_audio", args=[clip.pk]),
             len(clip.peaks),
             bars,
         )
@@ -94,6 +92,10 @@ class VoiceAdmin(VoiceAdminBase):
         ("Reference recordings", {"fields": (), "description": GOOD_RECORDING}),
     )
     inlines = (ReferenceClipInline,)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(clip_audio, cacheable=True)
+        return [path("clips/<int:pk>/audio", view, name="voices_clip_audio"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voice]:
         totals = {"clip_count": Count("clips"), "total_seconds": Sum("clips__duration_seconds", default=0.0)}

@@ -2,7 +2,6 @@
 
 import re
 
-from django.contrib.admin.views.decorators import staff_member_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
@@ -16,7 +15,6 @@ SINGLE_RANGE = re.compile(r"bytes=([0-9]{0,99})-([0-9]{0,99})", re.IGNORECASE)
 
 
 @require_safe
-@staff_member_required
 def clip_audio(request: HttpRequest, pk: int) -> HttpResponse:
     """Whole, or the one range that is asked for, read at once: an upload is at most `voices.max_clip_megabytes`."""
     clip = get_object_or_404(ReferenceClip.objects.select_related("voice"), pk=pk)

@@ -1,13 +1,17 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from streaming.http.api import api
+from streaming.http.views import nothing_here
+
+admin.site.site_header = admin.site.site_title = "XTTS streaming server"
+admin.site.site_url = None  # there is no site to view: the rest of the server talks to programs
 
 urlpatterns = [
     # Who opens the bare address in a browser is looking for the admin.
     path("", RedirectView.as_view(url="/admin/")),
-    path("admin/voices/", include("voices.urls")),
     path("admin/", admin.site.urls),
-    path("", api.urls),
+    path("", include("streaming.urls")),
+    # Programs read no HTML.
+    re_path("^v[12]/", nothing_here),
 ]

@@ -5,6 +5,7 @@ month is counted in the database, for all of them.
 """
 
 import ipaddress
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
@@ -24,7 +25,7 @@ _MINUTE = 60.0
 
 
 class Gate:
-    """One per server process. Belongs to the event loop."""
+    """One per server process. Belongs to the event loop, but for `take_request`, which any thread may call."""
 
     def __init__(
         self, limits: LimitsConfig, book: UsageBook | None = None, *, clock: Callable[[], float] = time.monotonic
@@ -35,6 +36,7 @@ class Gate:
         self.sockets: Counter[Hashable] = Counter()
         self.streams: Counter[Hashable] = Counter()
         self._rates = Rates()
+        self._rates_lock = threading.Lock()
 
     def connect(self, address: str) -> "Seat":
         """A socket from this address. Raises Refused."""
@@ -67,7 +69,8 @@ class Gate:
         if limit is None:
             return
         window = max(1.0, 1 / limit)
-        wait = self._rates.take(("requests", client.key_id), 1 / limit, window=window, now=self.clock())
+        with self._rates_lock:
+            wait = self._rates.take(("requests", client.key_id), 1 / limit, window=window, now=self.clock())
         if wait:
             raise refusals.too_many_requests(limit, wait)
 
@@ -92,7 +95,8 @@ class Gate:
         if limit is None:
             return
         subject = ("characters", client.key_id or network_of(address))
-        wait = self._rates.take(subject, characters * _MINUTE / limit, window=_MINUTE, now=self.clock())
+        with self._rates_lock:
+            wait = self._rates.take(subject, characters * _MINUTE / limit, window=_MINUTE, now=self.clock())
         if wait:
             raise refusals.too_many_characters(limit, wait)
 

@@ -58,7 +58,14 @@ async def identify(credentials: Credentials, *, required: bool) -> Client:
     Unless keys are `required`, credentials that mean nothing here are like none: many clients cannot be made to send
     none. A single-use token is used up by this.
     """
-    found = await database_sync_to_async(_find)(credentials, required) if credentials else None
+    if not credentials and not required:
+        return ANYBODY  # known without asking anybody
+    return await database_sync_to_async(identify_now)(credentials, required=required)
+
+
+def identify_now(credentials: Credentials, *, required: bool) -> Client:
+    """The same, not for the event loop."""
+    found = _find(credentials, required) if credentials else None
     if found is not None:
         return found
     if not required:

@@ -8,22 +8,20 @@ Stock daphne hands close codes to a method that refuses all but 1000 and 3000-49
 """
 
 import asyncio
-import logging
 import socket
+from functools import partial
 from typing import Any
 
 from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-logger = logging.getLogger("streaming.daphne.flow_control")
+from streaming.http.front import ABORT_KEY
 
 # The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
 CLOSE_HANDSHAKE_SECONDS = 30
-# A message of our own, between the application and this module.
-ABORT = "http.response.abort"
 # RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
 MAX_REASON_BYTES = 123
 
@@ -50,19 +48,26 @@ class Valve:
 
 
 _plain_handle_reply = Server.handle_reply
+_plain_create_application = Server.create_application
 
 
-def install(stall_seconds: float) -> None:
-    """From now on every daphne server in this process sends with flow control. An HTTP client that makes no room for
-    `stall_seconds` is dropped; on a socket that is the consumer's to decide."""
+def install() -> None:
+    """From now on every daphne server in this process sends with flow control: `send` returns when the transport has room
+    again. How long that may take is for the application to decide, which can end an HTTP connection through its scope."""
 
     async def handle_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
         if isinstance(protocol, WebSocketProtocol):
             await _handle_socket_reply(server, protocol, message)
         else:
-            await _handle_http_reply(server, protocol, message, stall_seconds)
+            await _handle_http_reply(server, protocol, message)
+
+    def create_application(server: Server, protocol: Any, scope: dict[str, Any]) -> Any:
+        if scope["type"] == "http":
+            scope[ABORT_KEY] = partial(_abort, protocol)
+        return _plain_create_application(server, protocol, scope)
 
     Server.handle_reply = handle_reply
+    Server.create_application = create_application
 
 
 async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
@@ -81,11 +86,7 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
         await protocol.valve.wait()
 
 
-async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any], stall_seconds: float) -> None:
-    """`ABORT` ends a response that cannot be completed: its client must not take what it has for the whole."""
-    if message["type"] == ABORT:
-        _abort(request)
-        return
+async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any]) -> None:
     is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
     if is_last and request.producer:
         request.unregisterProducer()  # Twisted will not have one at the end
@@ -96,15 +97,11 @@ async def _handle_http_reply(server: Server, request: Any, message: dict[str, An
         request.registerProducer(Valve(), True)
         _limit_send_buffer(request.channel.transport)
         return
-    try:
-        async with asyncio.timeout(stall_seconds):
-            await request.producer.wait()
-    except TimeoutError:
-        logger.info("A client that did not read its response for %g s is dropped", stall_seconds)
-        _abort(request)
+    await request.producer.wait()
 
 
 def _abort(request: Any) -> None:
+    """Break off a response that cannot be completed: its client must not take what it has for the whole."""
     if not request.finished and request.channel is not None:
         request.channel.transport.abortConnection()
 

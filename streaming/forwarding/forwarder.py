@@ -2,37 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 
-from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.audio.formats import OutputFormat
 from streaming.audio.packets import FrameJoiner
-from streaming.conf import Config
 from streaming.forwarding.publisher import ForwardedAudio
-from streaming.forwarding.subscription import Subscription, subscribe
-from streaming.protocol.parameters import Parameters
+from streaming.forwarding.subscription import Subscription
 from streaming.speech.delivery import Delivery, Packet, end_of_stream
 from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
-
-
-async def forward(
-    parameters: Parameters, outlet: Outlet, on_forwarded: Callable[[bool], Awaitable[None]], config: Config
-) -> None:
-    """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails."""
-    output = FORMATS[parameters.output_format]
-    forwarder = Forwarder(
-        output,
-        outlet,
-        on_forwarded,
-        frames=parameters.chunk_length_schedule_frames,
-        max_packet_ms=config.service.max_packet_ms,
-    )
-    async with subscribe(
-        parameters.audio_channel or "",
-        sample_rate=output.sample_rate,
-        redis_url=config.redis_url,
-        raw=config.forward.raw_channels,
-        max_seconds=config.forward.max_queued_seconds,
-    ) as source:
-        await forwarder.run(source)
 
 
 class Forwarder:

@@ -13,8 +13,8 @@ import base64
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Self
 
 import redis.asyncio
@@ -29,8 +29,6 @@ from streaming.forwarding.publisher import ForwardedAudio, default_layer, group_
 logger = logging.getLogger("streaming.forwarding.subscription")
 
 CONNECT_SECONDS = 5.0
-# Messages that could not be decoded since the server started.
-dropped_messages = 0
 
 
 def parse_raw(data: bytes, sample_rate: int) -> ForwardedAudio:
@@ -75,10 +73,12 @@ class EventOrder:
 
 
 class Subscription:
-    """What has been published and not been fetched yet: at most `max_seconds` of audio. Use as `async for`."""
+    """What has been published and not been fetched yet: at most `max_seconds` of audio. Use as `async for`. `on_drop` is
+    called for each publication that cannot be decoded."""
 
-    def __init__(self, max_seconds: float) -> None:
+    def __init__(self, max_seconds: float, on_drop: Callable[[], None] = lambda: None) -> None:
         self._max_seconds = max_seconds
+        self._on_drop = on_drop
         self._queued: deque[ForwardedAudio] = deque()
         self._seconds = 0.0
         self._error: SourceError | None = None
@@ -97,9 +97,8 @@ class Subscription:
 
     def drop(self, reason: Exception) -> None:
         """A publication that cannot be played: counted, never played."""
-        global dropped_messages
-        dropped_messages += 1
         self.dropped += 1
+        self._on_drop()
         if self.dropped == 1:
             logger.warning("A publication cannot be decoded and is dropped (%s)", reason)
 
@@ -122,33 +121,7 @@ class Subscription:
         return audio
 
 
-@asynccontextmanager
-async def subscribe(
-    audio_channel: str, *, sample_rate: int, redis_url: str | None, raw: bool, max_seconds: float
-) -> AsyncIterator[Subscription]:
-    """Listen to a channel in every way that is open. `raw` needs `redis_url`. Raises SourceError."""
-    subscription = Subscription(max_seconds)
-    listeners: list[Coroutine[Any, Any, None]] = [_listen_to_layer(audio_channel, subscription)]
-    if raw and redis_url:
-        listeners.append(_listen_to_redis(audio_channel, sample_rate, redis_url, subscription))
-    tasks = [asyncio.create_task(_guarded(listener, subscription)) for listener in listeners]
-    try:
-        yield subscription
-    finally:
-        for task in tasks:
-            task.cancel()
-        # Taking leave of a Redis that is gone can take seconds; nobody waits for that.
-        for task in tasks:
-            _leaving.add(task)
-            task.add_done_callback(_leaving.discard)
-        if subscription.dropped:
-            logger.warning("%d publications could not be decoded and were dropped", subscription.dropped)
-
-
-_leaving: set[asyncio.Task[None]] = set()
-
-
-async def _guarded(listener: Coroutine[Any, Any, None], subscription: Subscription) -> None:
+async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscription) -> None:
     try:
         await listener
     except SourceError as error:
@@ -161,7 +134,7 @@ async def _guarded(listener: Coroutine[Any, Any, None], subscription: Subscripti
         subscription.fail(SourceError("The server failed while forwarding."))
 
 
-async def _listen_to_redis(audio_channel: str, sample_rate: int, url: str, subscription: Subscription) -> None:
+async def listen_to_redis(audio_channel: str, sample_rate: int, url: str, subscription: Subscription) -> None:
     # No retries: a reconnection would hide that publications were missed in between.
     client = redis.asyncio.Redis.from_url(
         url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=CONNECT_SECONDS, socket_keepalive=True
@@ -174,7 +147,7 @@ async def _listen_to_redis(audio_channel: str, sample_rate: int, url: str, subsc
                 _take(subscription, lambda data: parse_raw(data, sample_rate), message["data"])
 
 
-async def _listen_to_layer(audio_channel: str, subscription: Subscription) -> None:
+async def listen_to_layer(audio_channel: str, subscription: Subscription) -> None:
     layer = default_layer()
     group, order = group_name(audio_channel), EventOrder()
     channel = await layer.new_channel()

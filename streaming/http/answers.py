@@ -10,19 +10,12 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from streaming import errors
+from streaming.http.paths import is_openai_path
 from streaming.http.problems import Problem, not_found, problem_of
-
-OPENAI_PATHS = "/v1/audio/"
-API_PATHS = ("/v1/", "/v2/")
-
-
-def is_api(request: HttpRequest) -> bool:
-    """By what routing looks at: with a root path, that is not the whole path."""
-    return request.path_info.startswith(API_PATHS)
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    in_words = Problem.in_openais_words if request.path_info.startswith(OPENAI_PATHS) else Problem.in_the_vendors_words
+    in_words = Problem.in_openais_words if is_openai_path(request.path_info) else Problem.in_the_vendors_words
     return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
 
 
@@ -55,7 +48,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
 def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
     """422 with FastAPI's list, which the vendor's clients know; 400 with the first of it in OpenAI's words."""
     faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
-    if not request.path_info.startswith(OPENAI_PATHS):
+    if not is_openai_path(request.path_info):
         return JsonResponse({"detail": faults}, status=422)
     param = ".".join(map(str, faults[0]["loc"][1:])) or None
     message = f"{param or 'The body'}: {faults[0]['msg']}."

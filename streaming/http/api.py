@@ -1,23 +1,22 @@
 """The HTTP API: its routers, its schema, its page."""
 
-from typing import Any
+from typing import Any, TypeGuard
 
+from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from streaming.http import account, openai, speech, voices
 from streaming.http.answers import answer_problems_of
-from streaming.http.backend import require_identity
+from streaming.http.identity import ApiKey
+from streaming.http.paths import NAMESPACE
+from streaming.http.views import api_view
 
 DESCRIPTION = (
     "Text to speech over HTTP, as ElevenLabs and OpenAI have it. The sockets and everything else are described in the "
     "README."
 )
-# Two ways to bring a key, and none, for a server that needs none.
-KEYS = {
-    "ApiKey": {"type": "apiKey", "in": "header", "name": "xi-api-key"},
-    "Bearer": {"type": "http", "scheme": "bearer"},
-}
+BEARER = {"type": "http", "scheme": "bearer"}
 ERROR = {"description": "An error, as JSON", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
@@ -26,11 +25,13 @@ class SpeechAPI(NinjaAPI):
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
-        schema["components"]["securitySchemes"] = KEYS
-        schema["security"] = [{}, *({name: []} for name in KEYS)]
+        schemes = schema["components"]["securitySchemes"]
+        # A key may come as a bearer token as well, and a server that needs none may be asked without.
+        schemes["Bearer"] = BEARER
         for operations in schema["paths"].values():
             for operation in operations.values():
                 operation["responses"]["default"] = ERROR
+                operation["security"] = [{}, *({name: []} for name in schemes)]
         return schema
 
 
@@ -38,8 +39,8 @@ api = SpeechAPI(
     title="XTTS streaming server",
     version="1",
     description=DESCRIPTION,
-    urls_namespace="speech",
-    auth=require_identity,
+    urls_namespace=NAMESPACE,
+    auth=ApiKey(),
 )
 api.add_router("/v1/text-to-speech", speech.router)
 api.add_router("/v1/voices", voices.router)
@@ -49,3 +50,17 @@ api.add_router("/v1/user", account.user_router)
 api.add_router("/v1/single-use-token", account.token_router)
 api.add_router("/v1/audio", openai.router)
 answer_problems_of(api)
+
+
+def api_patterns() -> list[URLPattern | URLResolver]:
+    """The operations, each with what every operation has, and the pages that describe them."""
+    patterns, _, _ = api.urls
+    return [_operation(pattern) if _is_operation(pattern) else pattern for pattern in patterns]
+
+
+def _is_operation(pattern: URLPattern | URLResolver) -> TypeGuard[URLPattern]:
+    return isinstance(pattern, URLPattern) and str(pattern.pattern).startswith(("v1/", "v2/"))
+
+
+def _operation(pattern: URLPattern) -> URLPattern:
+    return URLPattern(pattern.pattern, api_view(pattern.callback), pattern.default_args, pattern.name)

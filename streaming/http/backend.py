@@ -2,11 +2,13 @@
 
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connections
 from django.http import HttpRequest
 
+from streaming import errors
 from streaming.access.gate import Gate
 from streaming.access.identity import Client
 from streaming.access.refusals import no_key
@@ -14,7 +16,7 @@ from streaming.audio.formats import OutputFormat
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor
 from streaming.http.narration import Packets, Spoken, narrate, utterances
-from streaming.http.problems import busy, database_lost, voice_not_found
+from streaming.http.problems import Problem, busy, database_lost, voice_not_found
 from streaming.protocol.parameters import Locators, Parameters
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.metering import Meter
@@ -144,11 +146,14 @@ class Exchange:
     closing: AsyncExitStack
 
 
-def require_identity(request: HttpRequest) -> Client:
-    """Before every operation: a request that came here without having been asked whose it is ends. Raises Refused."""
-    return exchange_of(request).caller.client
-
-
 def exchange_of(request: HttpRequest) -> Exchange:
-    exchange: Exchange = request.scope[SCOPE_KEY]  # type: ignore[attr-defined] # requests come over ASGI
+    """Raises Problem where no server hands over an exchange: the speech application is not what it serves."""
+    exchange: Exchange | None = getattr(request, "scope", {}).get(SCOPE_KEY)
+    if exchange is None:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            errors.ENGINE_UNAVAILABLE.code,
+            "This server does not serve speech: daphne or uvicorn has to serve the application that "
+            "streaming.asgi.speech_application makes.",
+        )
     return exchange

@@ -1,4 +1,6 @@
-"""The ASGI application around Django's: what every request brings with it, and how a response that cannot go on ends."""
+"""The ASGI application around a project's own: what a request to the API brings with it, and how a response ends that cannot
+go on. Every other request passes through untouched.
+"""
 
 import asyncio
 import logging
@@ -7,42 +9,81 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from streaming.access.origin import address_of
-from streaming.daphne.flow_control import ABORT
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
+from streaming.http.paths import ApiPaths
 from streaming.http.problems import problem_of
+from streaming.http.request_limits import RequestLimits, TooLong, refuse
+from streaming.paths import path_info_of
 
 logger = logging.getLogger("streaming.http")
 
 # How long a request that is broken off may take to be cleared away.
 GOODBYE_SECONDS = 1.0
+# In a scope: ends the connection at once. A server of ours puts it there; of others an exception has to do.
+ABORT_KEY = "streaming.abort"
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class SpeechFront:
-    """Hands the backend to the views."""
+class ClientDoesNotRead(Exception):
+    """A response is not read for too long."""
 
-    def __init__(self, app: App, backend: Backend) -> None:
+
+class HttpFront:
+    """Hands the backend to the API's views below `prefix`."""
+
+    def __init__(self, app: App, backend: Backend, prefix: str) -> None:
         self._app = app
         self._backend = backend
+        self._api_paths = ApiPaths(prefix)
+        self._limits = RequestLimits(backend.config)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if path_info_of(scope) not in self._api_paths:
+            await self._app(scope, receive, send)
+            return
         serving = asyncio.create_task(self._serve(scope, receive, send))
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
-            # daphne shuts down. Django would take this for its own end, and leave the view to itself; of a client that is
-            # gone it knows what to do.
-            await send({"type": ABORT})
+            # The server shuts down. Django would take this for its own end, and leave the view to itself; of a client that
+            # is gone it knows what to do.
+            if abort := scope.get(ABORT_KEY):
+                abort()
             with suppress(TimeoutError):
                 await asyncio.wait_for(serving, GOODBYE_SECONDS)
             raise
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
+        response = _Response(send, self._backend.config.service.stall_timeout_seconds)
         try:
+            self._limits.check_head(scope)
             async with AsyncExitStack() as closing:
                 exchange = Exchange(Caller(address_of(scope)), self._backend, closing)
-                await self._app(scope | {SCOPE_KEY: exchange}, receive, send)
+                receive = self._limits.checked(scope, receive)
+                await self._app(scope | {SCOPE_KEY: exchange}, receive, response.send)
+        except TooLong as error:
+            if not response.has_begun:
+                await refuse(send, error)
         except Exception as error:
-            # Django answers what fails before the status has gone out: this failed behind it.
+            # Django answers what fails before the status has gone out: this failed after it.
             logger.warning("A response was broken off: %s", problem_of(error))
-            await send({"type": ABORT})
+            if (abort := scope.get(ABORT_KEY)) is None:
+                raise
+            abort()
+
+
+class _Response:
+    """What is sent, and whether that has begun. A client that reads nothing for `patience` seconds is given up."""
+
+    def __init__(self, send: Any, patience: float) -> None:
+        self._send = send
+        self._patience = patience
+        self.has_begun = False
+
+    async def send(self, message: Any) -> None:
+        self.has_begun = True
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._send(message)
+        except TimeoutError:
+            raise ClientDoesNotRead(f"the client has read nothing for {self._patience:g} s") from None

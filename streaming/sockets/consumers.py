@@ -5,6 +5,7 @@ import logging
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from streaming.audio.formats import FORMATS
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor, Place
 from streaming.errors import ClientStalled, ProtocolError, fault_of, is_of_the_connection
-from streaming.forwarding.forwarder import forward
+from streaming.forwarding.forwarding import Forwarding
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
@@ -27,6 +28,7 @@ from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
 from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
+from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.session_rules import session_rules
 from streaming.sockets.stream_tasks import Speakers
 from streaming.sockets.visitor import Visitor
@@ -43,19 +45,32 @@ logger = logging.getLogger("streaming")
 GOODBYE_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the consumers of one server process share."""
+
+    executor: Executor
+    config: Config
+    preparer: VoicePreparer
+    gate: Gate
+    forwarding: Forwarding
+    open_sockets: OpenSockets
+
+
 class SpeechConsumer(AsyncConsumer):
     """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
 
     # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
     channel_layer_alias = "none"
-    connected: ClassVar[set["SpeechConsumer"]] = set()
     session_type: ClassVar[type[Session]]
 
-    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> None:
-        self._executor = executor
-        self._config = config
-        self._preparer = preparer
-        self._gate = gate
+    def __init__(self, parts: Parts) -> None:
+        self._executor = parts.executor
+        self._config = parts.config
+        self._preparer = parts.preparer
+        self._gate = parts.gate
+        self._forwarding = parts.forwarding
+        self._open_sockets = parts.open_sockets
         self._visitor: Visitor | None = None
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
@@ -86,10 +101,10 @@ class SpeechConsumer(AsyncConsumer):
         if not origin_is_allowed(self.scope, self._config.service.allowed_origins):
             await self.send({"type": "websocket.close"})
             return
-        self.connected.add(self)
+        self._open_sockets.add(self)
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         fault = await visitor.arrive()
-        if len(self.connected) > self._config.service.max_connections:
+        if len(self._open_sockets) > self._config.service.max_connections:
             fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
         self._session = self.session_type(
             visitor.query,
@@ -160,7 +175,8 @@ class SpeechConsumer(AsyncConsumer):
         if parameters.mode == "forward" and self._visitor:
             self._stop_preparing()
             report = partial(self._report_forwarded, self._visitor.meter())
-            work = partial(forward, parameters, self._outlet(0), report, self._config)
+            packet_ms = self._config.service.max_packet_ms
+            work = partial(self._forwarding.forward, parameters, self._outlet(0), report, packet_ms)
             self._speakers.start(0, work)
 
     def _outlet(self, stream: int) -> Outlet:
@@ -263,7 +279,7 @@ class SpeechConsumer(AsyncConsumer):
             self._timer.cancel()
         if self._visitor:
             self._visitor.leave()
-        self.connected.discard(self)
+        self._open_sockets.discard(self)
         self._gone.set()
 
 
@@ -277,8 +293,3 @@ class MultiStreamInputConsumer(SpeechConsumer):
     """`multi-stream-input`."""
 
     session_type = MultiStreamInput
-
-
-async def say_goodbye_to_all() -> None:
-    """End every session because the server ends. Takes GOODBYE_SECONDS at most."""
-    await asyncio.gather(*(consumer.say_goodbye() for consumer in list(SpeechConsumer.connected)))

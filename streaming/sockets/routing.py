@@ -1,35 +1,40 @@
 """Path -> consumer."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.urls import path, re_path
+from django.urls.resolvers import RoutePattern
 
-from streaming.access.gate import Gate
-from streaming.conf import Config
-from streaming.dispatch.executor import Executor
-from streaming.sockets.consumers import MultiStreamInputConsumer, StreamInputConsumer
-from streaming.speech.voice_preparation import VoicePreparer
+from streaming.paths import path_info_of
+from streaming.sockets.consumers import MultiStreamInputConsumer, Parts, StreamInputConsumer
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class NotFoundConsumer(AsyncWebsocketConsumer):
-    """Refuses the handshake of a path that leads nowhere."""
-
-    channel_layer_alias = "none"
-
-    async def connect(self) -> None:
-        await self.close()
+def is_speech_path(path_info: str, prefix: str) -> bool:
+    """Whether it is the path of a speech socket, of whichever voice."""
+    return path_info.startswith(f"/{prefix}v1/text-to-speech/") and path_info.endswith("stream-input")
 
 
-def websocket_routes(executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> list[Any]:
-    # Channels routes ASGI applications where Django's types know only views.
-    parts: dict[str, Any] = {"executor": executor, "config": config, "preparer": preparer, "gate": gate}
-    stream_input: Any = StreamInputConsumer.as_asgi(**parts)
-    multi_stream_input: Any = MultiStreamInputConsumer.as_asgi(**parts)
-    not_found: Any = NotFoundConsumer.as_asgi()
-    return [
+class SocketRouter:
+    """The speech endpoints below `prefix`, "speech/" or "" for instance. Sockets of other paths go to `otherwise`."""
+
+    def __init__(self, prefix: str, parts: Parts, otherwise: App) -> None:
         # Any text may stand for a voice here, percent-encoded slashes included: the voices decide, not the routing.
-        path("v1/text-to-speech/<path:voice_id>/stream-input", stream_input),
-        path("v1/text-to-speech/<path:voice_id>/multi-stream-input", multi_stream_input),
-        re_path("", not_found),
-    ]
+        path = f"{prefix}v1/text-to-speech/<path:voice_id>/"
+        self._routes: list[tuple[RoutePattern, App]] = [
+            (RoutePattern(path + "stream-input", is_endpoint=True), StreamInputConsumer.as_asgi(parts=parts)),
+            (
+                RoutePattern(path + "multi-stream-input", is_endpoint=True),
+                MultiStreamInputConsumer.as_asgi(parts=parts),
+            ),
+        ]
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        path = path_info_of(scope).removeprefix("/")
+        for pattern, consumer in self._routes:
+            if match := pattern.match(path):
+                await consumer(scope | {"url_route": {"args": (), "kwargs": match[2]}}, receive, send)
+                return
+        await self._otherwise(scope, receive, send)

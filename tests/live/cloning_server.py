@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management import execute_from_command_line
 
+from streaming import server_parts
 from streaming.dispatch import executor
 from tests.process.engine.cloning_engine import cloning_spec
 
@@ -21,5 +22,5 @@ class CloningExecutor(executor.Executor):
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
-    executor.Executor = CloningExecutor  # type: ignore[misc] # before xtts_site.asgi makes one
+    server_parts.Executor = CloningExecutor  # type: ignore[attr-defined] # before xtts_site.asgi makes one
     execute_from_command_line(["manage.py", "serve"])

@@ -3,23 +3,23 @@
 import json
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
-from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.core.handlers.asgi import ASGIRequest
-from django.test import AsyncRequestFactory
+from django.test import AsyncRequestFactory, Client
 from django.urls import resolve
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from benchmarks.live_server import LiveServer, write_settings
+from streaming import conf
+from streaming.conf import with_sections
 from streaming.errors import Refused
-from streaming.http.answers import is_api
 from streaming.http.api import api
-from streaming.http.backend import SCOPE_KEY, Caller, Exchange
+from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
+from streaming.http.paths import ApiPaths
+from streaming.paths import path_info_of
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_nor_does_it_spare_the_check_of_the_origin(locked: LiveServer) -> None:
         assert client.get("/x/v1/voices").status_code in (403, 404)
 
 
-def test_the_api_is_what_routing_takes_for_it() -> None:
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [("/x/v1/voices", "/x", True), ("/v1/voices", "", True), ("/v1/admin/", "/v1", False), ("/v1/nothing", "", False)],
+)
+def test_the_api_is_what_routing_takes_for_it(path: str, root: str, expected: bool) -> None:
     """A server may have a root path of its own: `daphne --root-path /x`."""
-    for path, root, expected in (("/x/v1/voices", "/x", True), ("/v1/voices", "", True), ("/v1/admin/", "/v1", False)):
-        request = ASGIRequest(
-            {"type": "http", "method": "GET", "path": path, "root_path": root, "headers": []}, BytesIO()
-        )
-        assert is_api(request) is expected
+    assert (path_info_of({"path": path, "root_path": root}) in ApiPaths("")) is expected
 
 
 def test_a_request_that_nobody_identified_is_refused() -> None:
@@ -88,13 +88,22 @@ def test_a_request_that_nobody_identified_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), operations(), ids=str)
+@pytest.mark.django_db(transaction=True)
 async def test_every_operation_asks_for_the_identity_itself(method: str, path: str) -> None:
-    """Reached without the middleware that identifies a client, it refuses."""
+    """Reached without any middleware or server of ours before it, it refuses."""
     content = {"text": "Hello.", "input": "Hello.", "voice": "demo"}
     request: Any = AsyncRequestFactory().generic(method, path, json.dumps(content), "application/json")
+    config = conf.Config.model_validate(with_sections(conf.Config, {"access": {"require_keys": True}}))
     nothing: Any = None
-    request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), nothing, nothing)
+    request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), Backend(nothing, config, nothing, nothing), nothing)
     match = resolve(path)
-    view = match.func if iscoroutinefunction(match.func) else sync_to_async(match.func)
-    response = await view(request, *match.args, **match.kwargs)
+    response = await match.func(request, *match.args, **match.kwargs)
     assert response.status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), operations(), ids=str)
+def test_without_a_server_that_speaks_every_operation_says_so(method: str, path: str) -> None:
+    """Under WSGI, for instance: `manage.py runserver`."""
+    response = Client().generic(method, path, "{}", "application/json")
+    assert response.status_code == 503
+    assert "streaming.asgi.speech_application" in response.text

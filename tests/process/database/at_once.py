@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from asgiref.sync import async_to_sync
 from streaming.access.identity import Client
 from streaming.access.models import ApiKey, DailyUsage, UsageSlot
-from streaming.access.refusals import Refused
+from streaming.errors import Refused
 from streaming.access.usage import spend
 key, _ = ApiKey.objects.create_with_secret(name="Test", max_characters_per_month=50)
 def try_to_spend(_):

@@ -10,11 +10,16 @@ def run(settings_file: Path, code: str, **environment: str) -> subprocess.Comple
     return run_python(settings_file, "-c", code, **environment)
 
 
-def test_a_process_that_imported_it_and_ends_takes_the_engine_with_it(tmp_path: Path) -> None:
-    code = "from xtts_site.asgi import executor\nwhile executor.engine_pid is None: pass\nprint(executor.engine_pid)"
+def test_importing_it_starts_no_process_and_no_thread(tmp_path: Path) -> None:
+    code = (
+        "import os, threading, xtts_site.asgi\n"
+        "from daphne.server import Server\n"
+        "print(threading.active_count(),"
+        " open(f'/proc/self/task/{os.getpid()}/children').read().split(), Server.handle_reply.__module__)"
+    )
     result = run(write_settings(tmp_path), code)
     assert result.returncode == 0, result.stderr
-    assert not Path(f"/proc/{int(result.stdout)}").exists()
+    assert result.stdout == "1 [] daphne.server\n"
 
 
 def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> None:
@@ -22,11 +27,6 @@ def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> Non
     assert result.returncode == 1
     assert result.stderr.startswith("The environment variable XTTS_SERVICE__PORT sets service.port to 'http', but ")
     assert result.stderr.count("\n") == 1
-
-
-def test_it_says_which_engine_it_took_and_why(tmp_path: Path) -> None:
-    said = run(write_settings(tmp_path), "import xtts_site.asgi").stderr
-    assert "Engine demo, because model.checkpoint_path names no XTTS model" in said
 
 
 def test_a_checkpoint_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:

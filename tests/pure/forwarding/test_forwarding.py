@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.audio.pcm import decode_pcm16, encode_pcm16
+from streaming.conf import ForwardConfig
 from streaming.errors import SourceError
-from streaming.forwarding import subscription as forwarding
+from streaming.forwarding.forwarding import Forwarding
 from streaming.forwarding.publisher import ForwardedAudio, Publisher, group_name
-from streaming.forwarding.subscription import EventOrder, Subscription, parse_raw, subscribe
+from streaming.forwarding.subscription import EventOrder, Subscription, parse_raw
 
 PCM = encode_pcm16(np.linspace(-1, 1, 100, dtype=np.float32))
 AUDIO = base64.b64encode(PCM).decode()
@@ -175,15 +176,17 @@ class TestSubscription:
         with pytest.raises(SourceError, match="first"):
             await anext(subscription)
 
-    def test_what_is_dropped_is_counted_and_logged_once(
-        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        monkeypatch.setattr(forwarding, "dropped_messages", 0)
-        subscription = Subscription(1)
+    def test_what_is_dropped_is_counted_and_logged_once(self, caplog: pytest.LogCaptureFixture) -> None:
+        told: list[None] = []
+        subscription = Subscription(1, lambda: told.append(None))
         for _ in range(3):
             subscription.drop(ValueError("not audio"))
-        assert (subscription.dropped, forwarding.dropped_messages) == (3, 3)
+        assert (subscription.dropped, len(told)) == (3, 3)
         assert len(caplog.records) == 1
+
+
+def without_redis() -> Forwarding:
+    return Forwarding(ForwardConfig(), None)
 
 
 class TestWithoutRedis:
@@ -206,8 +209,9 @@ class TestWithoutRedis:
 
     async def test_what_is_published_is_heard_by_everybody(self, layer: InMemoryChannelLayer) -> None:
         samples = decode_pcm16(PCM)
-        options: dict[str, Any] = {"sample_rate": 16_000, "redis_url": None, "raw": False, "max_seconds": 10}
-        async with subscribe("sess:1", **options) as one, subscribe("sess:1", **options) as other:
+        forwarding = without_redis()
+        listening = [forwarding.subscribe("sess:1", sample_rate=16_000) for _ in range(2)]
+        async with listening[0] as one, listening[1] as other:
             await self.joined(layer, "sess:1", 2)
             publisher = Publisher("sess:1", 22_050)
             await publisher.send(samples)
@@ -219,14 +223,14 @@ class TestWithoutRedis:
                 assert (len(last.samples), last.is_final) == (0, True)
 
     async def test_other_channels_are_not_heard(self, layer: InMemoryChannelLayer) -> None:
-        async with subscribe("sess:1", sample_rate=8000, redis_url=None, raw=False, max_seconds=10) as subscription:
+        async with without_redis().subscribe("sess:1", sample_rate=8000) as subscription:
             await self.joined(layer, "sess:1")
             await Publisher("sess:2", 8000).finish()
             await Publisher("sess:1", 4000).finish()
             assert (await anext(subscription)).sample_rate == 4000
 
     async def test_what_is_no_event_of_ours_is_dropped(self, layer: InMemoryChannelLayer) -> None:
-        async with subscribe("sess:1", sample_rate=8000, redis_url=None, raw=False, max_seconds=10) as subscription:
+        async with without_redis().subscribe("sess:1", sample_rate=8000) as subscription:
             await self.joined(layer, "sess:1")
             await layer.group_send(group_name("sess:1"), {"type": "forward.audio"})
             await Publisher("sess:1", 8000).finish()
@@ -235,7 +239,7 @@ class TestWithoutRedis:
 
     async def test_leaving_leaves_no_task_and_no_membership(self, layer: InMemoryChannelLayer) -> None:
         tasks = asyncio.all_tasks()
-        async with subscribe("sess:1", sample_rate=8000, redis_url=None, raw=False, max_seconds=10):
+        async with without_redis().subscribe("sess:1", sample_rate=8000):
             await self.joined(layer, "sess:1")
         await self.joined(layer, "sess:1", 0)
         async with asyncio.timeout(5):

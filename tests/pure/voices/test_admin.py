@@ -99,7 +99,7 @@ def test_a_recording_is_shown_with_player_waveform_and_facts(
     admin_client: Client, change: str, clip: ReferenceClip
 ) -> None:
     page = admin_client.get(change).content.decode()
-    player = f'<audio controls preload="none" src="/admin/voices/clips/{clip.pk}/audio"></audio>'
+    player = f'<audio controls preload="none" src="/admin/voices/voice/clips/{clip.pk}/audio"></audio>'
     assert player in page
     assert re.search(r'<svg [^>]*><path d="M0 [\d.]+V[\d.]+ M1 ', page)
     assert "1.5 s" in page

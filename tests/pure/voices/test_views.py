@@ -20,7 +20,7 @@ def clip(voice: Voice, add_clip: AddClip) -> ReferenceClip:
 
 @pytest.fixture
 def address(clip: ReferenceClip) -> str:
-    return reverse("voices:clip-audio", args=[clip.pk])
+    return reverse("admin:voices_clip_audio", args=[clip.pk])
 
 
 def get_range(client: Client, address: str, value: str) -> HttpResponse:
@@ -53,7 +53,7 @@ def test_the_type_is_that_of_the_content_and_not_of_the_name(
     admin_client: Client, voice: Voice, add_clip: AddClip
 ) -> None:
     clip = add_clip(voice, encoded(speech(), container="FLAC"), name="page.html")
-    response = admin_client.get(reverse("voices:clip-audio", args=[clip.pk]))
+    response = admin_client.get(reverse("admin:voices_clip_audio", args=[clip.pk]))
     assert response["Content-Type"] == "audio/flac"
     assert "html" not in response["Content-Disposition"]
 
@@ -115,7 +115,7 @@ def test_other_methods_are_refused(admin_client: Client, address: str) -> None:
 
 @pytest.mark.parametrize("pk", [999_999, 10**30])
 def test_an_unknown_recording_is_not_found(admin_client: Client, pk: int) -> None:
-    assert admin_client.get(reverse("voices:clip-audio", args=[pk])).status_code == 404
+    assert admin_client.get(reverse("admin:voices_clip_audio", args=[pk])).status_code == 404
 
 
 def test_a_lost_file_is_not_found(admin_client: Client, address: str, clip: ReferenceClip) -> None:

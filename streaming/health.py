@@ -1,6 +1,6 @@
-"""`/healthz` (the process answers) and `/readyz` (it can speak), as JSON.
+"""What probes ask: does the process answer, and can it speak? As JSON.
 
-They stand in front of Django: probes call by address, and ALLOWED_HOSTS must not turn them away.
+The answers stand in front of Django: probes call by address, and ALLOWED_HOSTS must not turn them away.
 """
 
 import asyncio
@@ -16,31 +16,43 @@ from redis.exceptions import RedisError
 
 from streaming.dispatch.engine_slots import DeviceStatus
 from streaming.dispatch.executor import Executor
-from streaming.forwarding import subscription as forwarding
+from streaming.forwarding.forwarding import Forwarding
 
-logger = logging.getLogger("xtts_site.health")
+logger = logging.getLogger("streaming.health")
 
 CHECK_SECONDS = 2.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class Health:
-    """An ASGI application around another: answers the two paths, hands on everything else."""
+    """An ASGI application around another: answers at the two paths, if they are given, and hands on everything else."""
 
-    def __init__(self, app: App, executor: Executor, *, redis_url: str | None) -> None:
+    def __init__(
+        self,
+        app: App,
+        executor: Executor,
+        forwarding: Forwarding,
+        *,
+        redis_url: str | None,
+        live_path: str | None,
+        ready_path: str | None,
+    ) -> None:
         self._app = app
         self._executor = executor
+        self._forwarding = forwarding
         self._redis_url = redis_url
+        self._live_path = live_path
+        self._ready_path = ready_path
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        match scope["path"]:
-            case "/healthz":
-                await _answer(send, 200, {"status": "ok"})
-            case "/readyz":
-                report = await self.readiness()
-                await _answer(send, 200 if report["ready"] else 503, report)
-            case _:
-                await self._app(scope, receive, send)
+        path = scope["path"]
+        if path == self._live_path:
+            await _answer(send, 200, {"status": "ok"})
+        elif path == self._ready_path:
+            report = await self.readiness()
+            await _answer(send, 200 if report["ready"] else 503, report)
+        else:
+            await self._app(scope, receive, send)
 
     async def readiness(self) -> dict[str, Any]:
         database, redis_state = await asyncio.gather(_database_state(), _redis_state(self._redis_url))
@@ -62,7 +74,7 @@ class Health:
             },
             "database": database,
             "redis": redis_state,
-            "forward": {"dropped_messages": forwarding.dropped_messages},
+            "forward": {"dropped_messages": self._forwarding.dropped_messages},
         }
 
 

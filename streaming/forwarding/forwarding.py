@@ -1,0 +1,67 @@
+"""Forward mode in one server process: who listens, and what could not be decoded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from streaming.audio.formats import FORMATS
+from streaming.conf import ForwardConfig
+from streaming.forwarding.forwarder import Forwarder
+from streaming.forwarding.subscription import Subscription, guarded, listen_to_layer, listen_to_redis, logger
+from streaming.protocol.parameters import Parameters
+from streaming.speech.outlet import Outlet
+
+
+class Forwarding:
+    """`dropped_messages`: publications that could not be decoded since the start."""
+
+    def __init__(self, config: ForwardConfig, redis_url: str | None) -> None:
+        self._config = config
+        self._redis_url = redis_url
+        self._leaving: set[asyncio.Task[None]] = set()
+        self.dropped_messages = 0
+
+    async def forward(
+        self,
+        parameters: Parameters,
+        outlet: Outlet,
+        on_forwarded: Callable[[bool], Awaitable[None]],
+        max_packet_ms: int,
+    ) -> None:
+        """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails."""
+        output = FORMATS[parameters.output_format]
+        forwarder = Forwarder(
+            output,
+            outlet,
+            on_forwarded,
+            frames=parameters.chunk_length_schedule_frames,
+            max_packet_ms=max_packet_ms,
+        )
+        async with self.subscribe(parameters.audio_channel or "", sample_rate=output.sample_rate) as source:
+            await forwarder.run(source)
+
+    @asynccontextmanager
+    async def subscribe(self, audio_channel: str, *, sample_rate: int) -> AsyncIterator[Subscription]:
+        """Listen to a channel in every way that the settings open. Raises SourceError."""
+        subscription = Subscription(self._config.max_queued_seconds, self._count_dropped)
+        listeners: list[Coroutine[Any, Any, None]] = [listen_to_layer(audio_channel, subscription)]
+        if self._config.raw_channels and self._redis_url:
+            listeners.append(listen_to_redis(audio_channel, sample_rate, self._redis_url, subscription))
+        tasks = [asyncio.create_task(guarded(listener, subscription)) for listener in listeners]
+        try:
+            yield subscription
+        finally:
+            for task in tasks:
+                self._leave(task)
+            if subscription.dropped:
+                logger.warning("%d publications could not be decoded and were dropped", subscription.dropped)
+
+    def _count_dropped(self) -> None:
+        self.dropped_messages += 1
+
+    def _leave(self, task: "asyncio.Task[None]") -> None:
+        """A Redis that is gone can take seconds to be left; nobody waits for that."""
+        task.cancel()
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)

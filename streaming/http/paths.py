@@ -1,0 +1,38 @@
+"""Which paths are the API's? Those that routing takes for it, wherever a project includes `streaming.urls`."""
+
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+
+NAMESPACE = "speech"
+
+
+def speech_prefix() -> str:
+    """The path below which `streaming.urls` is included, "speech/" or "" for instance. Raises ImproperlyConfigured."""
+    try:
+        page = reverse(f"{NAMESPACE}:openapi-json")
+    except NoReverseMatch:
+        raise ImproperlyConfigured(
+            'Speech needs a place in the URLs of the project: path("speech/", include("streaming.urls")), for instance.'
+        ) from None
+    return page.removeprefix(get_script_prefix()).removesuffix("openapi.json")
+
+
+class ApiPaths:
+    """`prefix`: see `speech_prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self._beginnings = (f"/{prefix}v1/", f"/{prefix}v2/")
+
+    def __contains__(self, path_info: str) -> bool:
+        """Whether the path leads to an operation of the API. A project may have paths of its own beside it."""
+        if not path_info.startswith(self._beginnings):
+            return False
+        try:
+            return NAMESPACE in resolve(path_info).app_names
+        except Resolver404:
+            return False
+
+
+def is_openai_path(path_info: str) -> bool:
+    """Whether errors are told in OpenAI's words there."""
+    return path_info.startswith(f"/{speech_prefix()}v1/audio/")

@@ -1,0 +1,77 @@
+"""What every operation of the API has, in any project: errors in JSON, the check of the origin, headers for browsers."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from streaming.access.origin import origin_is_allowed
+from streaming.http.answers import answer
+from streaming.http.backend import exchange_of, let_go_of_the_database
+from streaming.http.problems import Problem, not_found
+
+AsyncView = Callable[..., Awaitable[HttpResponseBase]]
+
+
+def api_view(view: Callable[..., Any]) -> AsyncView:
+    """The view of an operation as a project's URLs have it."""
+    run: AsyncView = view if iscoroutinefunction(view) else sync_to_async(view)
+
+    @csrf_exempt  # keys are no cookies
+    @wraps(view)
+    async def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return _with_headers(request, await _respond(run, request, *args, **kwargs))
+        finally:
+            await let_go_of_the_database()
+
+    return respond
+
+
+async def nothing_here(request: HttpRequest) -> HttpResponse:
+    """For the paths of a project that are nothing else: an answer in the API's words."""
+    return answer(request, not_found(request.path))
+
+
+async def _respond(view: AsyncView, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    try:
+        _check_origin(request)
+    except Problem as problem:
+        return answer(request, problem)
+    if request.method == "OPTIONS":
+        return HttpResponse(status=204)
+    response = await view(request, *args, **kwargs)
+    return _method_not_allowed(request, response) if response.status_code == 405 else response
+
+
+def _check_origin(request: HttpRequest) -> None:
+    """Raises Problem."""
+    allowed_origins = exchange_of(request).backend.config.service.allowed_origins
+    if not origin_is_allowed(request.scope, allowed_origins):  # type: ignore[attr-defined] # over ASGI
+        raise Problem(403, "origin_not_allowed", "Pages of this origin may not use this server: see allowed_origins.")
+
+
+def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
+    problem = Problem(405, "method_not_allowed", f"{request.method} is not for {request.path!r:.200}.")
+    refusal = answer(request, problem)
+    refusal["Allow"] = response["Allow"]
+    return refusal
+
+
+def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Those of every answer: ElevenLabs' names for the request, and what a browser's page of an allowed origin needs."""
+    response["request-id"] = response["x-trace-id"] = uuid.uuid4().hex
+    response["X-Content-Type-Options"] = "nosniff"
+    origin = request.headers.get("Origin")
+    if origin and response.status_code != 403:
+        response["Access-Control-Allow-Origin"] = origin
+        response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
+        response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
+        response["Access-Control-Expose-Headers"] = "request-id, character-cost, retry-after"
+        response["Vary"] = "Origin"
+    return response

@@ -1,0 +1,60 @@
+"""What one server process speaks with, from its start to its end."""
+
+import asyncio
+import atexit
+import logging
+
+from streaming.access.gate import Gate
+from streaming.conf import Config
+from streaming.dispatch.engine_choice import engine_specs
+from streaming.dispatch.executor import Executor
+from streaming.forwarding.forwarding import Forwarding
+from streaming.http.backend import Backend
+from streaming.sockets.consumers import Parts
+from streaming.sockets.open_sockets import OpenSockets
+from streaming.speech.voice_preparation import VoicePreparer
+
+logger = logging.getLogger("streaming")
+
+
+class ServerParts:
+    """No thread and no process runs before `start`. Raises CheckpointError and MissingPackages for settings that name an
+    engine that cannot be started."""
+
+    def __init__(self, config: Config) -> None:
+        specs, self._reason = engine_specs(config)
+        self._engine_name = specs[0].name
+        self.config = config
+        self.executor = Executor(
+            specs,
+            max_running=config.service.max_concurrency,
+            max_waiting=config.service.max_waiting,
+            silence_limit=config.service.engine_timeout_seconds,
+        )
+        self.gate = Gate(config.limits)
+        self.forwarding = Forwarding(config.forward, config.redis_url)
+        self.open_sockets = OpenSockets()
+        preparer = VoicePreparer(self.executor)
+        self.for_http = Backend(self.executor, config, preparer, self.gate)
+        self.for_sockets = Parts(self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets)
+        self._has_started = False
+
+    def start(self) -> None:
+        """On the event loop. Returns at once; further calls do nothing."""
+        if self._has_started:
+            return
+        self._has_started = True
+        logger.info("Engine %s, because %s", self._engine_name, self._reason)
+        self.executor.start()
+        # For a process that ends without having been told to.
+        atexit.register(self.executor.stop)
+        atexit.register(self.gate.book.write_rest)
+
+    async def say_goodbye(self) -> None:
+        """End every session, because the server ends, and write down what has been used."""
+        await self.open_sockets.say_goodbye_to_all()
+        await self.gate.close()
+
+    async def stop(self) -> None:
+        """End the engine's processes. Takes a few seconds at most."""
+        await asyncio.to_thread(self.executor.stop)
