@@ -1,15 +1,21 @@
 # make run    the server on 127.0.0.1:60215, with everything it needs
-# make test   the test suite, with everything it needs
+# make quick  the tests that start no process and load no model: under a minute
+# make test   all tests that need nothing but Python and make; ARGS are pytest's
+# make test-system  the tests that need Debian's packages: a browser, PostgreSQL, nginx; root has them installed
+# make coverage     which lines and branches of the cores their own tests run
 # make check  format, lint and types
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format clean
+.PHONY: run quick test test-system coverage check format clean
 
 run: $(VENV)/.run
 	@$(BIN)/python manage.py setup
 	@exec $(BIN)/python manage.py serve
+
+quick: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 tests/pure $(ARGS)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)

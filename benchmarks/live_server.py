@@ -23,10 +23,20 @@ START_SECONDS = 180.0
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that stays free for a minute, so that a server gets it that starts in the meantime.
+
+    A connection that was closed from its side leaves the port waiting (TCP's TIME_WAIT). The kernel gives such a port to
+    nobody who asks for any port, and to a server that asks for this one with SO_REUSEADDR, as servers do.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        port: int = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            listener.accept()[0].close()
+            client.recv(1)
+    return port
 
 
 def command_environment(settings_file: Path) -> dict[str, str]:

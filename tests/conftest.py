@@ -20,6 +20,12 @@ from benchmarks.live_server import LiveServer, write_settings
 from tests.live.servers import WatchedServer
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """`-q` leaves out the line that names the order's seed."""
+    if seed := config.getoption("randomly_seed", None):
+        terminalreporter.write_line(f"The order was that of --randomly-seed={seed}")
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """One ordinary server for all tests that only talk to it."""

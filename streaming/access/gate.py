@@ -16,6 +16,7 @@ from streaming.access.models import Amounts, UsageSlot
 from streaming.access.rates import Rates
 from streaming.access.usage import UsageBook, spend, today
 from streaming.conf import LimitsConfig
+from streaming.errors import Refused
 
 # A key that is changed or disabled meanwhile is noticed on an open socket after this long.
 TRUST_SECONDS = 30.0
@@ -138,7 +139,7 @@ class Lease:
         try:
             client.require_voice(voice_id)
             gate.begin_stream(client)
-        except refusals.Refused:
+        except Refused:
             self.failed()
             raise
         self._is_open = True

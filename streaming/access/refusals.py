@@ -1,8 +1,6 @@
 """Who may not speak, and why: the words and numbers that a refused client gets, the vendor's where it has any."""
 
-import math
-
-from streaming.dispatch.jobs import SpeechError
+from streaming.errors import Refused
 
 NEEDS_AUTHORIZATION = "needs_authorization"
 INVALID_API_KEY = "invalid_api_key"
@@ -10,18 +8,6 @@ MISSING_PERMISSIONS = "missing_permissions"
 QUOTA_EXCEEDED = "quota_exceeded"
 TOO_MANY_AT_ONCE = "too_many_concurrent_requests"
 RATE_LIMIT = "rate_limit_exceeded"
-
-
-class Refused(SpeechError):
-    """The client may not. `status` is HTTP's; a socket closes with 1008. `code` is the error's name on the wire,
-    `retry_after` (whole seconds) says when it may be different."""
-
-    def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
 
 
 def no_key() -> Refused:

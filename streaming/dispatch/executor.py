@@ -15,29 +15,12 @@ from functools import partial
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
 from streaming.dispatch.engine_slots import STOPPED, Device, DeviceStatus
-from streaming.dispatch.jobs import (
-    EngineFailed,
-    EngineUnavailable,
-    Job,
-    Overloaded,
-    Place,
-    Preparation,
-    SpeechError,
-    SpeechStream,
-)
+from streaming.dispatch.jobs import Job, Place, Preparation, SpeechStream
 from streaming.dispatch.shared_calls import SharedCalls
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
+from streaming.errors import EngineUnavailable, Overloaded
 
-__all__ = [
-    "EngineFailed",
-    "EngineUnavailable",
-    "Executor",
-    "ExecutorStatus",
-    "Overloaded",
-    "Place",
-    "SpeechError",
-    "SpeechStream",
-]
+__all__ = ["Executor", "ExecutorStatus", "Place", "SpeechStream"]
 
 logger = logging.getLogger("streaming.dispatch.executor")
 

@@ -5,22 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
-
-
-class SpeechError(Exception):
-    """The utterance cannot be spoken. The message is fit for the client."""
-
-
-class Overloaded(SpeechError):
-    """The waiting line is full."""
-
-
-class EngineUnavailable(SpeechError):
-    """The engine is loading, or on its way back from a crash."""
-
-
-class EngineFailed(SpeechError):
-    """The engine gave this utterance up, or died in the middle of it."""
+from streaming.errors import EngineFailed
 
 
 class Canceller(Protocol):

@@ -14,10 +14,7 @@ from channels.layers import BaseChannelLayer, get_channel_layer
 
 from streaming.audio.encoder import Samples
 from streaming.audio.pcm import encode_pcm16
-
-
-class SourceError(Exception):
-    """The audio source failed. The message is fit for the client."""
+from streaming.errors import SourceError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,7 +23,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from streaming.audio.pcm import decode_pcm16
-from streaming.forwarding.publisher import ForwardedAudio, SourceError, default_layer, group_name
+from streaming.errors import SourceError
+from streaming.forwarding.publisher import ForwardedAudio, default_layer, group_name
 
 logger = logging.getLogger("streaming.forwarding.subscription")
 

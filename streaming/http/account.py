@@ -7,8 +7,8 @@ from ninja import Field, Router, Schema
 
 from streaming.access.identity import issue_token
 from streaming.access.usage import quota_of
-from streaming.dispatch.executor import EngineUnavailable
 from streaming.engine.contract import EngineInfo
+from streaming.errors import EngineUnavailable
 from streaming.http.backend import exchange_of
 
 token_router = Router(tags=["User"])

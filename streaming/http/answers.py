@@ -9,8 +9,8 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from streaming import errors
 from streaming.http.problems import Problem, not_found, problem_of
-from streaming.protocol import errors
 
 OPENAI_PATHS = "/v1/audio/"
 API_PATHS = ("/v1/", "/v2/")

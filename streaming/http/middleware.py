@@ -17,8 +17,8 @@ from django.utils.decorators import async_only_middleware
 from streaming.access.credentials import Credentials
 from streaming.access.identity import identify
 from streaming.access.origin import origin_is_allowed
-from streaming.access.refusals import Refused
 from streaming.conf import get_config
+from streaming.errors import Refused
 from streaming.http.answers import answer, is_api
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, database_lost, not_found, problem_of

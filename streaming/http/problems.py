@@ -6,18 +6,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from streaming.access.refusals import Refused
-from streaming.dispatch.executor import EngineUnavailable, Overloaded, SpeechError
-from streaming.protocol import errors
-from streaming.protocol.errors import Fault, ProtocolError
-from streaming.speech.dictionaries import UnknownDictionary
-from streaming.speech.language import UnknownLanguage
-from voices.conditioning import RecordingsUnusable
+from streaming import errors
+from streaming.errors import Fault, fault_of
 
 logger = logging.getLogger("streaming.http")
 
-# Clients of both APIs wait as long as this says before they try again.
-RETRY_SECONDS = 1
 # The OpenAI API's own words for kinds of errors, by status; everything else is the server's fault.
 _OPENAI_TYPES = {
     401: "authentication_error",
@@ -25,18 +18,6 @@ _OPENAI_TYPES = {
     429: "rate_limit_error",
     **dict.fromkeys((400, 404, 405, 413, 414, 422, 431), "invalid_request_error"),
 }
-
-
-# The first that fits.
-_STATUSES: tuple[tuple[type[Exception], HTTPStatus, Fault], ...] = (
-    (UnknownDictionary, HTTPStatus.NOT_FOUND, errors.UNKNOWN_DICTIONARY),
-    (Overloaded, HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED),
-    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, errors.ENGINE_UNAVAILABLE),
-    (UnknownLanguage, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),
-    (RecordingsUnusable, HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR),
-    (SpeechError, HTTPStatus.INTERNAL_SERVER_ERROR, errors.ENGINE_FAILED),
-)
-_PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @dataclass(eq=False)
@@ -78,26 +59,14 @@ def database_lost() -> Problem:
 
 
 def busy(message: str) -> Problem:
-    return Problem(HTTPStatus.TOO_MANY_REQUESTS, errors.OVERLOADED.code, message, headers=_retry())
+    return _problem(errors.OVERLOADED.because(message))
 
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that ends a request for this reason. What nobody expected is logged."""
-    message = str(error)
-    match error:
-        case Problem():
-            return error
-        case Refused():
-            headers = _retry(error.retry_after) if error.retry_after else {}
-            return Problem(error.status, error.code, message, headers=headers)
-        case ProtocolError(code=code):
-            return Problem(HTTPStatus.BAD_REQUEST, code, message)
-    for kind, status, fault in _STATUSES:
-        if isinstance(error, kind):
-            return Problem(status, fault.code, message, headers=_retry() if status in _PASSING else {})
-    logger.error("A request failed", exc_info=error)
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, errors.INTERNAL_ERROR.message)
+    """The problem that ends a request for this reason."""
+    return error if isinstance(error, Problem) else _problem(fault_of(error))
 
 
-def _retry(seconds: int = RETRY_SECONDS) -> dict[str, str]:
-    return {"Retry-After": str(seconds)}
+def _problem(fault: Fault) -> Problem:
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return Problem(fault.status, fault.code, fault.message, headers=headers)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router
 
+from streaming import errors
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.http.backend import exchange_of
 from streaming.http.bodies import Body, raw_audio, timed_lines, timed_object
 from streaming.http.narration import Packets, begun
 from streaming.http.problems import Problem
 from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
-from streaming.protocol import errors
 from streaming.protocol.parameters import Parameters, parse_parameters
 
 router = Router(tags=["Text to speech"])

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import File, Form, Query, Router, UploadedFile
 
+from streaming import errors
 from streaming.access.identity import Client, let_use
 from streaming.http.backend import exchange_of
 from streaming.http.problems import Problem, voice_not_found
@@ -27,7 +28,6 @@ from streaming.http.voice_schemas import (
     VoiceQuery,
     settings_of,
 )
-from streaming.protocol import errors
 from streaming.protocol.parameters import well_formed
 from streaming.speech.language import known_language
 from voices.library import change_voice, create_voice

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming.protocol.errors import INVALID_MESSAGE, ProtocolError
+from streaming.errors import INVALID_MESSAGE, ProtocolError
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any
 
+from streaming.errors import POLICY_VIOLATION, TOO_MANY_CONTEXTS, Fault, ProtocolError
 from streaming.protocol.actions import Action, Send, Stop
-from streaming.protocol.errors import TOO_MANY_CONTEXTS, Fault, ProtocolError
 from streaming.protocol.messages import (
     ClientMessage,
     context_message_of,
@@ -32,7 +32,7 @@ from streaming.protocol.messages import (
 )
 from streaming.protocol.opening import Rules
 from streaming.protocol.session import Session
-from streaming.protocol.states import NORMAL_CLOSE, POLICY_VIOLATION, Event, State
+from streaming.protocol.states import NORMAL_CLOSE, Event, State
 from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
 
 # Names of failed contexts that are remembered at once; beyond that the oldest may be opened again by any text.

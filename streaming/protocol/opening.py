@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
+from streaming.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import SEED_ONLY, Parameters, parse_parameters
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from streaming.protocol.errors import INVALID_PARAMETER, ProtocolError
+from streaming.errors import INVALID_PARAMETER, ProtocolError
 
 Mode = Literal["generate", "forward"]
 # Of pronunciation dictionaries: (id, version); without a version the newest is meant.

@@ -21,20 +21,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streaming.protocol.actions import Action, Close, Open, Send, Speak
-from streaming.protocol.context import Context, TurnEnd, Utterance
-from streaming.protocol.errors import (
+from streaming.errors import (
     INPUT_TIMEOUT,
     INVALID_MESSAGE,
     INVALID_PARAMETER,
+    POLICY_VIOLATION,
     TOO_MUCH_TEXT,
     Fault,
     ProtocolError,
 )
+from streaming.protocol.actions import Action, Close, Open, Send, Speak
+from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage, audio_message, error_message, read_object
 from streaming.protocol.opening import Dialect, Rules, opening_parameters
 from streaming.protocol.parameters import Parameters
-from streaming.protocol.states import POLICY_VIOLATION, UNSUPPORTED_DATA, Event, State
+from streaming.protocol.states import UNSUPPORTED_DATA, Event, State
 from streaming.protocol.stream import Sound, Stream
 
 INIT_WAIT_SECONDS = 1.5

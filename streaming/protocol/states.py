@@ -4,7 +4,6 @@ from enum import Enum, auto
 
 NORMAL_CLOSE = 1000
 UNSUPPORTED_DATA = 1003
-POLICY_VIOLATION = 1008
 
 
 class State(Enum):

@@ -11,17 +11,16 @@ from typing import Any, ClassVar
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
+from streaming import errors
 from streaming.access.gate import Gate, StreamMeter
 from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor, Place
-from streaming.faults import ClientStalled, fault_of, is_of_the_connection
+from streaming.errors import ClientStalled, ProtocolError, fault_of, is_of_the_connection
 from streaming.forwarding.forwarder import forward
-from streaming.protocol import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.errors import ProtocolError
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
 from streaming.protocol.parameters import Parameters

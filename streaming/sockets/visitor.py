@@ -11,12 +11,10 @@ from streaming.access.credentials import Credentials
 from streaming.access.gate import Gate, Seat, StreamMeter
 from streaming.access.identity import Client, identify
 from streaming.access.origin import address_of
-from streaming.access.refusals import Refused
 from streaming.conf import Config
-from streaming.faults import fault_of
-from streaming.protocol.errors import Fault, ProtocolError
+from streaming.errors import Fault, ProtocolError, Refused, VoicesUnavailable, fault_of
 from streaming.protocol.messages import read_object
-from streaming.speech.voice_preparation import VoicesUnavailable, find_voice
+from streaming.speech.voice_preparation import find_voice
 from voices.models import Voice
 
 

@@ -4,13 +4,9 @@ from collections.abc import Iterable
 
 from channels.db import aclose_old_connections
 
-from streaming.dispatch.jobs import SpeechError
+from streaming.errors import UnknownDictionary
 from streaming.text.pronunciation import Alias, Pronouncer
 from voices.models import PronunciationDictionary
-
-
-class UnknownDictionary(SpeechError):
-    """The client named a dictionary, or a version of one, that is not here."""
 
 
 async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronouncer:

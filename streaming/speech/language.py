@@ -4,14 +4,10 @@ import logging
 from collections.abc import Iterable
 from functools import lru_cache
 
-from streaming.dispatch.jobs import SpeechError
 from streaming.engine.contract import EngineInfo
+from streaming.errors import UnknownLanguage
 
 logger = logging.getLogger("streaming.speech.language")
-
-
-class UnknownLanguage(SpeechError):
-    """The engine does not speak the language of the voice or of the settings."""
 
 
 def spoken_language(asked: str | None, default: str, info: EngineInfo) -> str:
@@ -24,7 +20,7 @@ def spoken_language(asked: str | None, default: str, info: EngineInfo) -> str:
     for wanted in filter(None, (asked, default)):
         if known := known_language(wanted, info.languages):
             return known
-        _log_unknown(info.name, wanted)
+        log_unknown(info.name, wanted)
     if info.clones:
         languages = ", ".join(sorted(info.languages))
         raise UnknownLanguage(
@@ -45,6 +41,6 @@ def primary_subtag(tag: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _log_unknown(engine: str, wanted: str) -> None:
-    """Once for each language, or nearly: clients may ask for any number of them."""
+def log_unknown(engine: str, wanted: str) -> None:
+    """Once for each language in the life of the process, or nearly: clients may ask for any number of them."""
     logger.info("The engine %s does not speak the language %r", engine, wanted)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from streaming.audio.formats import OutputFormat
 from streaming.audio.packets import FrameJoiner
-from streaming.dispatch.executor import Executor, Place, SpeechError, SpeechStream
+from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
+from streaming.errors import SpeechError
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.parameters import Locators
 from streaming.speech.delivery import Delivery, Packet, end_of_stream

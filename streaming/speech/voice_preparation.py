@@ -9,10 +9,17 @@ from typing import Literal
 from channels.db import aclose_old_connections
 from django.db import DatabaseError
 
-from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Executor, SpeechError
+from streaming.dispatch.executor import Executor
 from streaming.dispatch.shared_calls import SharedCalls
 from streaming.engine.contract import EngineInfo, VoiceRef
-from streaming.protocol.errors import VOICE_NOT_FOUND, ProtocolError
+from streaming.errors import (
+    VOICE_NOT_FOUND,
+    EngineFailed,
+    EngineUnavailable,
+    ProtocolError,
+    VoicesUnavailable,
+    VoiceUnusable,
+)
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.models import Voice
 
@@ -22,10 +29,6 @@ logger = logging.getLogger("streaming.voices")
 MOST_KEPT = 32
 # Voices whose recordings, megabytes each, are read and prepared at the same time. The others wait for their turn.
 AT_ONCE = 4
-
-
-class VoicesUnavailable(SpeechError):
-    """The database cannot be asked for voices."""
 
 
 async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) -> Voice:
@@ -61,7 +64,7 @@ class VoicePreparer:
 
     async def ref(self, voice: Voice) -> VoiceRef:
         """What requests bring with them. Waits for an engine that is ready. Raises EngineFailed, EngineUnavailable,
-        RecordingsUnusable."""
+        VoiceUnusable."""
         info = await self._executor.ready()
         if not info.clones:
             if voice.key:
@@ -85,7 +88,7 @@ class VoicePreparer:
             return stored
         try:
             made = await self._make(voice)
-        except (EngineFailed, RecordingsUnusable) as error:
+        except (EngineFailed, VoiceUnusable) as error:
             logger.error("Voice %s cannot be prepared: %s", voice.voice_id, error)
             raise
         await _store(voice.key, fingerprint, made)
@@ -96,6 +99,8 @@ class VoicePreparer:
         try:
             async with self._turns:
                 return await self._executor.prepare(VoiceRef(voice.key, await clip_bytes(voice)))
+        except RecordingsUnusable as error:
+            raise VoiceUnusable(str(error)) from None
         except EngineFailed as error:
             reason = str(error)
         # Not from inside: connections keep this error, and the traceback of the other one would keep the recordings.

@@ -43,11 +43,12 @@ def usage(server: LiveServer) -> list[tuple[Any, ...]]:
         return list(database.execute(USAGE))
 
 
-def wait_for_usage(server: LiveServer, name: str, is_expected: Callable[..., bool]) -> None:
-    """Until what is written about the key of that name, which was used with one voice, is as expected."""
+def wait_for_usage(server: LiveServer, name: str, is_expected: Callable[..., bool]) -> tuple[Any, ...]:
+    """What is written about the key of that name, which was used with one voice, as soon as it is as expected."""
 
-    def is_written() -> bool:
-        rows = [row[1:] for row in usage(server) if row[0] == name]
-        return len(rows) == 1 and is_expected(*rows[0])
+    def written() -> list[tuple[Any, ...]]:
+        return [row[1:] for row in usage(server) if row[0] == name]
 
-    server.wait_until(is_written, 30)
+    server.wait_until(lambda: any(is_expected(*row) for row in written()))
+    [row] = written()
+    return row

@@ -12,7 +12,7 @@ from benchmarks.live_server import LiveServer
 from streaming.audio.formats import FORMATS
 from tests.live.client import send
 from tests.live.contexts import Heard, hear, hear_audio
-from tests.pure.audio.decoding import decoded
+from tests.pure.audio.decoding import decoded, is_a_table_of_frames, mp3_frames
 
 SENTENCES = ("The weather is fine today. ", "The birds are singing in the trees. ")
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 10
@@ -165,7 +165,7 @@ async def test_a_context_is_one_stream_of_its_format(server: LiveServer, output_
         heard = await hear(socket, "one", "two")
     for name in ("one", "two"):
         stream = b"".join(heard[name].packets)
-        assert stream.count(b"ID3") == stream.count(b"Xing") == stream.count(b"Info") == 0
+        assert not output_format.startswith("mp3") or not any(map(is_a_table_of_frames, mp3_frames(stream)))
         assert stream.count(b"OpusHead") == output_format.startswith("opus")
         samples = decoded(stream, FORMATS[output_format])
         assert 2 < len(samples) / FORMATS[output_format].sample_rate < 8

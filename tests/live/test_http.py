@@ -105,6 +105,7 @@ async def test_a_client_that_leaves_frees_its_place(client: httpx.AsyncClient, s
         await anext(answer.aiter_bytes())
         await answer.aclose()
         await idle(server)
+        assert engine(server) == (0, 0)
 
 
 async def idle(server: LiveServer) -> None:

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from benchmarks.live_server import LiveServer, write_settings
-from streaming.access.refusals import Refused
+from streaming.errors import Refused
 from streaming.http.answers import is_api
 from streaming.http.api import api
 from streaming.http.backend import SCOPE_KEY, Caller, Exchange

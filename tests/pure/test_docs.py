@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from streaming import errors
 from streaming.access import refusals
 from streaming.audio.formats import FORMATS, OutputFormat
-from streaming.protocol import errors
 from streaming.protocol.parameters import ALIASES, PARSERS
 from xtts_site.config import PROJECT_DIR, SETTINGS_FILE_VARIABLE, load_config, setting_keys
 

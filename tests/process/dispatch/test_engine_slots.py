@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
-from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Executor, Overloaded, SpeechStream
+from streaming.dispatch.executor import Executor, SpeechStream
 from streaming.engine import framing
 from streaming.engine.contract import PcmChunk, SpeechRequest, VoiceRef
+from streaming.errors import EngineFailed, EngineUnavailable, Overloaded
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, level_of, noted
 
 BROKEN = EngineSpec("no such engine")

@@ -13,16 +13,9 @@ from pathlib import Path
 import pytest
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
-from streaming.dispatch.executor import (
-    EngineFailed,
-    EngineUnavailable,
-    Executor,
-    Overloaded,
-    Place,
-    SpeechError,
-    SpeechStream,
-)
+from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import PcmChunk, SpeechRequest
+from streaming.errors import EngineFailed, EngineUnavailable, Overloaded, SpeechError
 
 MAX_RUNNING = 2
 MAX_WAITING = 3

@@ -12,10 +12,11 @@ import pytest
 from streaming.audio.formats import FORMATS
 from streaming.audio.pcm import decode_pcm16
 from streaming.dispatch.engine_process import EngineSpec
-from streaming.dispatch.executor import EngineUnavailable, Executor, Place, SpeechError, SpeechStream
+from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
+from streaming.errors import EngineUnavailable, SourceError, SpeechError
 from streaming.forwarding.forwarder import Forwarder
-from streaming.forwarding.publisher import ForwardedAudio, SourceError
+from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.messages import Alignment
@@ -278,7 +279,9 @@ async def test_a_speaker_that_is_closed_by_what_it_reports_ends_by_itself(execut
 
     speaker = make_speaker(executor, Closing())
     speaker.put(TurnEnd(0))
-    await asyncio.wait_for(speaker.run(), 5)
+    running = asyncio.create_task(speaker.run())
+    done, _ = await asyncio.wait([running], timeout=60)
+    assert done == {running}
 
 
 def published(seconds: float, rate: int, *, is_final: bool = False) -> ForwardedAudio:

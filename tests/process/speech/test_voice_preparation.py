@@ -14,13 +14,13 @@ from django.db import connection
 from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
-from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Executor
+from streaming.dispatch.executor import Executor
 from streaming.engine.contract import VoiceRef
+from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
 from streaming.speech import voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
 from tests.pure.voices.recordings import recording
-from voices.conditioning import RecordingsUnusable
 from voices.models import ReferenceClip, Voice, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
@@ -181,7 +181,7 @@ def test_a_lost_recording_is_said_and_logged(
 ) -> None:
     voice = make_voice("anna", HIGH, LOW)
     (media_root / str(ReferenceClip.objects.all()[0].file.name)).unlink()
-    with pytest.raises(RecordingsUnusable, match="A recording of the voice 'anna' cannot be read"):
+    with pytest.raises(VoiceUnusable, match="A recording of the voice 'anna' cannot be read"):
         run(VoicePreparer(executor).ref(voice))
     assert "Voice anna cannot be prepared: A recording of the voice" in caplog.text
     assert not VoiceConditioning.objects.exists()

@@ -10,8 +10,8 @@ from asgiref.sync import async_to_sync
 from streaming.access.gate import TRUST_SECONDS, Gate, network_of
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
-from streaming.access.refusals import Refused
 from streaming.conf import LimitsConfig
+from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 
 pytestmark = pytest.mark.django_db

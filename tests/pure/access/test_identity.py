@@ -10,7 +10,7 @@ from streaming.access import refusals
 from streaming.access.credentials import Credentials
 from streaming.access.identity import ANYBODY, MOST_TOKENS, Client, identified_again, identify, issue_token
 from streaming.access.models import ApiKey, SingleUseToken
-from streaming.access.refusals import Refused
+from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 from voices.models import Voice
 

@@ -3,42 +3,20 @@
 import asyncio
 import datetime
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import DatabaseError
 
-from benchmarks.live_server import manage, write_settings
 from streaming.access import usage
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import Amounts, ApiKey, DailyUsage, UsageSlot, first_of_next_month
-from streaming.access.refusals import Refused
 from streaming.access.usage import UsageBook, quota_of, spend, today
+from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 
 DAY = datetime.date(2026, 11, 24)
-SPEND_AT_ONCE = """
-import datetime
-from concurrent.futures import ThreadPoolExecutor
-from asgiref.sync import async_to_sync
-from streaming.access.identity import Client
-from streaming.access.models import ApiKey, DailyUsage, UsageSlot
-from streaming.access.refusals import Refused
-from streaming.access.usage import spend
-key, _ = ApiKey.objects.create_with_secret(name="Test", max_characters_per_month=50)
-def try_to_spend(_):
-    # Each thread has a connection of its own.
-    try:
-        async_to_sync(spend)(UsageSlot(key.pk, "anna", datetime.date(2026, 11, 24)), 10)
-    except Refused:
-        return False
-    return True
-with ThreadPoolExecutor(8) as pool:
-    spenders = sum(pool.map(try_to_spend, range(16)))
-print(spenders, DailyUsage.objects.get().characters)
-"""
 
 
 def slot_of(key: ApiKey | None, voice_id: str = "anna", day: datetime.date = DAY) -> UsageSlot:
@@ -78,13 +56,6 @@ def test_what_a_client_has_left(new_key: NewKey) -> None:
     assert (quota.used, quota.limit) == (30, 100)
     assert quota.resets_at == datetime.datetime.combine(first_of_next_month(today()), datetime.time(), datetime.UTC)
     assert async_to_sync(quota_of)(ANYBODY).used == 0
-
-
-def test_a_quota_is_spent_once_however_many_spend_it(tmp_path: Path) -> None:
-    settings = write_settings(tmp_path)
-    assert manage(settings, "setup").returncode == 0
-    spent = manage(settings, "shell", "-c", SPEND_AT_ONCE)
-    assert (spent.stdout.splitlines()[-1], spent.stderr) == ("5 50", "")
 
 
 @pytest.mark.django_db

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.audio.pcm import decode_pcm16, encode_pcm16
+from streaming.errors import SourceError
 from streaming.forwarding import subscription as forwarding
-from streaming.forwarding.publisher import ForwardedAudio, Publisher, SourceError, group_name
+from streaming.forwarding.publisher import ForwardedAudio, Publisher, group_name
 from streaming.forwarding.subscription import EventOrder, Subscription, parse_raw, subscribe
 
 PCM = encode_pcm16(np.linspace(-1, 1, 100, dtype=np.float32))

@@ -1,12 +1,16 @@
 import pytest
 
-from streaming.access.refusals import Refused
-from streaming.dispatch.executor import EngineFailed, EngineUnavailable, Overloaded
+from streaming.errors import (
+    EngineFailed,
+    EngineUnavailable,
+    Overloaded,
+    ProtocolError,
+    Refused,
+    UnknownDictionary,
+    UnknownLanguage,
+    VoiceUnusable,
+)
 from streaming.http.problems import Problem, problem_of
-from streaming.protocol.errors import ProtocolError
-from streaming.speech.dictionaries import UnknownDictionary
-from streaming.speech.language import UnknownLanguage
-from voices.conditioning import RecordingsUnusable
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,7 @@ from voices.conditioning import RecordingsUnusable
         (EngineUnavailable("Not yet."), 503, "engine_unavailable"),
         (Refused(401, "quota_exceeded", "Spent."), 401, "quota_exceeded"),
         (EngineFailed("It broke."), 500, "engine_failed"),
-        (RecordingsUnusable("Gone."), 500, "internal_error"),
+        (VoiceUnusable("Gone."), 500, "internal_error"),
     ],
 )
 def test_every_error_has_a_status_a_code_and_its_own_words(error: Exception, status: int, code: str) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from streaming.errors import Fault, ProtocolError
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.opening import Rules
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streaming.protocol import errors
+from streaming import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.messages import Alignment
 from streaming.protocol.multi_stream_input import MAX_FAILED, MultiStreamInput

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from streaming.protocol import errors
+from streaming import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.messages import Alignment
@@ -184,7 +184,7 @@ class Crowd(RuleBasedStateMachine):
 
 
 TestCrowd = Crowd.TestCase
-TestCrowd.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestCrowd.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 
 
 PIECES = st.lists(st.tuples(NAMES, st.text("ab你。 ,.!\n", min_size=1, max_size=60), st.booleans()), max_size=20)

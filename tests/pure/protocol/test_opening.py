@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from streaming.protocol.errors import ProtocolError
+from streaming.errors import ProtocolError
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.opening import Dialect, Rules, dialect_of, opening_parameters
 from streaming.protocol.parameters import Parameters

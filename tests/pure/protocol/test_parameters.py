@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.protocol.errors import ProtocolError
+from streaming.errors import ProtocolError
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from streaming.protocol import errors
+from streaming import errors
+from streaming.errors import ProtocolError
 from streaming.protocol.actions import Close, Open, Send
-from streaming.protocol.errors import ProtocolError
 from streaming.protocol.messages import Alignment
 from streaming.protocol.session import Session
 from streaming.protocol.stream import Sound

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from streaming.protocol import errors
+from streaming import errors
+from streaming.errors import Fault, ProtocolError
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.errors import Fault, ProtocolError
 from streaming.protocol.messages import Alignment
 from streaming.protocol.opening import Rules
 from streaming.protocol.session import Session
@@ -223,7 +223,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestConversation.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 PARTS = st.lists(

@@ -3,7 +3,8 @@
 import pytest
 from asgiref.sync import async_to_sync
 
-from streaming.speech.dictionaries import UnknownDictionary, load_pronouncer
+from streaming.errors import UnknownDictionary
+from streaming.speech.dictionaries import load_pronouncer
 from voices.models import PronunciationDictionary
 
 load = async_to_sync(load_pronouncer)

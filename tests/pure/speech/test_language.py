@@ -3,11 +3,17 @@ import logging
 import pytest
 
 from streaming.engine.contract import EngineInfo
-from streaming.speech.language import UnknownLanguage, known_language, spoken_language
+from streaming.errors import UnknownLanguage
+from streaming.speech.language import known_language, log_unknown, spoken_language
 
 XTTS = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 CLONING = EngineInfo("cloning", 24_000, XTTS, clones=True)
 EMBEDDED = EngineInfo("demo", 22_050, ("en",), clones=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_logged_before() -> None:
+    log_unknown.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
-from benchmarks.live_server import manage, write_settings
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from voices import conditioning
@@ -17,22 +16,6 @@ from voices.models import ReferenceClip, Voice, VoiceConditioning
 
 Result = TypeVar("Result")
 HIGH, LOW = recording(pitch=220), recording(pitch=90)
-STORE_AT_ONCE = """
-from concurrent.futures import ThreadPoolExecutor
-from asgiref.sync import async_to_sync
-from django.core.files.base import ContentFile
-from tests.pure.voices.recordings import recording
-from voices.conditioning import store_conditioning
-from voices.models import ReferenceClip, Voice, VoiceConditioning
-voice = Voice.objects.create(voice_id="anna", name="Anna")
-clip = ReferenceClip(voice=voice, file=ContentFile(recording(), "anna.wav"))
-clip.full_clean()
-clip.save()
-with ThreadPoolExecutor(8) as pool:
-    # Each thread has a connection of its own.
-    list(pool.map(lambda data: async_to_sync(store_conditioning)(voice.key, "one", data), [b"same"] * 32))
-print([bytes(row.data) for row in VoiceConditioning.objects.all()])
-"""
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -85,14 +68,6 @@ def test_another_engine_replaces_what_the_one_before_it_made(key: str) -> None:
 def test_nothing_is_kept_for_recordings_that_no_voice_has_any_more(key: str) -> None:
     run(store_conditioning("0" * 64, "one", b"late"))
     assert [row.key for row in VoiceConditioning.objects.all()] == [key]
-
-
-def test_many_may_store_the_same_at_once(tmp_path: Path) -> None:
-    """On a database of its own in a file: the one of the tests is in memory, and locks differently."""
-    settings_file = write_settings(tmp_path)
-    assert manage(settings_file, "setup").returncode == 0
-    stored = manage(settings_file, "shell", "-v", "0", "-c", STORE_AT_ONCE)
-    assert (stored.stdout, stored.stderr) == ("[b'same']\n", "")
 
 
 def test_another_clip_drops_it(key: str, voice: Voice, add_clip: AddClip) -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streaming.protocol import errors
-from streaming.protocol.errors import Fault
+from streaming import errors
+from streaming.errors import Fault
 
 FAULTS = {name: fault for name, fault in vars(errors).items() if isinstance(fault, Fault)}
 

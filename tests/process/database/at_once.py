@@ -1,0 +1,37 @@
+"""Programs for `manage.py shell -c` in which threads, each with a connection of its own, write to one database at once."""
+
+SPEND_AT_ONCE = """
+import datetime
+from concurrent.futures import ThreadPoolExecutor
+from asgiref.sync import async_to_sync
+from streaming.access.identity import Client
+from streaming.access.models import ApiKey, DailyUsage, UsageSlot
+from streaming.access.refusals import Refused
+from streaming.access.usage import spend
+key, _ = ApiKey.objects.create_with_secret(name="Test", max_characters_per_month=50)
+def try_to_spend(_):
+    try:
+        async_to_sync(spend)(UsageSlot(key.pk, "anna", datetime.date(2026, 11, 24)), 10)
+    except Refused:
+        return False
+    return True
+with ThreadPoolExecutor(8) as pool:
+    spenders = sum(pool.map(try_to_spend, range(16)))
+print(spenders, DailyUsage.objects.get().characters)
+"""
+
+STORE_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from asgiref.sync import async_to_sync
+from django.core.files.base import ContentFile
+from tests.pure.voices.recordings import recording
+from voices.conditioning import store_conditioning
+from voices.models import ReferenceClip, Voice, VoiceConditioning
+voice = Voice.objects.create(voice_id="anna", name="Anna")
+clip = ReferenceClip(voice=voice, file=ContentFile(recording(), "anna.wav"))
+clip.full_clean()
+clip.save()
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(lambda data: async_to_sync(store_conditioning)(voice.key, "one", data), [b"same"] * 32))
+print([bytes(row.data) for row in VoiceConditioning.objects.all()])
+"""
