@@ -16,9 +16,10 @@ from streaming.dispatch.engine_choice import MissingPackages
 from streaming.engine.checkpoint.files import CheckpointError
 from streaming.health import Health
 from streaming.http.front import HttpFront
-from streaming.http.paths import speech_prefix
+from streaming.http.paths import ApiPaths, speech_prefix
+from streaming.http.request_limits import RequestLimits
 from streaming.server_parts import ServerParts
-from streaming.sockets.routing import SocketRouter
+from streaming.sockets.routing import SocketRouter, is_speech_path
 
 logger = logging.getLogger("streaming")
 
@@ -52,10 +53,11 @@ class SpeechApplication:
     def __init__(
         self, application: App, parts: ServerParts, live_path: str | None, ready_path: str | None, owns_server: bool
     ) -> None:
-        prefix = speech_prefix()
+        self._prefix = prefix = speech_prefix()
         self.parts = parts
         self._owns_server = owns_server
-        self._http = Health(
+        self._application = application
+        http = Health(
             HttpFront(application, parts.for_http, prefix),
             parts.executor,
             parts.forwarding,
@@ -63,9 +65,10 @@ class SpeechApplication:
             live_path=live_path,
             ready_path=ready_path,
         )
-        self._sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
-        self._prefix = prefix
-        self._application = application
+        sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
+        self._http = RequestLimits(http, parts.config, self._has_limits)
+        self._sockets = RequestLimits(sockets, parts.config, self._has_limits)
+        self._api_paths = ApiPaths(prefix)
         if "twisted.internet.reactor" in sys.modules:
             # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
             self._wait_for_daphne()
@@ -83,10 +86,14 @@ class SpeechApplication:
             case _:
                 await self._application(scope, receive, send)
 
+    def _has_limits(self, path_info: str) -> bool:
+        return self._owns_server or path_info in self._api_paths or is_speech_path(path_info, self._prefix)
+
     async def _live(self, receive: Any, send: Any) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                self._give_uvicorn_what_it_lacks()
                 self.parts.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
@@ -94,6 +101,12 @@ class SpeechApplication:
                 await self.parts.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    def _give_uvicorn_what_it_lacks(self) -> None:
+        if "uvicorn.server" in sys.modules:
+            from streaming.uvicorn import flow_control
+
+            flow_control.install(self.parts.say_goodbye)
 
     def _wait_for_daphne(self) -> None:
         from streaming.daphne.life import when_daphne_serves

@@ -47,6 +47,7 @@ class ServiceConfig(conf.ServiceConfig):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
+    server: Literal["uvicorn", "daphne"] = "uvicorn"
     tls_certificate: ConfigPath | None = None
     tls_key: ConfigPath | None = None
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")

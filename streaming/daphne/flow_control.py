@@ -8,7 +8,6 @@ Stock daphne hands close codes to a method that refuses all but 1000 and 3000-49
 """
 
 import asyncio
-import socket
 from functools import partial
 from typing import Any
 
@@ -16,12 +15,8 @@ from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-from streaming.http.front import ABORT_KEY
+from streaming.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
-# The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
-SEND_BUFFER_BYTES = 65_536
-# A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
-CLOSE_HANDSHAKE_SECONDS = 30
 # RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
 MAX_REASON_BYTES = 123
 
@@ -121,6 +116,4 @@ def _fit_valve(protocol: Any) -> Valve:
 def _limit_send_buffer(transport: Any) -> None:
     while hasattr(transport, "wrappedProtocol"):  # TLS around the TCP transport
         transport = transport.transport
-    tcp_socket = getattr(transport, "socket", None)  # gone with the connection
-    if isinstance(tcp_socket, socket.socket):
-        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    limit_send_buffer(getattr(transport, "socket", None))

@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.live_server import LiveServer
 from tests.live.servers import WatchedServer
 
+pytestmark = pytest.mark.both_servers
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 ANSWER_SECONDS = 60.0  # far longer than anything here takes: a hang, not a slow machine
 

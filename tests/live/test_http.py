@@ -17,6 +17,8 @@ import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 
+pytestmark = pytest.mark.both_servers
+
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 60
 PCM = {"output_format": "pcm_16000"}
@@ -316,7 +318,7 @@ async def test_the_page_needs_nothing_of_another_host(client: httpx.AsyncClient)
 
 
 @pytest.fixture(scope="module")
-def small_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def small_server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     service = {"max_concurrency": 1, "max_waiting": 0, "stall_timeout_seconds": 1.5, "max_connections": 3}
     limits = {"max_query_bytes": 256, "max_header_bytes": 1024}
     settings = write_settings(tmp_path_factory.mktemp("small"), service=service, limits=limits)

@@ -14,13 +14,15 @@ from benchmarks.live_server import LiveServer, manage, write_settings
 from tests.live.client import receive_all, send
 from tests.live.contexts import RATE, Heard, hear, hear_audio, say
 
+pytestmark = pytest.mark.both_servers
+
 QUERY = f"?output_format=pcm_{RATE}"
 TEXT = "The weather is fine today."
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 20
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def narrow(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     """One generation at a time, few contexts, little text."""
     settings = write_settings(
         tmp_path_factory.mktemp("narrow"),

@@ -7,11 +7,13 @@ import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 
+pytestmark = pytest.mark.both_servers
+
 KILOBYTE = b"x" * 1024
 
 
 @pytest.fixture(scope="module")
-def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def strict_server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     settings = write_settings(tmp_path_factory.mktemp("strict"), service={"max_upload_megabytes": 0.25})
     with LiveServer(settings) as live:
         yield live

@@ -14,13 +14,16 @@ from streaming.audio.formats import FORMATS
 from tests.pure.audio.decoding import decoded
 
 # The client reads attributes that its own websocket library has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.both_servers,
+    pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning"),
+]
 
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 
 
 @pytest.fixture(scope="module")
-def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def tls_server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")

@@ -19,9 +19,10 @@ from twisted.internet.endpoints import serverFromString
 from benchmarks.live_server import LiveServer, command_environment, free_port, manage, run_python, write_settings
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
+from streaming.daphne.server import endpoint
 from tests.live.client import send
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig
-from xtts_site.management.commands.serve import endpoint, key_warning, what_speaks
+from xtts_site.management.commands.serve import key_warning, listening_of, what_speaks
 
 
 def engines_reading(settings_file: Path) -> list[int]:
@@ -168,12 +169,12 @@ def test_other_modules_than_asgi_know_no_engine(ready_folder: Path) -> None:
     ],
 )
 def test_the_endpoint_in_the_language_of_twisted(settings: dict[str, Any], expected: str) -> None:
-    assert endpoint(ServiceConfig(**settings)) == expected
+    assert endpoint(listening_of(ServiceConfig(**settings))) == expected
 
 
 def test_twisted_reads_an_ipv6_endpoint() -> None:
     read: Any = serverFromString  # Twisted has no types
-    made = read(reactor, endpoint(ServiceConfig(host="::1", port=80)))
+    made = read(reactor, endpoint(listening_of(ServiceConfig(host="::1", port=80))))
     assert (made._port, made._interface) == (80, "::1")
 
 

@@ -12,6 +12,8 @@ from websockets.asyncio.client import ClientConnection
 from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import Turn, receive_all, receive_turn, send, speak
 
+pytestmark = pytest.mark.both_servers
+
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
 RATE = 16_000
 

@@ -1,4 +1,4 @@
-"""`python manage.py serve`: daphne with host, port, TLS and limits from the settings."""
+"""`python manage.py serve`: uvicorn or daphne with host, port, TLS and limits from the settings."""
 
 import asyncio
 import ipaddress
@@ -6,43 +6,22 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
-from daphne.server import Server
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
+from streaming.listening import CannotListen, Listening
 from xtts_site.config import Config, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")
 
-# Above our own limit, so that a long message is answered with an error: daphne drops it without a word.
-DAPHNE_MESSAGE_FACTOR = 2
-PING_INTERVAL_SECONDS = 20
 DEFAULT_PORT = ServiceConfig.model_fields["port"].default
-PING_TIMEOUT_SECONDS = 60
-WEBSOCKET_NEVER_TIMES_OUT = -1
-
-
-class SpeechServer(Server):  # type: ignore[misc] # daphne has no types
-    """daphne's server, which says when it listens, and why it could not instead of only stopping."""
-
-    on_listening: Callable[[], None] | None = None
-    listen_failure: str | None = None
-
-    def listen_success(self, port: Any) -> None:
-        super().listen_success(port)
-        if self.on_listening:
-            self.on_listening()
-
-    def listen_error(self, failure: Any) -> None:
-        self.listen_failure = str(getattr(failure.value, "socketError", failure.getErrorMessage()))
-        self.stop()
 
 
 class Command(BaseCommand):
@@ -56,16 +35,17 @@ class Command(BaseCommand):
         if config.redis_url:
             asyncio.run(check_redis(config.redis_url))
         check_tls(config.service)
-        # Only now: this import starts the engine.
+        # Imported here: daphne has to install its event loop before the application is there, and only where it serves.
+        server = import_module(f"streaming.{config.service.server}.server")
         from xtts_site.asgi import application
 
-        server = make_server(application, config)
-        server.on_listening = partial(self._welcome, config, key_warning(config))
-        server.run()
-        if server.listen_failure:
+        welcome = partial(self._welcome, config, key_warning(config))
+        try:
+            server.serve(application, listening_of(config.service), welcome)
+        except CannotListen as error:
             service = config.service
-            reason = one_sentence(server.listen_failure)
-            raise CommandError(f"Cannot listen on service.host {service.host}, service.port {service.port}: {reason}")
+            where = f"service.host {service.host}, service.port {service.port}"
+            raise CommandError(f"Cannot listen on {where}: {one_sentence(error)}") from None
 
     def _welcome(self, config: Config, warning: str | None) -> None:
         service = config.service
@@ -132,35 +112,15 @@ def one_sentence(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".?!") + "."
 
 
-def make_server(application: Any, config: Config) -> SpeechServer:
-    """daphne as the settings want it."""
-    most = DAPHNE_MESSAGE_FACTOR * config.service.max_message_bytes
-    return SpeechServer(
-        application,
-        endpoints=[endpoint(config.service)],
-        ping_interval=PING_INTERVAL_SECONDS,
-        ping_timeout=PING_TIMEOUT_SECONDS,
-        websocket_timeout=WEBSOCKET_NEVER_TIMES_OUT,
-        websocket_max_message_size=most,
-        websocket_max_frame_size=most,
-        proxy_forwarded_address_header="X-Forwarded-For" if config.service.behind_tls_proxy else None,
-        proxy_forwarded_proto_header="X-Forwarded-Proto" if config.service.behind_tls_proxy else None,
-        server_name="xtts",
-        verbosity=1,
+def listening_of(service: ServiceConfig) -> Listening:
+    return Listening(
+        host=service.host,
+        port=service.port,
+        max_message_bytes=service.max_message_bytes,
+        certificate=service.tls_certificate,
+        key=service.tls_key,
+        behind_proxy=service.behind_tls_proxy,
     )
-
-
-def endpoint(service: ServiceConfig) -> str:
-    """Where to listen, in Twisted's endpoint language, in which a colon is written with a backslash."""
-    host = _escaped(service.host.strip("[]"))
-    if service.tls_certificate is None:
-        return f"tcp:{service.port}:interface={host}"
-    key, certificate = _escaped(str(service.tls_key)), _escaped(str(service.tls_certificate))
-    return f"ssl:{service.port}:privateKey={key}:certKey={certificate}:interface={host}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def check_database() -> None:
