@@ -63,14 +63,17 @@ def _first_sentence(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
 
 
-def choose_precision(name: str, device: torch.device) -> str:
-    """auto: int8 on a CPU, fp16 on a GPU. Raises ValueError for a precision that the device is no good at."""
+def choose_precision(name: str, device: torch.device, *, compiled_kernels: bool = True) -> str:
+    """auto: fp16 on a GPU, int8 on a CPU, but fp32 there without `compiled_kernels`. Raises ValueError for a precision that
+    the device is no good at."""
     if name == "auto":
-        return "fp16" if device.type == "cuda" else "int8"
+        return "fp16" if device.type == "cuda" else "int8" if compiled_kernels else "fp32"
     if device.type == "cuda" and name == "int8":
         raise ValueError("model.precision int8 is for CPUs; on a GPU use fp16, bf16 or fp32.")
     if device.type == "cpu" and name in ("fp16", "bf16"):
         raise ValueError(f"model.precision {name} is for GPUs; on a CPU use int8 or fp32.")
+    if name == "int8" and not compiled_kernels:
+        raise ValueError("model.precision int8 needs model.compiled_kernels, which is off; without them use fp32.")
     return name
 
 

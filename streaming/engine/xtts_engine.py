@@ -74,8 +74,7 @@ class XttsEngine:
         self._model.front_end.warm_up()
         width = self._model.weights.width
         conditioning = Conditioning(torch.full((CONDITIONING_LENGTH, width), 0.1), torch.full((SPEAKER_WIDTH,), 0.1))
-        voice = VoiceRef(conditioning=conditioning.to_bytes())
-        self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, voice, seed=0), _insist)
+        self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, VoiceRef(), seed=0), _insist, (conditioning, "warm-up"))
         while not self._scheduler.is_idle:
             self._turn()
             for utterance in list(self._utterances.values()):
@@ -130,11 +129,12 @@ class XttsEngine:
 
     # Utterances
 
-    def _add(self, request: SpeechRequest, sink: Sink) -> None:
+    def _add(self, request: SpeechRequest, sink: Sink, voice: tuple[Conditioning, str] | None = None) -> None:
+        """`voice`, with a name for it, instead of the request's."""
         try:
             if request.request_id in self._utterances:
                 raise ValueError("There is a request of that id already.")
-            conditioning, voice_key = self._voice(request.voice)
+            conditioning, voice_key = voice or self._voice(request.voice)
             pieces = self._model.front_end.pieces(request.text, request.language)
             scheduled = Scheduled(request.request_id)
             seed = secrets.randbits(63) if request.seed is None else request.seed

@@ -2,6 +2,10 @@
 
 A hub answers for a file with a redirect to where its bytes are. On the way it says the file's size and checksum: the sha256
 of a large one, git's name for a small one. Both are checked.
+
+The huggingface_hub package has a download, too, and does less (2.4.0, tried against the hub of the tests): it checks sizes,
+but no checksum of what has come; it deletes what has come when it fails or is stopped, so that the next call begins at the
+first byte; it takes a file that was damaged on disk for whole; and it refuses hubs that do not say the repository's commit.
 """
 
 import errno

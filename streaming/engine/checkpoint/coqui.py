@@ -24,6 +24,7 @@ from TTS.tts.models.xtts import Xtts
 
 from streaming.engine.checkpoint.files import CheckpointError, CheckpointFiles
 from streaming.engine.checkpoint.tensors import Speakers, read_speakers, read_state
+from streaming.engine.conditioning import FORMAT
 
 # What the conditioning of a voice is computed with: these settings and these weights.
 _CONDITIONING_SETTINGS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
@@ -188,8 +189,8 @@ def _prepare(model: Any) -> None:
 
 
 def conditioning_fingerprint(model: Any) -> str:
-    """A name for everything that decides the conditioning of a voice, equal on every machine."""
-    settings = {name: getattr(model.config, name) for name in _CONDITIONING_SETTINGS}
+    """A name for everything that decides the conditioning of a voice and how it is stored, equal on every machine."""
+    settings = {"format": FORMAT, **{name: getattr(model.config, name) for name in _CONDITIONING_SETTINGS}}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, weight in _sorted_weights(model.state_dict()):
         digest.update(f"{name}{tuple(weight.shape)}".encode())

@@ -121,6 +121,14 @@ def test_a_precision_that_the_device_is_no_good_at_is_refused(name: str, device:
         choose_precision(name, device)
 
 
+def test_without_compiled_kernels_a_cpu_computes_in_fp32() -> None:
+    assert choose_precision("auto", CPU, compiled_kernels=False) == "fp32"
+    assert choose_precision("auto", CUDA, compiled_kernels=False) == "fp16"
+    told = "model.precision int8 needs model.compiled_kernels, which is off; without them use fp32."
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        choose_precision("int8", CPU, compiled_kernels=False)
+
+
 @pytest.fixture
 def arithmetic() -> Iterator[None]:
     """As PyTorch begins, and given back afterwards."""

@@ -104,7 +104,7 @@ REFUSED = {
     "language": (request(language="tlh"), "does not speak the language 'tlh'"),
     "voice": (request(voice=VoiceRef(speaker="Nobody")), "'Nobody' has no recordings"),
     "rubbish": (request(voice=VoiceRef(conditioning=b"rubbish")), "not the stored conditioning"),
-    "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-1] + b"!")), "damaged"),
+    "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-4] + b"\xff" * 4)), "damaged"),
     "of another model": (request(voice=VoiceRef(conditioning=WRONG_WIDTH)), "another model"),
     "too long": (request(voice=VoiceRef(conditioning=TOO_LONG)), "another model"),
     "seed": (request(seed=2**70), ""),

@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from pytest_django import Settings
@@ -20,11 +19,11 @@ from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
 from streaming.speech import voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
+from tests.process.speech.stored_voices import make_voice, resolved, run
 from tests.pure.voices.recordings import recording
-from voices.models import ReferenceClip, Voice, VoiceConditioning
+from voices.models import ReferenceClip, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
-Result = TypeVar("Result")
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
 
 
@@ -60,29 +59,6 @@ def prepared(executor: Executor, folder: Path) -> Callable[[], int]:
 def media_root(settings: Settings, tmp_path: Path) -> Path:
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
-
-
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """On an event loop, as the server does it, but with the connection of this test's transaction."""
-
-    async def wait() -> Result:
-        async with asyncio.timeout(30):
-            return await work
-
-    return async_to_sync(wait)()
-
-
-def make_voice(voice_id: str, *contents: bytes) -> Voice:
-    voice = Voice.objects.create(voice_id=voice_id, name=voice_id.title())
-    for content in contents:
-        clip = ReferenceClip(voice=voice, file=SimpleUploadedFile("a.wav", content))
-        clip.full_clean()
-        clip.save()
-    return resolved(voice_id)
-
-
-def resolved(voice_id: str) -> Voice:
-    return Voice.objects.prefetch_related("clips").get(voice_id=voice_id)
 
 
 async def until(condition: Callable[[], bool]) -> None:

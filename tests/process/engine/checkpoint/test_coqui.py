@@ -247,6 +247,13 @@ def test_the_fingerprint_is_that_of_the_conditioning(tiny_parts: XttsParts) -> N
     assert changed(lambda model: setattr(model.config, "gpt_cond_len", 12)) != tiny_parts.fingerprint
 
 
+def test_another_format_of_what_is_stored_has_another_fingerprint(
+    tiny_parts: XttsParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.engine.checkpoint.coqui.FORMAT", "another")
+    assert conditioning_fingerprint(tiny_parts.model) != tiny_parts.fingerprint
+
+
 def test_the_fingerprint_is_the_same_for_a_model_loaded_again(hollow: State, tmp_path: Path) -> None:
     first = load(save(tmp_path, hollow)).fingerprint
     in_another_order = {name: weight.clone() for name, weight in reversed(hollow.items())}
