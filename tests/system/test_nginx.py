@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.live_server import LiveServer
 from tests.live.client import receive_all, send
+from tests.live.vendor import speak
 from tests.pure.voices.recordings import encoded, speech
 
 # The client reads attributes that its own websocket library has deprecated.
@@ -46,9 +47,8 @@ def socket_url(port: int, end: str = "stream-input") -> str:
 
 
 def test_the_vendors_client_speaks_over_its_socket(client: ElevenLabs) -> None:
-    words = iter(re.findall(r"\S+\s*", TEXT))
-    audio = b"".join(client.text_to_speech.convert_realtime("demo", text=words, output_format="pcm_16000"))
-    assert len(audio) > 2 * 16_000
+    words = re.findall(r"\S+\s*", TEXT)
+    assert len(speak(client, "demo", words, output_format="pcm_16000")) > 2 * 16_000
 
 
 def test_the_vendors_client_speaks_over_http(client: ElevenLabs) -> None:
