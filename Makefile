@@ -20,6 +20,10 @@ quick: $(VENV)/.test
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(ARGS)
 
+test-system: $(VENV)/.test
+	.ci/system-packages
+	$(BIN)/python -m pytest tests/system $(ARGS)
+
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

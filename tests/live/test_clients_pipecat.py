@@ -100,15 +100,15 @@ async def test_keep_alives_are_no_end_and_open_nothing(server: LiveServer) -> No
     async with server.connect_contexts(query=f"{QUERY}&inactivity_timeout=2") as socket:
         context = await turn(socket, SENTENCES[0], closes=False)
         heard = await hear_audio(socket, context)
-        for _ in range(3):
-            await asyncio.sleep(1)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await send(socket, text="", context_id=context)
         await send(socket, text=SENTENCES[1], context_id=context)
         await send(socket, context_id=context, close_context=True)
         heard = await hear(socket, context, heard=heard)
         assert heard.text(context) == "".join(SENTENCES)
-        for _ in range(3):
-            await asyncio.sleep(1)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await send(socket, text="")
             await send(socket, text="", context_id=context)
         assert (await hear(socket, await turn(socket, SENTENCES[0]))).close_code is None
@@ -178,10 +178,10 @@ async def test_old_the_socket_stays_for_the_next_turn_and_a_flush_is_no_end(serv
 
 
 async def test_old_blank_texts_keep_the_socket(server: LiveServer) -> None:
-    async with server.connect(query=f"{OLD_QUERY}&inactivity_timeout=1") as socket:
+    async with server.connect(query=f"{OLD_QUERY}&inactivity_timeout=2") as socket:
         await send(socket, text=" ", xi_api_key="any", **SETTINGS)
-        for _ in range(4):
-            await asyncio.sleep(0.6)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await send(socket, text=" ")
         assert (await old_turn(socket, SENTENCES[0])).seconds("None") > 0.5
 

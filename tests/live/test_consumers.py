@@ -118,7 +118,7 @@ async def test_text_behind_the_silent_opening_is_spoken(server: LiveServer) -> N
 
 async def test_an_init_behind_the_silent_opening_is_too_late(server: LiveServer) -> None:
     async with server.connect(query=SEED) as client:
-        await asyncio.sleep(1.7)
+        await asyncio.sleep(2.5)
         await send(client, type="ttsInitRequest")
         turn = await receive_all(client)
     assert turn.close_code == 1008
@@ -148,10 +148,10 @@ async def test_who_never_says_anything_is_idle_too(server: LiveServer) -> None:
 
 
 async def test_a_blank_keeps_the_connection_alive(server: LiveServer) -> None:
-    async with server.connect(query=f"{VENDOR}&inactivity_timeout=1") as client:
-        for _ in range(4):
+    async with server.connect(query=f"{VENDOR}&inactivity_timeout=2") as client:
+        for _ in range(6):
             await send(client, text=" ")
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.4)
         await send(client, text=TEXT)
         await send(client, text="")
         assert (await receive_all(client)).close_code == 1000

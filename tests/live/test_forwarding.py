@@ -193,12 +193,12 @@ async def test_without_a_channel_the_wait_for_init_ends_in_an_error(forwarding: 
 
 
 async def test_publications_keep_a_session_alive(forwarding: LiveServer, redis_server: RedisServer) -> None:
-    async with await listen(forwarding, redis_server, inactivity_timeout=1) as socket:
-        for _ in range(4):
-            await asyncio.sleep(0.6)
+    async with await listen(forwarding, redis_server, inactivity_timeout=2) as socket:
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             publish_audio(redis_server, tone(0.05))
         publish(redis_server, {"isFinal": True})
-        assert len(played(await receive_turn(socket))) == 4 * len(encode_pcm16(tone(0.05)))
+        assert len(played(await receive_turn(socket))) == 6 * len(encode_pcm16(tone(0.05)))
         assert (await receive_all(socket)).close_code == 1000
 
 

@@ -15,6 +15,7 @@ def voice_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServe
     """Its voices come and go."""
     with LiveServer(write_settings(tmp_path_factory.mktemp("voices"))) as live:
         yield live
+        assert "Traceback" not in live.log
 
 
 @pytest.fixture
@@ -195,8 +196,3 @@ def test_an_unknown_voice(client: httpx.Client, method: str, end: str, voice_id:
     body: dict[str, Any] | None = {} if end == "/settings/edit" else None
     answer = client.request(method, f"/v1/voices/{voice_id}{end}", data=form, json=body)
     assert (answer.status_code, detail(answer)["status"]) == (404, "voice_not_found")
-
-
-def test_whatever_was_asked_nothing_failed(voice_server: LiveServer) -> None:
-    """Behind the tests above."""
-    assert "Traceback" not in voice_server.log

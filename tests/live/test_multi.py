@@ -2,6 +2,7 @@
 
 import asyncio
 import socket as raw_socket
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -39,7 +40,15 @@ def idle(server: LiveServer) -> bool:
 
 
 async def until_idle(server: LiveServer) -> None:
-    await asyncio.to_thread(server.wait_until, lambda: idle(server), 20)
+    await asyncio.to_thread(server.wait_until, lambda: idle(server))
+
+
+async def until_idle_for(server: LiveServer, seconds: float) -> None:
+    since = time.monotonic()
+    while time.monotonic() < since + seconds:
+        await asyncio.sleep(0.1)
+        if not await asyncio.to_thread(idle, server):
+            since = time.monotonic()
 
 
 async def test_contexts_speak_beside_each_other_and_each_ends_with_one_final_message(server: LiveServer) -> None:
@@ -140,7 +149,7 @@ async def test_too_much_text_ends_its_context_only(narrow: LiveServer, text: str
 
 
 async def test_an_idle_context_is_closed_and_then_the_socket(server: LiveServer) -> None:
-    async with server.connect_contexts(query=f"{QUERY}&inactivity_timeout=1") as socket:
+    async with server.connect_contexts(query=f"{QUERY}&inactivity_timeout=2") as socket:
         await send(socket, text=TEXT, context_id="a")
         heard = await hear(socket)
     assert heard.text("a") == TEXT
@@ -151,16 +160,16 @@ async def test_an_idle_context_is_closed_and_then_the_socket(server: LiveServer)
 
 
 async def test_signs_of_life_keep_a_context_and_the_socket(server: LiveServer) -> None:
-    async with server.connect_contexts(query=f"{QUERY}&inactivity_timeout=1") as socket:
+    async with server.connect_contexts(query=f"{QUERY}&inactivity_timeout=2") as socket:
         await send(socket, text=" ", context_id="a")
-        for _ in range(4):
-            await asyncio.sleep(0.6)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await send(socket, text="", context_id="a")
         await send(socket, text=TEXT, context_id="a", close_context=False, flush=True)
         await send(socket, context_id="a", close_context=True)
         assert (await hear(socket, "a")).text("a") == TEXT
-        for _ in range(4):
-            await asyncio.sleep(0.6)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await send(socket, text="")
         await say(socket, "b", TEXT)
         assert (await hear(socket, "b")).text("b") == TEXT
@@ -197,10 +206,9 @@ async def test_a_client_that_does_not_read_is_stalled_with_all_its_contexts(tmp_
         socket.transport.pause_reading()
         for name in "abc":
             await say(socket, name, LONG)
-        await asyncio.to_thread(live.wait_until, lambda: not idle(live), 20)
-        # Until what can wait on the way is full, and the server's patience has come to its end.
-        await asyncio.sleep(6)
-        assert idle(live)
+        await asyncio.to_thread(live.wait_until, lambda: not idle(live))
+        # Nothing is spoken while much waits to be sent. It goes on waiting for longer than the server has patience.
+        await until_idle_for(live, 4)
         socket.transport.resume_reading()
         heard = await hear(socket)
         assert heard.close_code == 1008

@@ -17,6 +17,7 @@ from streaming.audio.pcm import encode_pcm16
 from streaming.engine.contract import EngineEvent, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from tests.live.client import receive_all, send
 from tests.live.tls_proxy import tls_proxy
+from tests.live.vendor import speak
 from tests.pure.engine.collect import collect
 from tests.pure.voices.recordings import recording
 
@@ -115,8 +116,7 @@ def test_the_vendors_client_hears_the_engine(
     with tls_proxy(xtts_server.port, tmp_path) as url:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
         client = ElevenLabs(base_url=url, api_key="no keys are needed here")
-        chunks = client.text_to_speech.convert_realtime("anna", text=iter([TEXT]), output_format="pcm_24000")
-        heard = np.frombuffer(b"".join(chunks), "<i2")
+        heard = np.frombuffer(speak(client, "anna", [TEXT], output_format="pcm_24000"), "<i2")
     # No seed: this client has no way to send one. What is spoken is as long as the model likes, but loud like `made`.
     assert len(heard) > 1000
     loudness = np.abs(encoded(made)).mean()

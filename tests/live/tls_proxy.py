@@ -30,15 +30,26 @@ def tls_proxy(port: int, folder: Path) -> Iterator[str]:
     try:
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
+async def _end(server: asyncio.Server) -> None:
+    """Nobody connects any more, and whoever is still connected is cut off."""
+    server.close()
+    serving = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in serving:
+        task.cancel()
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     with suppress(OSError):
-        while data := await source.read(65_536):
-            target.write(data)
-            await target.drain()
-    target.close()
+        try:
+            while data := await source.read(65_536):
+                target.write(data)
+                await target.drain()
+        finally:
+            target.close()

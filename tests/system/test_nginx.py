@@ -1,0 +1,120 @@
+"""nginx in front of the server: it does TLS, and the server believes its headers."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from elevenlabs import ElevenLabs
+from websockets.asyncio.client import connect
+
+from benchmarks.live_server import LiveServer
+from tests.live.client import receive_all, send
+from tests.live.vendor import speak
+from tests.pure.voices.recordings import encoded, speech
+
+# The client reads attributes that its own websocket library has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
+
+TEXT = "Hello there. This comes through a proxy."
+PCM = "?output_format=pcm_16000"
+
+
+@pytest.fixture
+def trust(authority: Path, nginx_port: int, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "authority.pem"))
+    return ssl.create_default_context(cafile=str(authority / "authority.pem"))
+
+
+@pytest.fixture
+def web(nginx_port: int, trust: ssl.SSLContext) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"https://127.0.0.1:{nginx_port}", verify=trust, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def client(nginx_port: int, web: httpx.Client) -> ElevenLabs:
+    address = f"https://127.0.0.1:{nginx_port}"
+    return ElevenLabs(base_url=address, api_key="no keys are needed here", httpx_client=web)
+
+
+def socket_url(port: int, end: str = "stream-input") -> str:
+    return f"wss://127.0.0.1:{port}/v1/text-to-speech/demo/{end}{PCM}"
+
+
+def test_the_vendors_client_speaks_over_its_socket(client: ElevenLabs) -> None:
+    words = re.findall(r"\S+\s*", TEXT)
+    assert len(speak(client, "demo", words, output_format="pcm_16000")) > 2 * 16_000
+
+
+def test_the_vendors_client_speaks_over_http(client: ElevenLabs) -> None:
+    whole = b"".join(client.text_to_speech.convert("demo", text=TEXT, output_format="pcm_16000"))
+    assert len(whole) > 2 * 16_000
+
+
+def test_speech_comes_while_the_engine_still_speaks(client: ElevenLabs, behind_nginx: LiveServer) -> None:
+    stream = client.text_to_speech.stream("demo", text=TEXT * 100, output_format="pcm_48000")
+    assert next(stream)
+    assert behind_nginx.readiness()["engine"]["running"] == 1
+    stream.close()  # type: ignore[attr-defined]
+
+
+async def test_contexts_come_through(nginx_port: int, trust: ssl.SSLContext) -> None:
+    async with connect(socket_url(nginx_port, "multi-stream-input"), ssl=trust) as socket:
+        await send(socket, text=f"{TEXT} ", context_id="one")
+        await send(socket, context_id="one", flush=True, text="")
+        await send(socket, close_socket=True)
+        turn = await receive_all(socket)
+    assert turn.pcm.size > 16_000
+    assert turn.close_code == 1000
+
+
+async def test_an_error_and_its_close_code_come_through(nginx_port: int, trust: ssl.SSLContext) -> None:
+    async with connect(socket_url(nginx_port), ssl=trust) as socket:
+        await socket.send("this is not JSON")
+        turn = await receive_all(socket)
+    assert turn.error
+    assert (turn.error["error"], turn.close_code) == ("invalid_input_message", 1008)
+
+
+async def test_a_client_cannot_give_itself_another_address(nginx_port: int, trust: ssl.SSLContext) -> None:
+    """Four sockets for each address are allowed; nginx replaces what the client says of its own."""
+    async with AsyncExitStack() as stack:
+        for number in range(5):
+            options: dict[str, Any] = {"ssl": trust, "additional_headers": {"X-Forwarded-For": f"10.0.0.{number}"}}
+            last = await stack.enter_async_context(connect(socket_url(nginx_port), **options))
+        refused = await receive_all(last)
+    assert refused.error
+    assert refused.error["error"] == "too_many_concurrent_requests"
+
+
+async def test_a_page_of_the_proxys_host_gets_a_socket(nginx_port: int, trust: ssl.SSLContext) -> None:
+    own: Any = f"https://127.0.0.1:{nginx_port}"
+    async with connect(socket_url(nginx_port), ssl=trust, origin=own) as socket:
+        await send(socket, text=f"{TEXT} ")
+        await send(socket, text="")
+        assert (await receive_all(socket)).pcm.size > 16_000
+
+
+def test_an_administrator_signs_in_and_the_cookies_are_for_tls_only(web: httpx.Client) -> None:
+    page = web.get("/admin/login/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert token
+    form = {"username": "ada", "password": "lovelace", "csrfmiddlewaretoken": token[1], "next": "/admin/"}
+    signed_in = web.post("/admin/login/", data=form, headers={"Origin": str(web.base_url), "Referer": str(page.url)})
+    assert signed_in.status_code == 302, signed_in.text
+    cookies = signed_in.headers.get_list("set-cookie")
+    assert len(cookies) >= 2
+    assert all("Secure" in cookie for cookie in cookies)
+    assert web.get("/admin/").status_code == 200
+
+
+def test_a_large_recording_comes_through(web: httpx.Client) -> None:
+    files = {"files": ("anna.wav", encoded(speech(60, rate=44_100, channels=2), rate=44_100), "audio/wav")}
+    added = web.post("/v1/voices/add", data={"name": "Anna"}, files=files)
+    assert added.status_code == 200, added.text
+    assert web.delete(f"/v1/voices/{added.json()['voice_id']}").status_code == 200
