@@ -1,6 +1,6 @@
 """JSON <-> typed messages. The only file that knows the names on the wire.
 
-Sources: the seed's specification and the vendor's stream-input and multi-stream-input protocols, as resolved in the README's
+Sources: the native specification and ElevenLabs' stream-input and multi-stream-input protocols, as resolved in the README's
 protocol section.
 
 Reading is in three steps, because what is wrong with each has another reach: the frame (`read_object`), the stream that it
@@ -195,7 +195,7 @@ def _context_suffix(context: str | None) -> str:
 
 
 def final_message(context: str | None = None) -> str:
-    # Without audio, and without an "audio" key: a null there crashes the seed's own client.
+    # Without audio, and without an "audio" key: a null there crashes the client of the native specification.
     return f'{{"isFinal": true{_context_suffix(context)}}}'
 
 

@@ -1,4 +1,4 @@
-"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the vendor's dialect. Its
+"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the elevenlabs dialect. Its
 laws, beside those of every session:
 
 1.  A text that is not empty, or settings, open a context of a name that is not in use; so many at once and no more. What

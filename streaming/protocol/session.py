@@ -164,7 +164,7 @@ class Session(ABC):
 
     def _dialect_of(self, query: Mapping[str, str]) -> Dialect:
         """The dialect as far as the query tells."""
-        return Dialect.VENDOR
+        return Dialect.ELEVENLABS
 
     @abstractmethod
     def _hear(self, data: Mapping[str, Any]) -> list[Action]:
@@ -238,8 +238,8 @@ class Session(ABC):
     # Streams
 
     def _begin_stream(self, name: str | None) -> Stream:
-        is_seed = self._dialect is Dialect.SEED
-        context = Context(self._parameters, by_turn=is_seed, default_schedule=not is_seed)
+        is_native = self._dialect is Dialect.NATIVE
+        context = Context(self._parameters, by_turn=is_native, default_schedule=not is_native)
         stream = Stream(self._begun, name, context, now=self._active_at)
         self._streams[stream.number] = stream
         self._begun += 1
@@ -262,8 +262,8 @@ class Session(ABC):
     # Ending
 
     def _refuse(self, error: ProtocolError) -> list[Action]:
-        is_seed_format_error = error.is_format and self._dialect is Dialect.SEED
-        code = UNSUPPORTED_DATA if is_seed_format_error else POLICY_VIOLATION
+        is_native_format_error = error.is_format and self._dialect is Dialect.NATIVE
+        code = UNSUPPORTED_DATA if is_native_format_error else POLICY_VIOLATION
         return self._close_with_error(error.message, error.code, code)
 
     def _refuse_idle(self, seconds: float) -> list[Action]:

@@ -37,11 +37,11 @@ def opened(query: dict[str, str] | None = None, *, rules: Rules = RULES, **first
     return opening
 
 
-def seed(**query: str) -> Session:
+def native(**query: str) -> Session:
     return opened({"mode": "generate", **query})
 
 
-def vendor(**query: str) -> Session:
+def elevenlabs(**query: str) -> Session:
     return opened(query)
 
 

@@ -73,7 +73,7 @@ def test_the_default_context_can_be_named() -> None:
 
 
 @pytest.mark.parametrize("query", [{"mode": "generate"}, {"speed": "1.1"}, {"language": "en"}])
-def test_it_is_always_the_vendors_dialect(query: dict[str, str]) -> None:
+def test_it_is_always_the_elevenlabs_dialect(query: dict[str, str]) -> None:
     multi = connection(**query)
     assert spoken_texts(say(multi, text=LONG, context_id="a")) != []
     assert close_code(multi.timeout(now=20.0)) is None
