@@ -7,7 +7,7 @@ residual blocks' convolutions run by minimal filtering; all others are matrix pr
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numba import njit
 from torch import Tensor
 
 from streaming.engine.kernels import filter_layers, float_kernels, llvm_vectors, minimal_filtering, simd
+from streaming.engine.kernels.crew import Crew
 from streaming.engine.kernels.filter_layers import (
     ROWS_BEHIND,
     SCRATCH_FLOATS,
@@ -37,14 +38,6 @@ NO_SLOPE, SLOPE, LAST_SLOPE = range(3)
 # The most rows that a plain layer's filter may reach beyond the ends of its signal.
 MOST_REACH = 8
 _BYTES = 4
-
-
-class Crew(Protocol):
-    """Threads that run one function side by side, the caller's among them."""
-
-    threads: int
-
-    def run(self, function: Callable[[int], None]) -> None: ...
 
 
 def _sources() -> str:

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from streaming.engine.devices import sent
-from streaming.engine.vocoder.compiled_generator import CompiledGenerator, Crew, is_supported
+from streaming.engine.kernels.crew import Crew
+from streaming.engine.vocoder.compiled_generator import CompiledGenerator, is_supported
 from streaming.engine.vocoder.latent_grid import Floats, LatentGrid
 from streaming.engine.vocoder.torch_generator import Generator
 from streaming.engine.vocoder.weights import FRAME_SCALES, SAMPLE_RATE, HifiganWeights, Interval
