@@ -126,8 +126,8 @@ class MultiStreamInput(Session):
     def _with_times(self, sound: Sound, stream: Stream) -> Sound:
         return stream.since_beginning(sound) if stream.is_synchronised else since_first_character(sound)
 
-    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
-        found = self._streams.get(stream)
+    def fail_stream(self, fault: Fault, stream_number: int) -> list[Action]:
+        found = self._streams.get(stream_number)
         if found is None or found.name is None or self.is_closed:
             return []
         return self._fail(found.name, fault)

@@ -117,18 +117,18 @@ class Session(ABC):
         except ProtocolError as error:
             return self._refuse(error)
 
-    def spoken(self, item: Utterance | TurnEnd, stream: int, *, now: float) -> list[Action]:
+    def spoken(self, item: Utterance | TurnEnd, stream_number: int, *, now: float) -> list[Action]:
         """Everything of `item` has been delivered. A stream's items are reported in the order in which they were handed
         out."""
-        if (found := self._streams.get(stream)) is None:
+        if (found := self._streams.get(stream_number)) is None:
             return []
         self._active_at = now
         found.spoken(item, now=now)
         return self._end_turn(found) if isinstance(item, TurnEnd) and not self.is_closed else []
 
-    def audio(self, sound: Sound, stream: int, *, now: float) -> list[Action]:
+    def audio(self, sound: Sound, stream_number: int, *, now: float) -> list[Action]:
         """A packet is due."""
-        found = self._streams.get(stream)
+        found = self._streams.get(stream_number)
         if found is None or self.is_closed:
             return []
         self._active_at = now
@@ -152,7 +152,7 @@ class Session(ABC):
             return []
         return self._close_with_error(fault.message, fault.code, fault.close_code)
 
-    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
+    def fail_stream(self, fault: Fault, stream_number: int) -> list[Action]:
         """Something on our side ends one stream, and the session if it has no other."""
         return self.fail(fault)
 

@@ -33,7 +33,7 @@ def final(context: str) -> dict[str, Any]:
 
 
 def numbers(actions: list[Action]) -> set[int]:
-    return {action.stream for action in actions if isinstance(action, Speak)}
+    return {action.stream_number for action in actions if isinstance(action, Speak)}
 
 
 def context_error(actions: list[Action], context: str) -> dict[str, Any]:
@@ -181,10 +181,10 @@ def test_closing_drains() -> None:
     multi = opened("a")
     actions = say(multi, text="Hello", context_id="a", flush=True) + say(multi, context_id="a", close_context=True)
     utterance, end = (action for action in actions if isinstance(action, Speak))
-    assert multi.spoken(utterance.item, utterance.stream, now=1.0) == []
-    done = multi.spoken(end.item, end.stream, now=1.0)
+    assert multi.spoken(utterance.item, utterance.stream_number, now=1.0) == []
+    done = multi.spoken(end.item, end.stream_number, now=1.0)
     assert sent(done) == [final("a")]
-    assert done[0] == Stop(utterance.stream)
+    assert done[0] == Stop(utterance.stream_number)
 
 
 def test_closing_speaks_what_was_never_flushed() -> None:
@@ -407,9 +407,9 @@ def test_closing_the_socket_drains_every_context_and_ends_with_1000() -> None:
     actions = say(multi, close_socket=True)
     assert spoken_texts(actions) == ["One"]
     first, second, third = (action for action in actions if isinstance(action, Speak))
-    assert multi.spoken(first.item, first.stream, now=1.0) == []
-    assert sent(multi.spoken(second.item, second.stream, now=1.0)) == [final("a")]
-    last = multi.spoken(third.item, third.stream, now=1.0)
+    assert multi.spoken(first.item, first.stream_number, now=1.0) == []
+    assert sent(multi.spoken(second.item, second.stream_number, now=1.0)) == [final("a")]
+    last = multi.spoken(third.item, third.stream_number, now=1.0)
     assert sent(last) == [final("b")]
     assert last[-1] == Close(1000)
 
