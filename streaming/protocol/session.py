@@ -34,9 +34,10 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage, audio_message, error_message, read_object
 from streaming.protocol.opening import Dialect, Rules, opening_parameters
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.states import UNSUPPORTED_DATA, Event, State
-from streaming.protocol.stream import Sound, Stream
+from streaming.protocol.stream import Stream
 
 INIT_WAIT_SECONDS = 1.5
 
@@ -126,15 +127,15 @@ class Session(ABC):
         found.spoken(item, now=now)
         return self._end_turn(found) if isinstance(item, TurnEnd) and not self.is_closed else []
 
-    def audio(self, sound: Sound, stream_number: int, *, now: float) -> list[Action]:
+    def audio(self, packet: Packet, stream_number: int, *, now: float) -> list[Action]:
         """A packet is due."""
         found = self._streams.get(stream_number)
         if found is None or self.is_closed:
             return []
         self._active_at = now
-        aligned = self._with_times(sound, found)
-        found.send(sound, now=now)
-        return [Send(audio_message(aligned.audio, aligned.original, aligned.spoken, found.name))]
+        message = audio_message(self._with_times(packet, found), found.name)
+        found.send(packet, now=now)
+        return [Send(message)]
 
     def forwarded(self, *, now: float, is_final: bool) -> list[Action]:
         """Forward mode: something was published to the session's channel and delivered."""
@@ -191,7 +192,7 @@ class Session(ABC):
         """All of a turn has been delivered."""
 
     @abstractmethod
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         """The packet with the alignment that the client is told."""
 
     # The transition table. States and events that are not in it do nothing.

@@ -9,15 +9,15 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from streaming.protocol.actions import Action, Send
 from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
 from streaming.protocol.opening import Dialect, dialect_of
+from streaming.protocol.packet import Packet
 from streaming.protocol.session import Session
 from streaming.protocol.states import NORMAL_CLOSE, Event, State
-from streaming.protocol.stream import Sound, Stream, since_first_character
+from streaming.protocol.stream import Stream
 
 
 class StreamInput(Session):
@@ -68,6 +68,6 @@ class StreamInput(Session):
         is_last = self._state is State.ENDING and not stream.is_speaking
         return [Send(final_message()), *(self._close(NORMAL_CLOSE) if is_last else [])]
 
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         is_wanted = self._dialect is Dialect.ELEVENLABS or stream.is_synchronised
-        return since_first_character(sound) if is_wanted else replace(sound, original=None, spoken=None)
+        return packet.since_first_character() if is_wanted else packet.without_alignment()

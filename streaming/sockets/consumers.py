@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,15 +23,14 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.session_rules import session_rules
 from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
-from streaming.speech.delivery import Packet
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker, SpeakerVoice
@@ -216,9 +214,7 @@ class SpeechConsumer(AsyncConsumer):
 
     async def _send_packet(self, stream_number: int, packet: Packet) -> None:
         if self._session:
-            audio = b64encode(packet.payload).decode("ascii")
-            sound = Sound(audio, packet.seconds, packet.start, packet.alignment, packet.normalized)
-            await self._perform(self._session.audio(sound, stream_number, now=self._now()))
+            await self._perform(self._session.audio(packet, stream_number, now=self._now()))
 
     async def _report_spoken(self, stream_number: int, item: Utterance | TurnEnd) -> None:
         if self._session:

@@ -8,9 +8,8 @@ import pytest
 from streaming import errors
 from streaming.errors import ProtocolError
 from streaming.protocol.actions import Close, Open, Send
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from tests.pure.protocol.peer import (
     RULES,
@@ -34,7 +33,7 @@ from tests.pure.protocol.peer import (
 
 REPEATED: list[dict[str, Any]] = [{"output_format": "pcm_24000"}, {"mode": "generate"}, {"audio_format": None}]
 ALIGNMENT = Alignment(["a"], [0], [60])
-SOUND = Sound("AAAA", 0.06, original=ALIGNMENT, spoken=ALIGNMENT)
+PACKET = Packet(bytes(3), 0.06, alignment=ALIGNMENT, normalized_alignment=ALIGNMENT)
 FORWARD: dict[str, Any] = {"mode": "forward", "audio_channel": "sess:1:audio"}
 NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "There is no voice 'x' here.")
 SENTENCE = "This is a sentence of somewhat more than fifty characters. "
@@ -543,7 +542,7 @@ def test_the_alignment_of_a_batch_does_not_change_within_it() -> None:
     connection = native()
     say(connection, text="One ", flush=True)
     say(connection, generation_config={"sync_alignment": True})
-    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is None
+    assert sent(connection.audio(PACKET, 0, now=1.0))[0]["alignment"] is None
 
 
 def test_a_message_wins_over_init_and_init_over_the_query() -> None:
@@ -572,13 +571,13 @@ def test_a_bad_setting_is_named_with_its_range() -> None:
 
 def test_audio_is_not_final_and_carries_its_alignment() -> None:
     aligned = {"chars": ["a"], "charStartTimesMs": [0], "charDurationsMs": [60]}
-    assert sent(elevenlabs().audio(SOUND, 0, now=1.0)) == [
+    assert sent(elevenlabs().audio(PACKET, 0, now=1.0)) == [
         {"audio": "AAAA", "isFinal": False, "normalizedAlignment": aligned, "alignment": aligned}
     ]
 
 
 def test_audio_without_characters_carries_null() -> None:
-    (message,) = sent(elevenlabs().audio(Sound("AAAA"), 0, now=1.0))
+    (message,) = sent(elevenlabs().audio(Packet(bytes(3)), 0, now=1.0))
     assert (message["normalizedAlignment"], message["alignment"]) == (None, None)
 
 
@@ -586,7 +585,7 @@ def test_audio_without_characters_carries_null() -> None:
 def test_the_seeds_dialect_aligns_only_when_asked(query: dict[str, str], is_aligned: bool) -> None:
     connection = native(**query)
     say(connection, text="a", flush=True)
-    (message,) = sent(connection.audio(SOUND, 0, now=1.0))
+    (message,) = sent(connection.audio(PACKET, 0, now=1.0))
     assert (message["alignment"] is not None) == is_aligned
 
 
@@ -595,13 +594,13 @@ def test_alignment_may_be_asked_for_from_the_next_turn_on() -> None:
     first = say(connection, text="One", generation_config={"sync_alignment": True}) + say(connection, text="")
     report(connection, first)
     say(connection, text="Two", flush=True)
-    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is not None
+    assert sent(connection.audio(PACKET, 0, now=1.0))[0]["alignment"] is not None
 
 
 def test_audio_behind_the_close_is_dropped() -> None:
     connection = elevenlabs()
     connection.receive_binary()
-    assert connection.audio(Sound("AAAA"), 0, now=1.0) == []
+    assert connection.audio(Packet(bytes(3)), 0, now=1.0) == []
 
 
 # Idleness
