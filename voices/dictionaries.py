@@ -60,7 +60,7 @@ class PronunciationDictionary(models.Model):
 
 
 class PronunciationRule(models.Model):
-    """An alias. Names as the vendor has them."""
+    """An alias. Names as ElevenLabs has them."""
 
     dictionary = models.ForeignKey(PronunciationDictionary, on_delete=models.CASCADE, related_name="rules")
     string_to_replace = models.CharField(max_length=200, help_text="As it is written.")

@@ -1,4 +1,4 @@
-"""Reads the vendor's other form of a pronunciation dictionary: a W3C Pronunciation Lexicon (PLS 1.0, XML). Pure.
+"""Reads ElevenLabs' other form of a pronunciation dictionary: a W3C Pronunciation Lexicon (PLS 1.0, XML). Pure.
 
 <lexeme><grapheme>GIF</grapheme><alias>jif</alias></lexeme>
 """

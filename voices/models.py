@@ -111,7 +111,7 @@ class Voice(models.Model):
 
     @property
     def category(self) -> Category:
-        """The vendor's word for where a voice comes from."""
+        """ElevenLabs' word for where a voice comes from."""
         return "cloned" if self.clips.all() else "premade"
 
     @property

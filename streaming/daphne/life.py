@@ -20,7 +20,8 @@ def when_daphne_serves(parts: ServerParts, prefix: str, *, owns_server: bool) ->
         config = parts.config
         flow_control.install()
         request_limits.install(config, prefix, owns_server=owns_server)
-        parts.start()
+        # The reactor reports that it runs shortly before its event loop does.
+        running.callLater(0, parts.start)
 
     def say_goodbye() -> defer.Deferred[None]:
         logger.info("Shutting down")

@@ -9,7 +9,7 @@ from torch import Tensor
 from streaming.engine.chunk_plan import ChunkPlan
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
-from streaming.engine.scheduler import Sequence
+from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
 
@@ -24,7 +24,7 @@ class Utterance:
         self,
         request: SpeechRequest,
         sink: Sink,
-        sequence: Sequence,
+        scheduled: ScheduledRequest,
         *,
         conditioning: Conditioning,
         voice_key: str,
@@ -32,7 +32,7 @@ class Utterance:
         seed: int,
     ) -> None:
         self.request = request
-        self.sequence = sequence
+        self.scheduled = scheduled
         self.conditioning = conditioning
         self.voice_key = voice_key
         self.seed = seed
@@ -50,9 +50,9 @@ class Utterance:
 
     @property
     def slot(self) -> int:
-        if self.sequence.slot is None:
+        if self.scheduled.slot is None:
             raise RuntimeError("An utterance without a slot was to be spoken.")
-        return self.sequence.slot
+        return self.scheduled.slot
 
     @property
     def has_more(self) -> bool:

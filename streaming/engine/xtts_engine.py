@@ -1,7 +1,7 @@
 """The XTTS engine: one thread, one loop, all utterances of a device in one batch.
 
-Each turn of the loop takes what has arrived, lets in at most one new utterance or one part of a voice's preparation, runs
-one step of everybody whose turn it is, and hands out the audio of those whose chunk is due.
+Each round of the loop takes what has arrived, begins at most one new utterance or one part of a voice's preparation, runs
+one step of the utterances that the scheduler names, and hands out the audio of those whose chunk is due.
 """
 
 import hashlib
@@ -19,8 +19,7 @@ from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
 from streaming.engine.gpt.sampling import NO_TOKEN
-from streaming.engine.scheduler import Scheduler
-from streaming.engine.scheduler import Sequence as Scheduled
+from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import Model
 
@@ -76,7 +75,7 @@ class XttsEngine:
         conditioning = Conditioning(torch.full((CONDITIONING_LENGTH, width), 0.1), torch.full((SPEAKER_WIDTH,), 0.1))
         self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, VoiceRef(), seed=0), _insist, (conditioning, "warm-up"))
         while not self._scheduler.is_idle:
-            self._turn()
+            self._run_round()
             for utterance in list(self._utterances.values()):
                 utterance.piece_is_over |= utterance.steps >= _WARM_UP_TOKENS
 
@@ -86,7 +85,7 @@ class XttsEngine:
         while not self._is_stopping:
             self._take_all()
             if not self._is_stopping:
-                self._turn()
+                self._run_round()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
         self._fail_preparations("The engine was stopped.")
@@ -102,12 +101,13 @@ class XttsEngine:
     def _stop(self) -> None:
         self._is_stopping = True
 
-    def _turn(self) -> None:
-        if (scheduled := self._scheduler.admit()) is not None:
+    def _run_round(self) -> None:
+        if (scheduled := self._scheduler.start_next()) is not None:
             self._attempt([self._utterances[scheduled.request_id]], self._begin)
         elif self._preparations:
             self._prepare_a_part()
-        rows = [self._utterances[turn.request_id] for turn in self._scheduler.turn(now=time.monotonic())]
+        taking_part = self._scheduler.next_step(now=time.monotonic())
+        rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
         # What has just begun has its first latent already; what is over waits for its next piece.
         self._attempt([row for row in rows if row.steps and not row.piece_is_over], self._step)
         alive = [row for row in rows if row.request.request_id in self._utterances]
@@ -136,7 +136,7 @@ class XttsEngine:
                 raise ValueError("There is a request of that id already.")
             conditioning, voice_key = voice or self._voice(request.voice)
             pieces = self._model.front_end.pieces(request.text, request.language)
-            scheduled = Scheduled(request.request_id)
+            scheduled = ScheduledRequest(request.request_id)
             seed = secrets.randbits(63) if request.seed is None else request.seed
             utterance = Utterance(
                 request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
@@ -212,7 +212,7 @@ class XttsEngine:
             utterance.deliver(samples)
             if len(samples):
                 seconds = len(samples) / self._model.vocoder.sample_rate
-                self._scheduler.produced(utterance.sequence, seconds, now=time.monotonic())
+                self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
         for utterance, _ in due:
             if utterance.piece_is_over:
                 self._go_on(utterance)
@@ -229,7 +229,7 @@ class XttsEngine:
 
     def _end(self, utterance: Utterance, say: Callable[[Utterance], None]) -> None:
         if self._utterances.pop(utterance.request.request_id, None) is utterance:
-            self._scheduler.release(utterance.sequence)
+            self._scheduler.release(utterance.scheduled)
             say(utterance)
 
     # Voices

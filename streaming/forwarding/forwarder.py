@@ -6,7 +6,8 @@ from streaming.audio.formats import OutputFormat
 from streaming.audio.packets import FrameJoiner
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.packet import Packet
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
 

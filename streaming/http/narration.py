@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
-from streaming.speech.delivery import Packet
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker
 

@@ -1,4 +1,4 @@
-"""OpenAI's speech endpoint, on the same path as the vendor's."""
+"""OpenAI's speech endpoint, on the same path as ElevenLabs'."""
 
 import json
 from base64 import b64encode

@@ -33,7 +33,7 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def in_the_vendors_words(self) -> dict[str, Any]:
+    def in_elevenlabs_words(self) -> dict[str, Any]:
         """wire.md 3.5: `status` is the older name of `code`, and clients read either."""
         detail = {"status": self.code, "code": self.code, "message": self.message}
         return {"detail": detail | ({"param": self.param} if self.param else {})}

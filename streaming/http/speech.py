@@ -1,4 +1,4 @@
-"""The vendor's four speech endpoints (wire.md 3.1 to 3.3)."""
+"""ElevenLabs' four speech endpoints (wire.md 3.1 to 3.3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the vendor's speech endpoints take and give. The names are the vendor's (wire.md 3.2, 3.3)."""
+"""What ElevenLabs' speech endpoints take and give. The names are ElevenLabs' (wire.md 3.2, 3.3)."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Voices as the vendor's clients know them (wire.md 3.4). Its JavaScript SDK refuses what lacks a required field."""
+"""Voices as ElevenLabs' clients know them (wire.md 3.4). Its JavaScript SDK refuses what lacks a required field."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The vendor's endpoints for voices (wire.md 3.1, 3.4).
+"""ElevenLabs' endpoints for voices (wire.md 3.1, 3.4).
 
 Functions of the ordinary kind: they read uploads and ask the database, on a thread of the request's own.
 """
@@ -37,7 +37,7 @@ from voices.search import BadPageToken, Wanted, find
 router = Router(tags=["Voices"])
 search_router = Router(tags=["Voices"])
 
-# Which of our two categories the vendor's types of voices are. A voice of somebody else's there is none.
+# Which of our two categories ElevenLabs' types of voices are. A voice of somebody else's there is none.
 CATEGORIES = {
     "default": "premade",
     **dict.fromkeys(("personal", "non-default", "non-community", "saved"), "cloned"),

@@ -7,7 +7,7 @@ span, the spans follow each other without a gap, and together they are as long a
 
 from collections import deque
 
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment
 
 # About how fast people speak. Only for engines that do not say how far they are.
 CHARS_PER_SECOND = 14.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.parameters import VENDOR_SCHEDULE, Parameters
+from streaming.protocol.parameters import ELEVENLABS_SCHEDULE, Parameters
 from streaming.protocol.ssml import MAX_PAUSE, Break, Part, SsmlFilter
 from streaming.protocol.text_buffer import Piece, TextBuffer
 
@@ -38,13 +38,14 @@ class TurnEnd:
 class Context:
     """Buffer, settings and turn of one stream.
 
-    `by_turn`: changed settings wait for the next turn (the seed's rule); otherwise they hold from the next utterance.
-    `default_schedule`: None speaks only on flush, trigger and end.
+    `by_turn`: changed settings wait for the next turn, as in the native dialect; otherwise they hold from the next
+    utterance on. `default_schedule`: whether long text is spoken by ElevenLabs' schedule where the client sets none;
+    otherwise such text waits for a flush, a trigger or the end.
     """
 
     def __init__(self, parameters: Parameters, *, by_turn: bool, default_schedule: bool) -> None:
         self._by_turn = by_turn
-        self._default_schedule = VENDOR_SCHEDULE if default_schedule else None
+        self._default_schedule = ELEVENLABS_SCHEDULE if default_schedule else None
         self._ssml = SsmlFilter()
         self._buffer = TextBuffer(max_pause=MAX_PAUSE)
         self._current = self._next = parameters

@@ -1,6 +1,6 @@
 """JSON <-> typed messages. The only file that knows the names on the wire.
 
-Sources: the seed's specification and the vendor's stream-input and multi-stream-input protocols, as resolved in the README's
+Sources: the native specification and ElevenLabs' stream-input and multi-stream-input protocols, as resolved in the README's
 protocol section.
 
 Reading is in three steps, because what is wrong with each has another reach: the frame (`read_object`), the stream that it
@@ -8,11 +8,13 @@ is for (`context_of`), what it says to that stream (`message_of`, `context_messa
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.errors import INVALID_MESSAGE, ProtocolError
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,
@@ -64,15 +66,6 @@ class ClientMessage:
     @property
     def soft(self) -> dict[str, Any]:
         return {name: value for name, value in self.settings.items() if name not in HARD}
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """Which characters begin in a packet, when (ms from the packet's start) and how long each lasts (ms)."""
-
-    chars: Sequence[str]
-    starts_ms: Sequence[int]
-    durations_ms: Sequence[int]
 
 
 def read_object(raw: str) -> dict[str, Any]:
@@ -168,12 +161,12 @@ def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def audio_message(audio_base64: str, original: Alignment | None, spoken: Alignment | None, context: str | None) -> str:
-    """`original`: the characters as the client wrote them; `spoken`: those that the engine was given."""
+def audio_message(packet: Packet, context: str | None) -> str:
+    audio = b64encode(packet.payload).decode("ascii")
     # Built by hand: json.dumps would scan every packet's base64 text for characters to escape.
     return (
-        f'{{"audio": "{audio_base64}", "isFinal": false, "normalizedAlignment": {_alignment(spoken)}, '
-        f'"alignment": {_alignment(original)}{_context_suffix(context)}}}'
+        f'{{"audio": "{audio}", "isFinal": false, "normalizedAlignment": {_alignment(packet.normalized_alignment)}, '
+        f'"alignment": {_alignment(packet.alignment)}{_context_suffix(context)}}}'
     )
 
 
@@ -195,7 +188,7 @@ def _context_suffix(context: str | None) -> str:
 
 
 def final_message(context: str | None = None) -> str:
-    # Without audio, and without an "audio" key: a null there crashes the seed's own client.
+    # Without audio, and without an "audio" key: a null there crashes the client of the native specification.
     return f'{{"isFinal": true{_context_suffix(context)}}}'
 
 

@@ -1,4 +1,4 @@
-"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the vendor's dialect. Its
+"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the elevenlabs dialect. Its
 laws, beside those of every session:
 
 1.  A text that is not empty, or settings, open a context of a name that is not in use; so many at once and no more. What
@@ -31,9 +31,10 @@ from streaming.protocol.messages import (
     hard_message_of,
 )
 from streaming.protocol.opening import Rules
+from streaming.protocol.packet import Packet
 from streaming.protocol.session import Session
 from streaming.protocol.states import NORMAL_CLOSE, Event, State
-from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
+from streaming.protocol.stream import Phase, Stream
 
 # Names of failed contexts that are remembered at once; beyond that the oldest may be opened again by any text.
 MAX_FAILED = 64
@@ -123,11 +124,11 @@ class MultiStreamInput(Session):
     def _end_turn(self, stream: Stream) -> list[Action]:
         return self._finish(stream)
 
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
-        return stream.since_beginning(sound) if stream.is_synchronised else since_first_character(sound)
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
+        return stream.since_beginning(packet) if stream.is_synchronised else packet.since_first_character()
 
-    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
-        found = self._streams.get(stream)
+    def fail_stream(self, fault: Fault, stream_number: int) -> list[Action]:
+        found = self._streams.get(stream_number)
         if found is None or found.name is None or self.is_closed:
             return []
         return self._fail(found.name, fault)

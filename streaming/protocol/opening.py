@@ -6,15 +6,15 @@ from enum import Enum, auto
 
 from streaming.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.parameters import SEED_ONLY, Parameters, parse_parameters
+from streaming.protocol.parameters import NATIVE_ONLY, Parameters, parse_parameters
 
 DEFAULT_LEAD_MS = 20.0
 PCM = "pcm_"
 
 
 class Dialect(Enum):
-    SEED = auto()
-    VENDOR = auto()
+    NATIVE = auto()
+    ELEVENLABS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Rules:
 
 
 def dialect_of(query: Mapping[str, str]) -> Dialect:
-    """The dialect as far as the query tells; a ttsInitRequest makes it the seed's whatever the query says."""
-    return Dialect.SEED if SEED_ONLY & query.keys() else Dialect.VENDOR
+    """The dialect as far as the query tells. A ttsInitRequest makes it native, whatever the query says."""
+    return Dialect.NATIVE if NATIVE_ONLY & query.keys() else Dialect.ELEVENLABS
 
 
 def may_generate(query: Mapping[str, str]) -> bool:
@@ -48,7 +48,7 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
     """
     overrides = first.settings if first.is_init else first.hard
     parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
-    if parameters.target_lead_ms is None and dialect is Dialect.SEED:
+    if parameters.target_lead_ms is None and dialect is Dialect.NATIVE:
         parameters = parameters.updated({"target_lead_ms": DEFAULT_LEAD_MS})
     _check_format(parameters.output_format, dialect, rules)
     if parameters.mode == "forward":
@@ -57,8 +57,8 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
 
 
 def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
-    """The seed's protocol knows PCM alone (wire.md 5.12)."""
-    formats = {form for form in rules.formats if dialect is Dialect.VENDOR or form.startswith(PCM)}
+    """The native dialect knows PCM alone (wire.md 5.12)."""
+    formats = {form for form in rules.formats if dialect is Dialect.ELEVENLABS or form.startswith(PCM)}
     if name not in formats:
         known = ", ".join(sorted(formats, key=lambda form: (len(form), form)))
         text = f"Invalid EL_AUDIO_FORMAT: {name} is not supported here; the formats are {known}."
@@ -66,7 +66,7 @@ def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
 
 
 def _check_forward(channel: str | None, dialect: Dialect, rules: Rules) -> None:
-    if dialect is not Dialect.SEED:
+    if dialect is not Dialect.NATIVE:
         raise ProtocolError(INVALID_PARAMETER, "mode forward is for stream-input, in the query or in a ttsInitRequest.")
     if channel is None:
         raise ProtocolError(INVALID_PARAMETER, "mode forward needs audio_channel, which nothing has given.")

@@ -34,9 +34,10 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage, audio_message, error_message, read_object
 from streaming.protocol.opening import Dialect, Rules, opening_parameters
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.states import UNSUPPORTED_DATA, Event, State
-from streaming.protocol.stream import Sound, Stream
+from streaming.protocol.stream import Stream
 
 INIT_WAIT_SECONDS = 1.5
 
@@ -117,24 +118,24 @@ class Session(ABC):
         except ProtocolError as error:
             return self._refuse(error)
 
-    def spoken(self, item: Utterance | TurnEnd, stream: int, *, now: float) -> list[Action]:
+    def spoken(self, item: Utterance | TurnEnd, stream_number: int, *, now: float) -> list[Action]:
         """Everything of `item` has been delivered. A stream's items are reported in the order in which they were handed
         out."""
-        if (found := self._streams.get(stream)) is None:
+        if (found := self._streams.get(stream_number)) is None:
             return []
         self._active_at = now
         found.spoken(item, now=now)
         return self._end_turn(found) if isinstance(item, TurnEnd) and not self.is_closed else []
 
-    def audio(self, sound: Sound, stream: int, *, now: float) -> list[Action]:
+    def audio(self, packet: Packet, stream_number: int, *, now: float) -> list[Action]:
         """A packet is due."""
-        found = self._streams.get(stream)
+        found = self._streams.get(stream_number)
         if found is None or self.is_closed:
             return []
         self._active_at = now
-        aligned = self._with_times(sound, found)
-        found.send(sound, now=now)
-        return [Send(audio_message(aligned.audio, aligned.original, aligned.spoken, found.name))]
+        message = audio_message(self._with_times(packet, found), found.name)
+        found.send(packet, now=now)
+        return [Send(message)]
 
     def forwarded(self, *, now: float, is_final: bool) -> list[Action]:
         """Forward mode: something was published to the session's channel and delivered."""
@@ -152,7 +153,7 @@ class Session(ABC):
             return []
         return self._close_with_error(fault.message, fault.code, fault.close_code)
 
-    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
+    def fail_stream(self, fault: Fault, stream_number: int) -> list[Action]:
         """Something on our side ends one stream, and the session if it has no other."""
         return self.fail(fault)
 
@@ -164,7 +165,7 @@ class Session(ABC):
 
     def _dialect_of(self, query: Mapping[str, str]) -> Dialect:
         """The dialect as far as the query tells."""
-        return Dialect.VENDOR
+        return Dialect.ELEVENLABS
 
     @abstractmethod
     def _hear(self, data: Mapping[str, Any]) -> list[Action]:
@@ -191,7 +192,7 @@ class Session(ABC):
         """All of a turn has been delivered."""
 
     @abstractmethod
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         """The packet with the alignment that the client is told."""
 
     # The transition table. States and events that are not in it do nothing.
@@ -238,8 +239,8 @@ class Session(ABC):
     # Streams
 
     def _begin_stream(self, name: str | None) -> Stream:
-        is_seed = self._dialect is Dialect.SEED
-        context = Context(self._parameters, by_turn=is_seed, default_schedule=not is_seed)
+        is_native = self._dialect is Dialect.NATIVE
+        context = Context(self._parameters, by_turn=is_native, default_schedule=not is_native)
         stream = Stream(self._begun, name, context, now=self._active_at)
         self._streams[stream.number] = stream
         self._begun += 1
@@ -262,8 +263,8 @@ class Session(ABC):
     # Ending
 
     def _refuse(self, error: ProtocolError) -> list[Action]:
-        is_seed_format_error = error.is_format and self._dialect is Dialect.SEED
-        code = UNSUPPORTED_DATA if is_seed_format_error else POLICY_VIOLATION
+        is_native_format_error = error.is_format and self._dialect is Dialect.NATIVE
+        code = UNSUPPORTED_DATA if is_native_format_error else POLICY_VIOLATION
         return self._close_with_error(error.message, error.code, code)
 
     def _refuse_idle(self, seconds: float) -> list[Action]:

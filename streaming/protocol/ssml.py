@@ -13,7 +13,7 @@ from html import unescape
 MAX_TAG = 300
 # The most text that an alias stands for; an end tag may never come.
 MAX_COVERED = 300
-# The vendor's limit; a longer pause becomes this one. Seconds.
+# ElevenLabs' limit; a longer pause becomes this one. Seconds.
 MAX_PAUSE = 3.0
 
 # Seconds; the standard leaves them open. A break without time and strength is a medium one.

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,15 +23,14 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.session_rules import session_rules
-from streaming.sockets.stream_tasks import Speakers
+from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
-from streaming.speech.delivery import Packet
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker, SpeakerVoice
@@ -75,7 +73,7 @@ class SpeechConsumer(AsyncConsumer):
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
         self._parameters = Parameters()
-        self._speakers = Speakers(self._make_speaker, self._report_failure)
+        self._stream_tasks = StreamTasks(self._make_speaker, self._report_failure)
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -144,10 +142,10 @@ class SpeechConsumer(AsyncConsumer):
             match action:
                 case Send(text):
                     await self._send_text(text, urgent=is_closing)
-                case Speak(item, stream):
-                    self._speakers.put(item, stream)
-                case Stop(stream):
-                    self._speakers.stop(stream)
+                case Speak(item, stream_number):
+                    self._stream_tasks.put(item, stream_number)
+                case Stop(stream_number):
+                    self._stream_tasks.stop(stream_number)
                 case Open(parameters):
                     self._open(parameters)
                 case Close(code, reason):
@@ -177,13 +175,13 @@ class SpeechConsumer(AsyncConsumer):
             report = partial(self._report_forwarded, self._visitor.meter())
             packet_ms = self._config.service.max_packet_ms
             work = partial(self._forwarding.forward, parameters, self._outlet(0), report, packet_ms)
-            self._speakers.start(0, work)
+            self._stream_tasks.start(0, work)
 
-    def _outlet(self, stream: int) -> Outlet:
+    def _outlet(self, stream_number: int) -> Outlet:
         lead = self._parameters.target_lead_ms
-        return Outlet(partial(self._send_packet, stream), None if lead is None else lead / 1000)
+        return Outlet(partial(self._send_packet, stream_number), None if lead is None else lead / 1000)
 
-    def _make_speaker(self, stream: int) -> Speaker:
+    def _make_speaker(self, stream_number: int) -> Speaker:
         if self._visitor is None or self._visitor.voice is None:
             raise RuntimeError("A session without a voice was opened.")
         service = self._config.service
@@ -191,12 +189,12 @@ class SpeechConsumer(AsyncConsumer):
             self._executor,
             self._sound_of(self._visitor.voice),
             FORMATS[self._parameters.output_format],
-            self._outlet(stream),
-            partial(self._report_spoken, stream),
+            self._outlet(stream_number),
+            partial(self._report_spoken, stream_number),
             max_packet_ms=service.max_packet_ms,
             max_ahead=service.max_ahead_seconds,
             meter=self._visitor.meter(),
-            place=Place(self, stream),
+            place=Place(self, stream_number),
             load_pronouncer=load_pronouncer,
         )
 
@@ -207,20 +205,20 @@ class SpeechConsumer(AsyncConsumer):
 
     # Reports from the speakers' tasks
 
-    async def _report_failure(self, error: Exception, stream: int) -> None:
+    async def _report_failure(self, error: Exception, stream_number: int) -> None:
         if self._session:
             fault, is_of_all = fault_of(error), is_of_the_connection(error)
-            await self._answer(self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream))
+            await self._answer(
+                self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream_number)
+            )
 
-    async def _send_packet(self, stream: int, packet: Packet) -> None:
+    async def _send_packet(self, stream_number: int, packet: Packet) -> None:
         if self._session:
-            audio = b64encode(packet.payload).decode("ascii")
-            sound = Sound(audio, packet.seconds, packet.start, packet.alignment, packet.normalized)
-            await self._perform(self._session.audio(sound, stream, now=self._now()))
+            await self._perform(self._session.audio(packet, stream_number, now=self._now()))
 
-    async def _report_spoken(self, stream: int, item: Utterance | TurnEnd) -> None:
+    async def _report_spoken(self, stream_number: int, item: Utterance | TurnEnd) -> None:
         if self._session:
-            await self._perform(self._session.spoken(item, stream, now=self._now()))
+            await self._perform(self._session.spoken(item, stream_number, now=self._now()))
 
     async def _report_forwarded(self, meter: StreamMeter, is_final: bool) -> None:
         await meter.check_key()  # nothing is charged here, which else would do it
@@ -269,7 +267,7 @@ class SpeechConsumer(AsyncConsumer):
 
     def _stop_speaking(self) -> None:
         self._stop_preparing()
-        self._speakers.stop_all()
+        self._stream_tasks.stop_all()
 
     def _release(self) -> None:
         if self._session:

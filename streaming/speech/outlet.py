@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from streaming.audio.pacing import Pacer
-from streaming.speech.delivery import Packet
+from streaming.protocol.packet import Packet
 
 
 class Outlet:

@@ -13,8 +13,9 @@ from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.errors import SpeechError
 from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Locators
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.speech.language import spoken_language
 from streaming.speech.metering import Meter, Unmetered
 from streaming.speech.outlet import Outlet

@@ -137,7 +137,7 @@ async def converse(url: str, steps: list[Any], *, vanishes: bool) -> list[dict[s
                 while True:
                     heard.append(json.loads(await socket.recv()))
                     if heard[-1].get("isFinal") and "contextId" not in heard[-1]:
-                        break  # the seed's dialect leaves the socket open
+                        break  # the native dialect leaves the socket open
         if vanishes:
             socket.transport.abort()
         await socket.close()

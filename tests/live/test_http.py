@@ -1,4 +1,4 @@
-"""The vendor's speech endpoints, asked for as its clients ask, on a real server."""
+"""ElevenLabs' speech endpoints, asked for as its clients ask, on a real server."""
 
 import asyncio
 import json
@@ -149,7 +149,7 @@ async def test_a_text_without_a_sound_is_no_audio(client: httpx.AsyncClient) -> 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-# What is refused, in the vendor's words
+# What is refused, in ElevenLabs' words
 
 
 async def refused(client: httpx.AsyncClient, method: str, url: str, **options: Any) -> tuple[int, Any]:

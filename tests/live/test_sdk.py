@@ -1,4 +1,4 @@
-"""The vendor's own Python client, unmodified, against a live server over TLS."""
+"""ElevenLabs' own Python client, unmodified, against a live server over TLS."""
 
 import re
 from collections.abc import Iterator

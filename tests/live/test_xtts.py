@@ -110,7 +110,7 @@ def test_the_example_client_speaks(xtts_server: LiveServer, tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
-def test_the_vendors_client_hears_the_engine(
+def test_the_elevenlabs_client_hears_the_engine(
     xtts_server: LiveServer, made: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tls_proxy(xtts_server.port, tmp_path) as url:

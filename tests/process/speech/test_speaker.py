@@ -19,9 +19,8 @@ from streaming.forwarding.forwarder import Forwarder
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import Locators, Parameters
-from streaming.speech.delivery import Packet
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker, SpeakerVoice
 from streaming.text.pronunciation import Alias, Pronouncer
@@ -258,7 +257,7 @@ def original(packet: Packet) -> Alignment | None:
 
 
 def normalized(packet: Packet) -> Alignment | None:
-    return packet.normalized
+    return packet.normalized_alignment
 
 
 async def test_a_pause_follows_its_text_and_may_stand_alone(executor: Watched) -> None:

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
-from streaming.engine.contract import VoiceRef
+from streaming.engine.contract import EngineInfo, VoiceRef
 from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
 from streaming.speech import voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
@@ -27,6 +27,19 @@ pytestmark = pytest.mark.django_db
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
 
 
+class Roaming(Executor):
+    """Serves the tests, which have an event loop each: reports to the one that waits for it."""
+
+    _has_started = False
+
+    async def ready(self) -> EngineInfo:
+        if not self._has_started:
+            self.start()
+            self._has_started = True
+        self._loop = asyncio.get_running_loop()
+        return await super().ready()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engine")
@@ -34,8 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[Executor]:
-    executor = Executor(cloning_spec(folder), max_running=4, max_waiting=4)
-    executor.start()
+    executor = Roaming(cloning_spec(folder), max_running=4, max_waiting=4)
     run(executor.ready())
     yield executor
     executor.stop()
@@ -83,8 +95,7 @@ def test_a_voice_without_clips_is_a_speaker_of_the_engine(executor: Executor) ->
 
 def test_an_engine_that_cannot_clone_is_sent_the_key_alone(caplog: pytest.LogCaptureFixture) -> None:
     voice = make_voice("anna", HIGH)
-    demo = Executor(EngineSpec("demo", {"threads": 1}), max_running=1, max_waiting=1)
-    demo.start()
+    demo = Roaming(EngineSpec("demo", {"threads": 1}), max_running=1, max_waiting=1)
     with caplog.at_level(logging.INFO, "streaming.voices"):
         ref = run(VoicePreparer(demo).ref(voice))
     demo.stop()

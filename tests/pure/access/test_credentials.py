@@ -5,7 +5,7 @@ import pytest
 from streaming.access.credentials import Credentials
 
 
-def test_the_header_of_the_vendor() -> None:
+def test_the_header_of_elevenlabs() -> None:
     found = Credentials.from_headers([(b"host", b"x"), (b"xi-api-key", b"sk_1")])
     assert (found.api_key, found.bearer) == ("sk_1", None)
 

@@ -14,8 +14,8 @@ from streaming.audio.encoder import Encoder, Samples
 from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
 from streaming.audio.packets import FrameJoiner
 from streaming.audio.resample import Resampler
-from streaming.protocol.messages import Alignment
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.packet import Alignment, Packet
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.text.rewriting import Rewriting
 from tests.pure.audio.decoding import by_name, decoded, least_likeness, likeness, priming, voice
 
