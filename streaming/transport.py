@@ -9,6 +9,13 @@ ABORT_KEY = "streaming.abort"
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits for that.
 CLOSE_HANDSHAKE_SECONDS = 30
+# RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
+MAX_REASON_BYTES = 123
+
+
+def close_reason(sentence: str) -> str:
+    """As much of the sentence as a close frame holds, whatever characters are in it."""
+    return sentence.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore")
 
 
 def limit_send_buffer(tcp_socket: Any) -> None:

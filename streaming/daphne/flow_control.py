@@ -17,9 +17,6 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from streaming.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
-# RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
-MAX_REASON_BYTES = 123
-
 
 class Valve:
     """Twisted's push producer, reduced to a gate: the transport closes it when its buffer is full and opens it when
@@ -68,7 +65,7 @@ def install() -> None:
 async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
     """A message marked "urgent" is the last word before a close and does not wait."""
     if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
-        reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+        reason = message.get("reason", "").encode()
         protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
         return
     try:

@@ -4,6 +4,7 @@ a whole body before an application sees any of it.
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -63,43 +64,48 @@ class RequestLimits:
             has_begun = True
             await send(message)
 
+        body = _Body(receive, self._most(scope))
         try:
             check_head(
                 self._limits.max_query_bytes, self._limits.max_header_bytes, scope["query_string"], scope["headers"]
             )
-            await self._app(scope, self._checked(scope, receive), note)
+            await self._app(scope, body.receive, note)
         except TooLong as error:
             if has_begun:
                 raise
             if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                await self._swallow(receive)
+                await body.swallow(self._bodies.upload)
             await _refuse(scope, send, error)
 
-    async def _swallow(self, receive: Any) -> None:
-        """The rest of a body that an upload may have, so that its client comes to read the answer."""
-        swallowed = 0
-        while swallowed < self._bodies.upload:
-            message = await receive()
-            swallowed += len(message.get("body", b""))
-            if not message.get("more_body"):
-                return
+    def _most(self, scope: Any) -> int:
+        return self._bodies.most(dict(scope["headers"]).get(b"content-type", b""))
 
-    def _checked(self, scope: Any, receive: Any) -> Any:
-        """The same `receive`, which raises TooLong when the body becomes longer than allowed."""
-        if scope["type"] != "http":
-            return receive
-        most = self._bodies.most(dict(scope["headers"]).get(b"content-type", b""))
-        received = 0
 
-        async def receive_checked() -> Any:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > most:
-                raise TooLong(413, f"The request is longer than {most} bytes.")
-            return message
+class _Body:
+    """A request's body on its way to the application: at most `most` bytes."""
 
-        return receive_checked
+    def __init__(self, receive: Any, most: int) -> None:
+        self._receive = receive
+        self._most = most
+        self._received = 0
+        self._is_complete = False
+
+    async def receive(self) -> Any:
+        """Raises TooLong."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            self._is_complete = not message.get("more_body", False)
+            if self._received > self._most:
+                raise TooLong(413, f"The request is longer than {self._most} bytes.")
+        return message
+
+    async def swallow(self, most: int) -> None:
+        """The rest of a body that has at most as many bytes, so that its client comes to read the answer."""
+        self._most = most
+        with suppress(TooLong):
+            while not self._is_complete and (await self.receive())["type"] == "http.request":
+                pass
 
 
 def check_head(max_query: int, max_headers: int, query: bytes, headers: Any) -> None:

@@ -35,6 +35,7 @@ from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker, SpeakerVoice
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
+from streaming.transport import close_reason
 from voices.models import Voice
 
 logger = logging.getLogger("streaming")
@@ -149,7 +150,7 @@ class SpeechConsumer(AsyncConsumer):
                 case Open(parameters):
                     self._open(parameters)
                 case Close(code, reason):
-                    await self.send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self.send({"type": "websocket.close", "code": code, "reason": close_reason(reason)})
                     self._stop_speaking()
         self._set_timer()
 

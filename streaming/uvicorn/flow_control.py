@@ -7,9 +7,11 @@ uvicorn's `send` waits until the transport has room, and its `receive` stops rea
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from streaming.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
@@ -56,6 +58,14 @@ async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
 
 async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     """A message marked "urgent" is the last word before a close. Neither waits for the client to read."""
+    with suppress(ClientDisconnected):  # the application is about to be told
+        await _send_at_once(protocol, message)
+    if message["type"] == "websocket.close":
+        # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
+        protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
+
+
+async def _send_at_once(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     is_close = message["type"] == "websocket.close"
     if protocol.writable.is_set() or not (is_close or message.get("urgent")):
         await _plain_send(protocol, message)
@@ -66,9 +76,6 @@ async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
             await _plain_send(protocol, message)
         finally:
             protocol.writable.clear()
-    if is_close:
-        # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
-        protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
 
 
 def _abort(protocol: WebSocketsSansIOProtocol) -> None:
