@@ -9,6 +9,7 @@ Kubernetes sets some for every service named ``xtts``. ``config.example.yaml`` d
 import difflib
 import os
 import reprlib
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -188,3 +189,8 @@ def setting_keys() -> list[str]:
     sections = section_types(Config)
     top_level = [name for name in Config.model_fields if name not in sections]
     return [f"{name}.{key}" for name, kind in sections.items() for key in kind.model_fields] + top_level
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["uses-xtts"]:
+    # For the Makefile: whether `make run` has to install what XTTS needs.
+    sys.exit(0 if get_config().model.uses_xtts else 1)

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.listening import CannotListen, Listening
-from xtts_site.config import Config, ServiceConfig, get_config
+from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")
 
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         options += " --api-key KEY" if config.access.require_keys else ""
         address = f"{reachable(service.host)}:{service.port}"
         self.stdout.write(
-            f"Speak:  {os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'\n"
+            f"Speak:  {how_to_speak(options, f'http{secure}://{address}')}\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"HTTP:   http{secure}://{address}/docs\n"
             f"Admin:  http{secure}://{address}/admin/\n"
@@ -64,6 +64,14 @@ class Command(BaseCommand):
         self.stdout.flush()
         if warning:
             logger.warning("%s", warning)
+
+
+def how_to_speak(options: str, address: str) -> str:
+    """A command that can be pasted: the client of the project's folder, or curl for an installed package."""
+    if (PROJECT_DIR / "example.py").exists():
+        return f"{os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'"
+    body = """-H 'Content-Type: application/json' -d '{"text": "Hello there."}'"""
+    return f"curl -o hello.mp3 {address}/v1/text-to-speech/demo {body}"
 
 
 def key_warning(config: Config) -> str | None:

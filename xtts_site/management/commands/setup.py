@@ -16,11 +16,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
 from streaming import conf
+from voices.management.commands.add_demo_voice import DEMO_VOICE_ID, add_demo_voice
 from voices.models import DEFAULT_VOICE_ID, ReferenceClip, Voice
 from xtts_site.config import get_config
 
 ADMIN_NAME = "admin"
-DEMO_VOICE_ID = "demo"
 
 
 class Command(BaseCommand):
@@ -79,8 +79,7 @@ def _create_first_administrator() -> str | None:
         return None
     password = secrets.token_urlsafe(12)
     get_user_model().objects.create_superuser(ADMIN_NAME, password=password)
-    description = "The embedded voice. It needs no recording and no model."
-    Voice.objects.get_or_create(voice_id=DEMO_VOICE_ID, defaults={"name": "Demo", "description": description})
+    add_demo_voice()
     return password
 
 
