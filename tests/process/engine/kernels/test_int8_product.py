@@ -62,7 +62,7 @@ def exact(panel: NDArray[np.int8], x: NDArray[np.int16]) -> NDArray[np.int64]:
     return x.astype(np.int64) @ weights
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(pairs=st.integers(1, 300), rows=st.sampled_from([1, MANY]), seed=st.integers(0, 2**32))
 def test_products_are_exact(products: dict[int, Product], pairs: int, rows: int, seed: int) -> None:
     random = np.random.default_rng(seed)
