@@ -25,7 +25,10 @@ quick: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 tests/pure $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+coverage: $(VENV)/.test
+	.ci/coverage
 
 test-system: $(VENV)/.test
 	.ci/system-packages

@@ -14,11 +14,16 @@ Path(os.environ["XTTS_SETTINGS_FILE"]).write_text("service:\n  data_dir: var\n")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import hypothesis
 import pytest
 
 from benchmarks.live_server import SERVER_VARIABLE, LiveServer, write_settings
 from tests.live.servers import WatchedServer
 from xtts_site.config import ServiceConfig
+
+# Neither an example nor the making of examples fails for being slow: the machine may be busy.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -65,7 +65,7 @@ def test_no_request_breaks_the_server(watched: WatchedServer, schema: OpenApiSch
 def ask(server: WatchedServer, operation: Any) -> None:
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), database=None)
     @given(case=cases.map(shortened), is_known=st.booleans())
     def request(case: Case, is_known: bool) -> None:
         if is_known:

@@ -163,7 +163,7 @@ async def say_goodbye(socket: ClientConnection) -> None:
 
 @pytest.mark.parametrize("endpoint", ["stream-input", "multi-stream-input"])
 def test_no_conversation_breaks_the_server(watched: WatchedServer, endpoint: str) -> None:
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(st.lists(CONVERSATIONS, min_size=1, max_size=4))
     def talk(conversations: list[tuple[dict[str, str], list[Any], bool]]) -> None:
         async def all_at_once() -> list[list[dict[str, Any]]]:

@@ -183,7 +183,7 @@ class Crowd(RuleBasedStateMachine):
 
 
 TestCrowd = Crowd.TestCase
-TestCrowd.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestCrowd.settings = settings(max_examples=100, stateful_step_count=50)
 
 
 PIECES = st.lists(st.tuples(NAMES, st.text("ab你。 ,.!\n", min_size=1, max_size=60), st.booleans()), max_size=20)

@@ -63,7 +63,6 @@ def ours(made: Sampler, slot: int, logits: Tensor, present: Sequence[int], seed:
     return [int(made.sample(row[None], [slot])) for row in logits]
 
 
-@settings(deadline=None)
 @given(settings_of_any_kind, st.integers(0, 2**32), st.lists(st.integers(0, VOCABULARY - 1), min_size=1, max_size=8))
 def test_it_draws_what_hugging_face_draws(settings: SamplingSettings, seed: int, present: list[int]) -> None:
     logits = random_logits(seed, 12)
@@ -78,7 +77,7 @@ def test_it_draws_what_hugging_face_draws_from_xttss_vocabulary() -> None:
         assert ours(made, 0, logits, [1, 1024], seed) == hugging_face(settings, logits, [1, 1024], seed)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(settings_of_any_kind, st.integers(0, 2**32))
 def test_a_row_among_others_draws_what_it_draws_alone(settings: SamplingSettings, seed: int) -> None:
     rows, steps = 4, 6

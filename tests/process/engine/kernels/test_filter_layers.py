@@ -70,7 +70,7 @@ def seen(source: Floats, first: int, count: int) -> Floats:
     return around
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     taps=st.sampled_from([1, 3, 5, 7, 9, 11]),
     dilation=st.integers(1, 5),

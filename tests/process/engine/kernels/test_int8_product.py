@@ -73,7 +73,7 @@ def test_a_pair_of_products_and_their_sum_is_one_instruction(rows: int) -> None:
     assert assembly.count("pmaddwd") + assembly.count("pdpwssd") == 2 * rows
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(pairs=st.integers(1, 300), rows=st.sampled_from([1, MANY]), seed=st.integers(0, 2**32))
 def test_products_are_exact(products: dict[int, Product], pairs: int, rows: int, seed: int) -> None:
     random = np.random.default_rng(seed)

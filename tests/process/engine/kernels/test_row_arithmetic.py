@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -65,7 +65,6 @@ def test_gelu_is_pytorchs_tanh_form() -> None:
     assert np.abs(row - expected).max() < 1e-5
 
 
-@settings(deadline=None)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_bfloat16_is_rounded_as_pytorch_does(value: float) -> None:
     expected = torch.tensor(value, dtype=torch.float32).to(torch.bfloat16)
@@ -75,7 +74,6 @@ def test_bfloat16_is_rounded_as_pytorch_does(value: float) -> None:
         assert widen(half) == expected.float().item()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(0, 2**32), st.sampled_from([1e-20, 1e-3, 1.0, 1e6]))
 def test_a_quantised_row_is_within_half_a_step(width: int, seed: int, spread: float) -> None:
     row = random_floats(seed, width, spread=spread)

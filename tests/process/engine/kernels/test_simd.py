@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
@@ -22,7 +22,6 @@ def _float(bits: Any) -> Any:
     return float_from_bits(np.uint32(bits))  # type: ignore[call-arg]
 
 
-@settings(deadline=None)
 @given(st.floats(width=32))
 def test_floats_and_their_bits_are_those_of_numpy(value: float) -> None:
     bits = int(np.float32(value).view(np.uint32))

@@ -125,7 +125,7 @@ def test_the_tokens_are_those_of_coquis_inference(
 
 
 @given(st.text("abcdefgh éñ.,!?'-12", min_size=1, max_size=200), st.sampled_from(["en", "es", "fr", "it", "pt", "nl"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_of_known_characters_within_the_limits_is_one_piece_as_coqui_would_have_it(
     tiny_parts: "XttsParts", front_end: TextFrontEnd, text: str, language: str
 ) -> None:
@@ -245,7 +245,7 @@ WORDS = st.lists(st.text("abcdefghij", min_size=1, max_size=12), min_size=1, max
 
 
 @given(WORDS, st.sampled_from([" ", ", ", ". ", "\n", "-"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_word_of_a_long_text_is_said(
     front_end: TextFrontEnd, decode: Decode, words: list[str], separator: str
 ) -> None:
@@ -258,7 +258,7 @@ def test_every_word_of_a_long_text_is_said(
 
 
 @given(ODD_TEXTS, LANGUAGES)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_any_text_in_any_language_becomes_pieces_within_every_limit(
     front_end: TextFrontEnd, tiny_parts: "XttsParts", text: str, language: str
 ) -> None:

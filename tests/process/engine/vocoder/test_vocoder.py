@@ -47,7 +47,7 @@ def streamed(
     return np.concatenate(parts)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, COUNT - 1), unique=True, max_size=8).map(sorted))
 def test_streamed_is_offline_however_it_is_cut(vocoder: Vocoder, decoder: Any, width: int, cuts: list[int]) -> None:
     latents = random_latents(COUNT, width)
