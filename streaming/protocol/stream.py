@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import Any
 
 from streaming.protocol.context import Context, TurnEnd, Utterance
@@ -11,18 +10,12 @@ from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 
 
-class Phase(Enum):
-    OPEN = auto()
-    DRAINING = auto()  # closed: takes nothing more, and what it has is still spoken
-
-
 class Stream:
     """`number` counts the streams of a connection and is never used twice; `name` is the client's, None if it has none."""
 
     def __init__(self, number: int, name: str | None, context: Context, *, now: float) -> None:
         self.number = number
         self.name = name
-        self.phase = Phase.OPEN
         self._context = context
         self._active_at = now
         # Handed to the speaker and not spoken yet, in order; and how many characters that is.

@@ -33,7 +33,10 @@ from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.outlet import Outlet
-from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.playback import Playback
+from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.speaker import Speaker
+from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
 from streaming.transport import close_reason
 from voices.models import Voice
@@ -185,21 +188,15 @@ class SpeechConsumer(AsyncConsumer):
     def _make_speaker(self, stream_number: int) -> Speaker:
         if self._visitor is None or self._visitor.voice is None:
             raise RuntimeError("A session without a voice was opened.")
-        service = self._config.service
-        return Speaker(
-            self._executor,
-            self._sound_of(self._visitor.voice),
-            FORMATS[self._parameters.output_format],
-            self._outlet(stream_number),
-            partial(self._report_spoken, stream_number),
-            max_packet_ms=service.max_packet_ms,
-            max_ahead=service.max_ahead_seconds,
-            meter=self._visitor.meter(),
-            place=Place(self, stream_number),
-            load_pronouncer=load_pronouncer,
-        )
+        service, output = self._config.service, FORMATS[self._parameters.output_format]
+        voice = self._speaker_voice(self._visitor.voice)
+        requests = RequestMaker(self._executor, voice, self._preparer.languages, load_pronouncer)
+        place = Place(self, stream_number)
+        queue = SpeechQueue(self._executor, requests, max_ahead=service.max_ahead_seconds, place=place)
+        playback = Playback(output, self._outlet(stream_number), max_packet_ms=service.max_packet_ms)
+        return Speaker(queue, playback, partial(self._report_spoken, stream_number), self._visitor.meter())
 
-    def _sound_of(self, voice: Voice) -> SpeakerVoice:
+    def _speaker_voice(self, voice: Voice) -> SpeakerVoice:
         # A ttsInitRequest may ask for speech although the query did not.
         self._preparation = self._preparation or self._preparer.begin(voice)
         return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
