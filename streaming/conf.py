@@ -105,6 +105,12 @@ class ModelConfig(Section):
             raise ValueError(f"precision {self.precision} is for GPUs; on a CPU there are int8 and fp32")
         return self
 
+    @model_validator(mode="after")
+    def _int8_is_compiled(self) -> Self:
+        if self.precision == "int8" and not self.compiled_kernels:
+            raise ValueError("precision int8 needs compiled_kernels; without them a CPU computes in fp32")
+        return self
+
     @property
     def uses_xtts(self) -> bool:
         return self.checkpoint_path is not None and self.engine != "demo"

@@ -58,5 +58,6 @@ def _xtts(config: Config, device: str) -> EngineSpec:
         "threads": model.threads,
         "slots": config.service.max_concurrency,
         "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
+        "compiled_kernels": model.compiled_kernels,
     }
     return EngineSpec("xtts", options)

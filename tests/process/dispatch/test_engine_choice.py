@@ -66,6 +66,7 @@ def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
         "threads": 2,
         "slots": 3,
         "voice_cache_bytes": 512 * 2**20,
+        "compiled_kernels": True,
     }
     assert specs == [EngineSpec("xtts", options)]
     assert reason == f"model.checkpoint_path names {checkpoint}"

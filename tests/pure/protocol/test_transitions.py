@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -148,7 +149,8 @@ def test_a_pair_that_is_not_in_the_contexts_table_does_nothing(standing: Standin
 )
 def test_a_context_goes_where_its_table_says(standing: Standing, event: ContextEvent) -> None:
     multi = context_in(standing)
-    say(multi, context_id="a", **CONTEXT_CAUSES[event])
+    fields: dict[str, Any] = {"context_id": "a"} | CONTEXT_CAUSES[event]
+    say(multi, **fields)
     assert multi._standing("a") is CONTEXT_TRANSITIONS[standing, event][1]
     assert multi.state is State.OPEN
 
@@ -159,7 +161,8 @@ def test_a_context_that_asks_for_too_much_fails(standing: Standing) -> None:
     for number in range(RULES.max_contexts):
         say(multi, text=" ", context_id=f"one more {number}")
     too_long = {"text": "a" * (RULES.max_message_chars + 1)} if standing is Standing.OPEN else {"text": " "}
-    say(multi, context_id="a", **too_long)
+    fields: dict[str, Any] = {"context_id": "a"} | too_long
+    say(multi, **fields)
     assert multi._standing("a") is CONTEXT_TRANSITIONS[standing, ContextEvent.MISTAKE][1] is Standing.FAILED
 
 
