@@ -1,6 +1,6 @@
 """What a project wraps around its own ASGI application: `application = speech_application(get_asgi_application())`.
 
-Importing and calling it starts nothing: see `streaming.application`.
+Importing and calling it starts nothing: see `streaming.serving.application`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,11 +26,11 @@ def speech_application(
     every path, and no client can name the root path in a header. Raises ImproperlyConfigured.
     """
     # Not at the top of the file: the apps are ready when this is called, and not when a project's asgi.py imports it.
-    from streaming.application import SpeechApplication
     from streaming.conf import get_config
     from streaming.dispatch.engine_choice import MissingPackages
     from streaming.engine.checkpoint.files import CheckpointError
-    from streaming.server_parts import ServerParts
+    from streaming.serving.application import SpeechApplication
+    from streaming.serving.server_parts import ServerParts
 
     try:
         parts = ServerParts(get_config())

@@ -15,7 +15,7 @@ from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-from streaming.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
 
 class Valve:

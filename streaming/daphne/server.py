@@ -5,7 +5,7 @@ from typing import Any
 
 from daphne.server import Server
 
-from streaming.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
 
 WEBSOCKET_NEVER_TIMES_OUT = -1
 

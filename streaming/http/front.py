@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from streaming.access.origin import address_of
+from streaming.connection.paths import path_info_of
+from streaming.connection.transport import ABORT_KEY
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
 from streaming.http.problems import problem_of
 from streaming.http.request_limits import TooLong
-from streaming.paths import path_info_of
-from streaming.transport import ABORT_KEY
 
 logger = logging.getLogger("streaming.http")
 

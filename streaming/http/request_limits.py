@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from streaming.conf import Config
-from streaming.paths import path_info_of
+from streaming.connection.paths import path_info_of
 
 CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}
 App = Callable[[Any, Any, Any], Awaitable[None]]

@@ -16,6 +16,7 @@ from streaming.access.gate import Gate, StreamMeter
 from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
 from streaming.conf import Config
+from streaming.connection.transport import close_reason
 from streaming.dispatch.executor import Executor, Place
 from streaming.errors import ClientStalled, ProtocolError, fault_of, is_of_the_connection
 from streaming.forwarding.forwarding import Forwarding
@@ -38,7 +39,6 @@ from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
 from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
-from streaming.transport import close_reason
 from voices.models import Voice
 
 logger = logging.getLogger("streaming")

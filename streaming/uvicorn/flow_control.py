@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from streaming.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
 logger = logging.getLogger("streaming.uvicorn")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from streaming.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
 
 # What is still being answered when the server ends has as long as this.
 GRACE_SECONDS = 3

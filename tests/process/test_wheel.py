@@ -29,7 +29,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["tar", "-cf", "source.tar", "-C", PROJECT_DIR, "-T", "-"], cwd=folder, input=tracked.stdout, check=True
     )
     subprocess.run(["tar", "-xf", "../source.tar"], cwd=source, check=True)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source]
+    options = ["-q", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    command = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
     subprocess.run(command, check=True, capture_output=True)
     [wheel] = folder.glob("xtts_stream_server-*.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -16,7 +16,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
-from streaming.listening import CannotListen, Listening
+from streaming.connection.listening import CannotListen, Listening
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")

@@ -18,7 +18,7 @@ from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
 
-logger = logging.getLogger("streaming.health")
+logger = logging.getLogger("streaming.serving.health")
 
 CHECK_SECONDS = 2.0
 App = Callable[[Any, Any, Any], Awaitable[None]]

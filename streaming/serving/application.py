@@ -7,11 +7,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from streaming.health import Health
 from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
-from streaming.server_parts import ServerParts
+from streaming.serving.health import Health
+from streaming.serving.server_parts import ServerParts
 from streaming.sockets.routing import SocketRouter, is_speech_path
 
 logger = logging.getLogger("streaming")
@@ -83,7 +83,14 @@ class SpeechApplication:
     def _wait_for_daphne(self) -> None:
         from streaming.daphne.life import when_daphne_serves
 
-        when_daphne_serves(self.parts, self._prefix, owns_server=self._owns_server)
+        when_daphne_serves(
+            self.parts.config,
+            self._prefix,
+            owns_server=self._owns_server,
+            start=self.parts.start,
+            say_goodbye=self.parts.say_goodbye,
+            stop=self.parts.executor.stop,
+        )
 
 
 class RefusingSockets:
