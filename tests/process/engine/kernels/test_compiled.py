@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,11 @@ def copied(tmp_path: Path) -> Path:
 
 def test_there_are_files_that_compile() -> None:
     assert {"compiled.py", "row_arithmetic.py", "int8_kernel.py", "filter_layers.py", "crew.py"} <= set(FILES)
+
+
+def test_the_map_of_the_folder_names_every_file_that_has_something_in_it() -> None:
+    named = re.findall(r"^\| `(\w+\.py)` \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert sorted(named) == [name for name in FILES if (FOLDER / name).stat().st_size]
 
 
 @pytest.mark.parametrize("name", FILES)
