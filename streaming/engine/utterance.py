@@ -1,4 +1,4 @@
-"""One request inside the engine: its pieces of text one after the other, and the latents that wait to be heard."""
+"""One request inside the engine: its pieces of text, one after the other, and the latents that wait for the vocoder."""
 
 import logging
 from collections.abc import Iterator
@@ -17,8 +17,7 @@ logger = logging.getLogger("streaming.engine.xtts")
 
 
 class Utterance:
-    """Changes hands between the steps of the engine: `begin_piece`, `add` for each latent, and when it `is_due`, `take_due`
-    and `deliver`."""
+    """The engine calls `begin_piece`, `add` for each latent, and as soon as a chunk `is_due`, `take_due` and `deliver`."""
 
     def __init__(
         self,
@@ -38,7 +37,7 @@ class Utterance:
         self.seed = seed
         self._sink = sink
         self._pieces = pieces
-        # The one after the current, so that the end is known when it comes.
+        # The piece after the current one, so that the end is known when it comes.
         self._next = next(pieces, None)
         self._piece: TextPiece | None = None
         self._stream: VocoderStream | None = None
@@ -61,7 +60,7 @@ class Utterance:
     def begin_piece(self, vocoder: Vocoder) -> TextPiece:
         """The next piece of text becomes the current one."""
         if self._next is None:
-            raise RuntimeError("An utterance was to go on behind its end.")
+            raise RuntimeError("An utterance was to go on after its end.")
         self._piece, self._next = self._next, next(self._pieces, None)
         self._stream = vocoder.stream(self.conditioning.speaker, self.request.speed)
         self._latents = []
@@ -88,7 +87,7 @@ class Utterance:
     def take_due(self) -> Due:
         """What the vocoder is to decode now, since a chunk is due."""
         if self._stream is None:
-            raise RuntimeError("An utterance was to be heard that has not begun.")
+            raise RuntimeError("An utterance was to be decoded that has not begun.")
         if self._latents:
             self._stream.push(torch.cat(self._latents))
         self._latents = []

@@ -92,7 +92,7 @@ class XttsEngine:
         self._model.stop()
 
     def _take_all(self) -> None:
-        """Whatever has arrived; waits if there is nothing to do."""
+        """Take all that has arrived; wait for something if there is nothing to do."""
         if self._scheduler.is_idle and not self._preparations:
             self._inbox.get()()
         while not self._inbox.empty():
@@ -114,8 +114,8 @@ class XttsEngine:
         self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
-        """A step that fails ends those who were in it, and nobody else. A GPU that has failed computes nothing more for this
-        process: it has to end, and whoever started it tells everybody."""
+        """A step that fails ends the utterances in it, and no others. A GPU that has failed computes nothing more for this
+        process, which has to end; the server then fails all its requests."""
         if not utterances:
             return
         try:
@@ -165,7 +165,7 @@ class XttsEngine:
         )
 
     def _fitting(self, conditioning: Conditioning) -> Conditioning:
-        """Compiled code does not look how long it is: it is looked at here."""
+        """Checks the shapes, which compiled code does not check. Raises ValueError."""
         wanted = (CONDITIONING_LENGTH, self._model.weights.width)
         if tuple(conditioning.gpt.shape) != wanted or tuple(conditioning.speaker.shape) != (SPEAKER_WIDTH,):
             raise ValueError("The voice was prepared for another model.")
@@ -262,7 +262,7 @@ class XttsEngine:
 
 
 def _told(error: Exception, what: str) -> str:
-    """What is said to whoever asked: a ValueError is written for him, anything else is for the log as well."""
+    """What the client is told: the message of a ValueError; the kind and message of any other error, which is logged."""
     if isinstance(error, ValueError) and str(error):
         return str(error)
     logger.error("%s", what, exc_info=error)
@@ -274,6 +274,6 @@ def _named(error: Exception) -> str:
 
 
 def _insist(event: EngineEvent) -> None:
-    """An engine that cannot speak at its start is none."""
+    """Fail the start of an engine that cannot speak."""
     if isinstance(event, Failed):
         raise RuntimeError(f"The first speech failed: {event.message}")

@@ -1,4 +1,4 @@
-"""Forward mode's counterpart of a speaker: from what is published to packets at the socket."""
+"""What a speaker is for text, for published audio: cuts it into packets, and paces them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ from streaming.text.rewriting import Rewriting
 
 
 class Forwarder:
-    """Forward mode: cuts, paces and ends what is published as if it had been generated here."""
+    """Sends what is published as if it had been generated here."""
 
     def __init__(
         self,

@@ -163,7 +163,7 @@ async def get_user(request: HttpRequest) -> User:
 
 
 async def _subscription(request: HttpRequest) -> Subscription:
-    """What the key has spoken this month; nothing for who has none."""
+    """What the key has spoken this month; nothing without a key."""
     client = exchange_of(request).caller.client
     if client.key_id is None:
         return Subscription()

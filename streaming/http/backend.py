@@ -1,4 +1,4 @@
-"""What the HTTP endpoints speak with: handed to every request in its scope, so that importing a view starts no engine."""
+"""What the HTTP endpoints speak with. Every request has it in its scope, so that importing a view starts no engine."""
 
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ class Backend:
         speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
         requests = RequestMaker(self.executor, speaker_voice, self._preparer.languages, _load_pronouncer)
         queue = SpeechQueue(self.executor, requests, max_ahead=service.max_ahead_seconds)
-        # Without hurry: nobody waits for the end of an utterance before that of the response.
+        # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
         playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)
         return Speaker(queue, playback, on_spoken, meter)
 
@@ -115,7 +115,7 @@ async def _load_pronouncer(locators: Locators) -> Pronouncer:
 
 
 async def let_go_of_the_database() -> None:
-    """Every request has a thread of its own, and with it a connection, which nobody will use again."""
+    """Close the connection of the request's own thread, which will not be used again."""
     await sync_to_async(connections.close_all)()
 
 

@@ -1,4 +1,4 @@
-"""Response bodies, piece by piece: however long a text is, no more of its audio is in memory than waits to be sent."""
+"""Response bodies, piece by piece: only the audio that waits to be sent is in memory, however long a text is."""
 
 import json
 from base64 import b64encode
@@ -21,7 +21,7 @@ async def raw_audio(packets: Packets) -> Body:
 
 
 async def timed_lines(packets: Packets) -> Body:
-    """One JSON object per packet on a line of its own, the last line ended too: readers drop one that is not."""
+    """One JSON object per packet, each on a line. The last line ends, too: readers drop a line that does not."""
     timeline = Timeline()
     async with aclosing(packets):
         async for packet in packets:
@@ -45,7 +45,7 @@ async def timed_object(packets: Packets) -> Body:
 
 
 class Base64Stream:
-    """Base64 of a whole, from its parts: three bytes make four characters, so up to two bytes wait for the next part."""
+    """The Base64 text of a whole, made from its parts: three bytes make four characters, so up to two bytes wait."""
 
     def __init__(self) -> None:
         self._rest = b""

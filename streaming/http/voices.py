@@ -37,7 +37,7 @@ from voices.search import BadPageToken, Wanted, find
 router = Router(tags=["Voices"])
 search_router = Router(tags=["Voices"])
 
-# Which of our two categories ElevenLabs' types of voices are. A voice of somebody else's there is none.
+# Which of our two categories correspond to ElevenLabs' types of voices. Voices of other users do not exist here.
 CATEGORIES = {
     "default": "premade",
     **dict.fromkeys(("personal", "non-default", "non-community", "saved"), "cloned"),

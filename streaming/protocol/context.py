@@ -1,7 +1,7 @@
 """One stream of text that becomes one stream of speech: buffer, settings, turn.
 
-`stream-input` has one context for its whole connection; an endpoint with several streams on a socket has one of these for
-each. A context knows nothing of sockets, closing or errors to send: text and settings in, utterances out.
+`stream-input` has one context for its whole connection, `multi-stream-input` one for each of its streams. A context knows
+nothing of sockets, closing or errors to send: text and settings in, utterances out.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from streaming.protocol.text_buffer import Piece, TextBuffer
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence behind it.
+    """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence after it.
 
-    With an empty text it is nothing but that silence.
+    An utterance with an empty text is only that silence.
     """
 
     turn: int
@@ -30,7 +30,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """Behind this everything of the turn has been spoken."""
+    """When this is reported, everything of the turn has been spoken."""
 
     turn: int
 
@@ -55,7 +55,7 @@ class Context:
 
     @property
     def latest(self) -> Parameters:
-        """The settings as they were last changed, whether or not they hold already."""
+        """The settings as they were last changed, even if they wait for the next turn."""
         return self._next
 
     @property

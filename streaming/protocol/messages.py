@@ -3,8 +3,8 @@
 Sources: the native specification and ElevenLabs' stream-input and multi-stream-input protocols, as resolved in the README's
 protocol section.
 
-Reading is in three steps, because what is wrong with each has another reach: the frame (`read_object`), the stream that it
-is for (`context_of`), what it says to that stream (`message_of`, `context_message_of`).
+Reading has three steps, because an error in each of them ends something else: the frame (`read_object`), the stream that it
+is for (`context_of`), the content for that stream (`message_of`, `context_message_of`).
 """
 
 import json
@@ -56,7 +56,7 @@ class ClientMessage:
 
     @property
     def is_end(self) -> bool:
-        """The empty text ends the turn, whatever else the message says."""
+        """The empty text ends the turn, even if the message says more."""
         return self.text == ""
 
     @property
@@ -80,7 +80,7 @@ def read_object(raw: str) -> dict[str, Any]:
 
 
 def is_init(data: Mapping[str, Any]) -> bool:
-    """Whether a message that may be wrong in other ways is a ttsInitRequest."""
+    """Whether a message is a ttsInitRequest, even if it is wrong in other ways."""
     return data.get("type") == INIT_TYPE
 
 
@@ -107,8 +107,8 @@ def message_of(data: Mapping[str, Any]) -> ClientMessage:
 def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
     """A message of multi-stream-input. Raises ProtocolError.
 
-    There the empty text says nothing, and closing a context is what the empty text is on stream-input: its end, whatever
-    else the message says.
+    There the empty text has no meaning; `close_context` ends a context as the empty text ends a turn of stream-input,
+    whatever else the message says.
     """
     return ClientMessage(
         text="" if _flag(data, "close_context") else _text(data) or None,
@@ -121,7 +121,7 @@ def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
 
 
 def hard_message_of(data: Mapping[str, Any]) -> ClientMessage:
-    """What a message says to the connection, whatever else is wrong with it. Raises ProtocolError."""
+    """The hard parameters of a message that is wrong in other ways. Raises ProtocolError."""
     parts = [data, *(_section(data, key) for key in _CONFIG_KEYS)]
     given = {key: value for part in parts for key, value in part.items() if ALIASES.get(key, key) in HARD}
     return ClientMessage(settings=parse_parameters(given))

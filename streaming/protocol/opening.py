@@ -37,14 +37,15 @@ def dialect_of(query: Mapping[str, str]) -> Dialect:
 
 
 def may_generate(query: Mapping[str, str]) -> bool:
-    """Whether speech may be generated here, as far as the query tells: a ttsInitRequest may still say otherwise."""
+    """Whether the session may generate speech, as far as the query tells. A ttsInitRequest may still change the mode."""
     return query.get("mode") != "forward"
 
 
 def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: Dialect, rules: Rules) -> Parameters:
     """The query, overridden by the first message. Raises ProtocolError for what the server does not allow.
 
-    The settings of a first message that is no ttsInitRequest are not looked at here: they are those of its text.
+    If the first message is not a ttsInitRequest, its settings other than the hard ones belong to its text, and are not
+    read here.
     """
     overrides = first.settings if first.is_init else first.hard
     parameters = Parameters().updated(parse_parameters(query)).updated(overrides)

@@ -7,7 +7,8 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which characters begin in a packet, when (ms, from the packet's start unless somebody shifted it) and how long each
+    """Which characters begin in a packet, when (ms, from the packet's start, or from another
+    origin after `shifted`) and how long each
     lasts (ms)."""
 
     chars: Sequence[str]
@@ -15,7 +16,7 @@ class Alignment:
     durations_ms: Sequence[int]
 
     def shifted(self, offset_ms: int) -> Self:
-        """The same characters, each so much later."""
+        """The same characters, each later by the offset."""
         return replace(self, starts_ms=[start + offset_ms for start in self.starts_ms])
 
 
@@ -35,14 +36,15 @@ class Packet:
     normalized_alignment: Alignment | None = None
 
     def shifted(self, offset_ms: int) -> Self:
-        """The same packet with all times of its characters so much later."""
+        """The same packet with the times of its characters later by the offset."""
         return self._with_alignments(*(each and each.shifted(offset_ms) for each in self._alignments))
 
     def since_first_character(self) -> Self:
         """The same packet with the times of each alignment counted from its first character.
 
-        The sound before it belongs to the character before. Clients have a clock of their own, to which they add the end of
-        each message's last character (Pipecat): so counted, that end is where the next message's first one begins.
+        The sound before that character belongs to the character before it. Clients (Pipecat) keep a clock of their own, to
+        which they add the end of each message's last character: counted like this, that end is the beginning of the next
+        message's first character.
         """
         return self._with_alignments(
             *(each and each.shifted(-min(each.starts_ms, default=0)) for each in self._alignments)

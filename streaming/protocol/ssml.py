@@ -1,8 +1,8 @@
-"""SSML in a stream of text: tags are never spoken, a pause is a pause, and "a < b" stays text.
+"""SSML in a stream of text: tags are never spoken, `break` becomes a pause, and "a < b" stays text.
 
-Text may be cut anywhere, tags too: what could still become a tag waits for its rest, MAX_TAG characters at most. The same
-text gives the same parts however it is cut. Names: W3C SSML 1.1. Of all tags `break` and `sub` have an effect; the others
-are taken out, and what stands between them is spoken as it is.
+Text may be cut anywhere, even inside a tag: what could still become a tag waits for the rest, MAX_TAG characters at most.
+The same text gives the same parts, however it is cut. Names: W3C SSML 1.1. Only `break` and `sub` have an effect; other
+tags are removed, and the text between them is spoken as it is.
 """
 
 import re
@@ -45,7 +45,7 @@ _MARK = re.compile("[<&]")
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A pause behind the text before it, in seconds: above 0, up to MAX_PAUSE."""
+    """A pause after the text before it, in seconds: above 0, up to MAX_PAUSE."""
 
     seconds: float
 

@@ -11,7 +11,7 @@ from streaming.protocol.parameters import Parameters
 
 
 class Stream:
-    """`number` counts the streams of a connection and is never used twice; `name` is the client's, None if it has none."""
+    """`number`: no other stream of the connection has had it; `name`: the client's, or None."""
 
     def __init__(self, number: int, name: str | None, context: Context, *, now: float) -> None:
         self.number = number
@@ -27,7 +27,7 @@ class Stream:
 
     @property
     def parameters(self) -> Parameters:
-        """The latest, whether or not they hold already."""
+        """The latest, even if they wait for the next turn."""
         return self._context.latest
 
     @property
@@ -40,7 +40,7 @@ class Stream:
 
     @property
     def deadline(self) -> float | None:
-        """When it has been idle for too long; None while it speaks."""
+        """When the stream will have been idle for too long; None while it speaks."""
         return None if self._pending else self._active_at + self.parameters.inactivity_timeout
 
     def touch(self, *, now: float) -> None:

@@ -1,6 +1,6 @@
 """From the engine's chunks to packets: frames joined, resampled once, cut into shards, encoded, aligned.
 
-This is where the audio and the protocol cores meet; it does no I/O and reads no clock.
+The audio core and the protocol core meet here. No I/O, no clock.
 """
 
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ class Delivery:
 
     Every sample leaves once: the packets' audio is `encode(resample(all chunks))`, whatever the chunking. `encoder` is the
     stream's, and goes from utterance to utterance. `pause` seconds of silence follow the utterance and belong to it. With
-    `flush` so much silence follows that no decoder holds a sound back; where it is False (the next utterance will do that,
-    or the end of the stream) the last packet may have an empty payload.
+    `flush`, enough silence follows that no decoder holds a sound back. Without it, the next utterance or the end of the
+    stream brings out the rest, and the last packet may have an empty payload.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Delivery:
         self._flush = flush
         self._resampler = Resampler(source_rate, self._rate)
         self._aligners = _Aligners(text)
-        # With a text, one sample waits for the end, so that the end always has a packet for the last character.
+        # With a text, one sample is kept for the end, so that there is always a packet for the last character.
         self._keep_back = 1 if text.segments else 0
         self._held: Samples = np.zeros(0, dtype=np.float32)
         self._received = 0  # samples at source_rate
@@ -57,7 +57,7 @@ class Delivery:
         self._received += len(samples)
         speech = shards(self._ready(samples, last=last), most=self._most)
         if not last:
-            # In whole output samples, so that it can never lie behind the end that `finish` is told.
+            # In whole output samples, so that it is never later than the end that `finish` is given.
             self._aligners.extend(self._received * self._rate // self._source_rate / self._rate, text_end)
             return self._packets(speech)
         silence = shards(self._silence(sum(map(len, speech))), most=self._most)
@@ -111,7 +111,7 @@ class Delivery:
 
 
 def end_of_stream(encoder: Encoder) -> list[Packet]:
-    """The last packet of a stream, if its encoder still has bytes. They hold no speech that would be missed."""
+    """The last packet of a stream, if its encoder still has bytes. They contain no speech."""
     rest = encoder.finish()
     return [Packet(rest)] if rest else []
 

@@ -1,4 +1,4 @@
-"""The pronunciation that a client asks for, from the dictionaries of the admin."""
+"""The pronunciation that a client asks for, from the stored dictionaries."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from voices.models import PronunciationDictionary
 
 async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronouncer:
     """The rules of all these dictionaries, given as (id, version); without a version the newest is meant. Of equal rules the
-    first one named wins. Raises UnknownDictionary; django.db.DatabaseError if there is no telling.
+    first wins. Raises UnknownDictionary, and django.db.DatabaseError if the database does not answer.
     """
     named = dict.fromkeys(locators)
     if not named:

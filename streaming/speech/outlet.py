@@ -24,7 +24,7 @@ class Outlet:
                 await self._wait_until_due(self._pacer)
                 self._pacer.sent(packet.seconds)
             else:
-                await asyncio.sleep(0)  # a client that reads fast must not keep the loop from everybody else
+                await asyncio.sleep(0)  # a client that reads fast must not block the event loop
             await self._send(packet)
 
     async def _wait_until_due(self, pacer: Pacer) -> None:

@@ -11,7 +11,7 @@ from elevenlabs.core.api_error import ApiError
 
 from benchmarks.live_server import LiveServer, write_settings
 from streaming.audio.formats import FORMATS
-from tests.live.vendor import speak
+from tests.live.elevenlabs_client import speak
 from tests.pure.audio.decoding import decoded
 
 # The client reads attributes that its own websocket library has deprecated.

@@ -16,8 +16,8 @@ from benchmarks.live_server import LiveServer, manage, run_python, write_setting
 from streaming.audio.pcm import encode_pcm16
 from streaming.engine.contract import EngineEvent, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from tests.live.client import receive_all, send
+from tests.live.elevenlabs_client import speak
 from tests.live.tls_proxy import tls_proxy
-from tests.live.vendor import speak
 from tests.pure.engine.collect import collect
 from tests.pure.voices.recordings import recording
 
