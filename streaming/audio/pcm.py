@@ -1,4 +1,4 @@
-"""Samples as they are: 16-bit PCM, with a WAV header or without, and the telephone's 8 bits (ITU-T G.711)."""
+"""Uncompressed samples: 16-bit PCM, with or without a WAV header, and 8-bit telephony (ITU-T G.711)."""
 
 import struct
 from collections.abc import Callable

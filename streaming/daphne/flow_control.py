@@ -2,7 +2,7 @@
 
 Stock daphne writes into a buffer without bound: a client that does not read costs all the audio that is made for it. Here
 the coroutine that sends goes on only when the transport has room again, and the kernel's own buffer is kept small, so that
-pongs are not stuck behind a minute of audio. Responses over HTTP are sent in the same way.
+pongs do not wait behind a minute of audio. Responses over HTTP are sent in the same way.
 
 Stock daphne hands close codes to a method that refuses all but 1000 and 3000-4999, and loses the reason.
 """

@@ -96,7 +96,7 @@ class EngineSlots:
         try:
             self.process.send(job.frame)
         except Exception as error:
-            logger.exception("A request cannot be sent to the engine")
+            logger.exception("A request could not be sent to the engine")
             job.fail(f"The request cannot be sent to the engine: {error}")
             return
         self._jobs[job.request_id] = job

@@ -139,7 +139,7 @@ class Executor:
         ready = self._require_ready()
         has_room = any(engine.free_slots > 0 for engine in ready) or len(self._waiting) < self._max_waiting
         if not has_room and not continues:
-            raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
+            raise Overloaded(f"The queue is full ({len(self._waiting)} utterances are waiting); try again later.")
         stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place)
         self._waiting.append(stream)
         self._order(stream.place.client)
@@ -211,7 +211,7 @@ class Executor:
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
-            logger.debug("The event loop closed before the engine's last word")
+            logger.debug("The event loop closed before the engine's last event arrived")
 
     def _greet(self) -> None:
         """A process has become ready."""

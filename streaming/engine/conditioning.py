@@ -30,7 +30,7 @@ class Conditioning:
         for tensor in (gpt, speaker):
             if not tensor.isfinite().all() or not tensor.any():
                 raise ValueError(
-                    "No voice can be made of these recordings: the model's result is not a number, or zero."
+                    "No voice can be computed from these recordings: the result of the model is zero or not a number."
                 )
         return cls(gpt.reshape(gpt.shape[-2:]).contiguous(), speaker.reshape(-1).contiguous())
 

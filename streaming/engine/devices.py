@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     device = torch.device("cuda:0" if name == "auto" else name)
     device = torch.device("cuda", device.index or 0)
     if device.index >= torch.cuda.device_count():
-        raise ValueError(f"model.device is {name}, but there are only {torch.cuda.device_count()} GPUs here.")
+        raise ValueError(f"model.device is {name}, but this machine has only {torch.cuda.device_count()} GPUs.")
     return device
 
 
@@ -51,12 +51,12 @@ def _sees_a_gpu(folder: Path = Path("/dev")) -> bool:
 
 def _why_not() -> str:
     if not _sees_a_gpu():
-        return "PyTorch finds no CUDA GPU here"
+        return "PyTorch finds no CUDA GPU"
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
-        return f"the GPU that is here cannot be used: {_first_sentence(error)}"
-    return "PyTorch cannot use the GPU that is here"
+        return f"the GPU cannot be used: {_first_sentence(error)}"
+    return "PyTorch cannot use the GPU"
 
 
 def _first_sentence(error: BaseException) -> str:

@@ -50,7 +50,7 @@ class Utterance:
     @property
     def slot(self) -> int:
         if self.scheduled.slot is None:
-            raise RuntimeError("An utterance without a slot was to be spoken.")
+            raise RuntimeError("An utterance without a slot cannot be spoken.")
         return self.scheduled.slot
 
     @property
@@ -78,7 +78,11 @@ class Utterance:
         elif self._piece and self.steps >= self._piece.most_audio_tokens:
             self.piece_is_over = True
             text = self.request.text
-            logger.warning("A speech of %d characters was ended after %d audio tokens", len(text), self.steps)
+            logger.warning(
+                "The speech for a text of %d characters was ended after %d audio tokens, the most it may take",
+                len(text),
+                self.steps,
+            )
 
     @property
     def is_due(self) -> bool:

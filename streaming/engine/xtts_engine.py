@@ -133,7 +133,7 @@ class XttsEngine:
         """`voice`, with a name for it, instead of the request's."""
         try:
             if request.request_id in self._utterances:
-                raise ValueError("There is a request of that id already.")
+                raise ValueError("A request with this id already exists.")
             conditioning, voice_key = voice or self._voice(request.voice)
             pieces = self._model.front_end.pieces(request.text, request.language)
             scheduled = ScheduledRequest(request.request_id)
@@ -160,8 +160,8 @@ class XttsEngine:
             if name.casefold() == voice.speaker.casefold():
                 return self._fitting(Conditioning.from_tensors(*tensors)), f"speaker {name}"
         raise ValueError(
-            f"The voice {voice.speaker!r} has no recordings, and the model has no speaker of that name. "
-            "Upload a recording of it in the admin."
+            f"The voice {voice.speaker!r} has no recordings, and the model has no built-in speaker of that name. "
+            "Upload a recording of the voice in the admin."
         )
 
     def _fitting(self, conditioning: Conditioning) -> Conditioning:
@@ -200,7 +200,7 @@ class XttsEngine:
 
     def _end_overflowed(self, utterance: Utterance) -> None:
         """Half precision has no number above 65 504."""
-        logger.error("The numbers of a speech have overflowed in %s", self._model.precision)
+        logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
         self._model.gpt.clear(utterance.slot)
         self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
 

@@ -1,4 +1,4 @@
-"""What clients ask about the service itself: models, user, subscription, tokens (wire.md 3.4)."""
+"""What clients ask about the service itself: models, user, tokens (docs/http.md, What objects must have)."""
 
 from typing import Any, Literal
 
@@ -182,5 +182,5 @@ class Token(Schema):
 
 @token_router.post("/{token_type}", response=Token, summary="A single-use token")
 async def create_token(request: HttpRequest, token_type: Literal["tts_websocket"]) -> Token:
-    """For `single_use_token` in the query of a socket, in place of a key: works once, for a quarter of an hour."""
+    """For `single_use_token` in the query of a socket, instead of a key. It works once, within 15 minutes."""
     return Token(token=await issue_token(exchange_of(request).caller.client))

@@ -37,7 +37,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
         case HttpError():  # the body is no JSON, or not of the kind that is asked for
             return answer(request, Problem(error.status_code, errors.INVALID_MESSAGE, f"{error.message}."))
         case RequestDataTooBig():
-            return answer(request, Problem(413, "request_too_large", "The request is longer than is read at once."))
+            return answer(request, Problem(413, "request_too_large", "The request body is too large."))
         case SuspiciousOperation() | MultiPartParserError():
             return answer(request, Problem(400, errors.INVALID_MESSAGE, f"The form cannot be read: {error}"))
         case Http404():

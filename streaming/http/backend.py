@@ -73,7 +73,7 @@ class Backend:
         self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat, meter: Meter
     ) -> Packets:
         if self._open >= self.config.service.max_connections:
-            raise busy("The server speaks for as many requests as it allows; try again later.")
+            raise busy("The server has reached its maximum number of concurrent requests; try again later.")
         preparation = self._preparer.begin(voice)
 
         def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:

@@ -96,7 +96,7 @@ def _fields(alignment: Alignment | None, normalized_alignment: Alignment | None)
 
 
 def _in_seconds(alignment: Alignment | None) -> dict[str, Any] | None:
-    """wire.md 1.5: over HTTP, times are seconds."""
+    """docs/protocol.md, Alignment and its time base: over HTTP, times are seconds."""
     if alignment is None:
         return None
     spans = list(zip(alignment.starts_ms, alignment.durations_ms, strict=True))

@@ -61,7 +61,7 @@ class HttpFront:
             raise  # the client is told by whoever has found it
         except Exception as error:
             # Django answers what fails before the status has gone out: this failed after it.
-            logger.warning("A response was broken off: %s", problem_of(error))
+            logger.warning("A response was aborted: %s", problem_of(error))
             if (abort := scope.get(ABORT_KEY)) is None:
                 raise
             abort()

@@ -183,7 +183,7 @@ def _alignment(alignment: Alignment | None) -> str:
 
 
 def _context_suffix(context: str | None) -> str:
-    # Some clients read the one, some the other.
+    # Some clients read contextId, others context_id.
     return "" if context is None else f', "contextId": {json.dumps(context)}, "context_id": {json.dumps(context)}'
 
 

@@ -142,9 +142,7 @@ class MultiStreamInput(Session):
     def _open_context(self, name: str, message: ClientMessage) -> list[Action]:
         most = self._rules.max_contexts
         if len(self._contexts) >= most:
-            raise ProtocolError(
-                TOO_MANY_CONTEXTS, f"This connection has {most} contexts, the most that are allowed at once."
-            )
+            raise ProtocolError(TOO_MANY_CONTEXTS, f"This connection has {most} open contexts, which is its limit.")
         self._contexts[name] = self._begin_stream(name)
         return self._feed(name, message)
 

@@ -58,7 +58,7 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
 
 
 def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
-    """The native dialect knows PCM alone (wire.md 5.12)."""
+    """The native dialect knows PCM alone (docs/protocol.md, decision 12)."""
     formats = {form for form in rules.formats if dialect is Dialect.ELEVENLABS or form.startswith(PCM)}
     if name not in formats:
         known = ", ".join(sorted(formats, key=lambda form: (len(form), form)))
@@ -68,9 +68,11 @@ def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
 
 def _check_forward(channel: str | None, dialect: Dialect, rules: Rules) -> None:
     if dialect is not Dialect.NATIVE:
-        raise ProtocolError(INVALID_PARAMETER, "mode forward is for stream-input, in the query or in a ttsInitRequest.")
+        raise ProtocolError(
+            INVALID_PARAMETER, "mode forward is available on stream-input only, in the query or in a ttsInitRequest."
+        )
     if channel is None:
-        raise ProtocolError(INVALID_PARAMETER, "mode forward needs audio_channel, which nothing has given.")
+        raise ProtocolError(INVALID_PARAMETER, "mode forward needs the parameter audio_channel.")
     if not channel.startswith(rules.forward_prefixes):
         allowed = ", ".join(rules.forward_prefixes) or "none"
         raise ProtocolError(INVALID_PARAMETER, f"audio_channel must begin with an allowed prefix: {allowed}.")

@@ -19,7 +19,7 @@ Locators = tuple[tuple[str, str | None], ...]
 # ElevenLabs' limits.
 MAX_PATIENCE = 180.0
 MAX_LOCATORS = 3
-# wire.md 1.3: what ElevenLabs waits for before the n-th generation; the last value repeats.
+# docs/protocol.md, Text and generations: what ElevenLabs waits for before the n-th generation; the last value repeats.
 ELEVENLABS_SCHEDULE = (120, 160, 250, 290)
 
 
@@ -63,7 +63,7 @@ def shown(value: object) -> str:
 
 
 def well_formed(text: str) -> str:
-    """`text` without halves of characters, which cannot be spoken, logged or sent on."""
+    """`text` without lone surrogates, which cannot be spoken, logged or sent."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -85,7 +85,7 @@ def _real(low: float, high: float, unit: str = "") -> Callable[[str, object], fl
 
 
 def _patience(name: str, value: object) -> float:
-    """Seconds. LiveKit 1.1.7 asks for 300: more than the most is the most."""
+    """Seconds. LiveKit 1.1.7 asks for 300, so higher values count as the maximum."""
     return min(MAX_PATIENCE, _number(name, value, 1, 86_400, " seconds"))
 
 

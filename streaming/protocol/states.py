@@ -50,7 +50,7 @@ class ContextEvent(Enum):
 
     TEXT = auto()  # a text that is not blank: the message
     BLANK = auto()  # a blank text, or settings, with which clients open a context: the message
-    SIGN = auto()  # a flush, or a sign of life: the message
+    SIGN = auto()  # a flush, or a keep-alive: the message
     END = auto()  # the client closes the context: the message
     UNREADABLE = auto()  # a message for it that cannot be read: the fault
     MISTAKE = auto()  # a message for it that asks for too much: the fault

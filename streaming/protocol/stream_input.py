@@ -1,4 +1,5 @@
-"""`stream-input`: the connection is one stream without a name. Its laws, beside those of every session:
+"""`stream-input`: the connection is one stream without a name. Its laws, in addition to those of every
+session:
 
 1.  The dialect is native if the first message is a ttsInitRequest, or if the query has a parameter that only the native
     dialect knows; otherwise it is elevenlabs.

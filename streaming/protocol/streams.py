@@ -39,8 +39,10 @@ class Streams:
         length, rules = len(message.text or " "), self._rules
         if length > rules.max_message_chars:
             raise ProtocolError(
-                TOO_MUCH_TEXT, f"The text of a message has at most {rules.max_message_chars} characters."
+                TOO_MUCH_TEXT, f"The text of one message may have at most {rules.max_message_chars} characters."
             )
         if length + sum(stream.waiting_chars for stream in self) > rules.max_pending_chars:
-            text = f"More than {rules.max_pending_chars} characters are waiting to be spoken."
+            text = (
+                f"More than {rules.max_pending_chars} characters would be waiting to be spoken; send more text later."
+            )
             raise ProtocolError(TOO_MUCH_TEXT, text)

@@ -1,4 +1,4 @@
-"""The shell: moves messages between socket, session and speakers. No key of the wire and no close code in it."""
+"""The shell: moves messages between socket, session and speakers. It contains no protocol names and no close codes."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ from voices.models import Voice
 
 logger = logging.getLogger("streaming")
 
-# How long the farewell of a closing connection may take.
+# How long a closing connection may take to send its last messages.
 GOODBYE_SECONDS = 1.0
 
 
@@ -62,7 +62,7 @@ class Parts:
 class SpeechConsumer(AsyncConsumer):
     """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
 
-    # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
+    # No layer has this name: Channels ties each consumer to its layer, and a lost Redis would close even idle ones.
     channel_layer_alias = "none"
     session_type: ClassVar[type[Session]]
 
@@ -107,7 +107,9 @@ class SpeechConsumer(AsyncConsumer):
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         fault = await visitor.arrive()
         if len(self._open_sockets) > self._config.service.max_connections:
-            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
+            fault = errors.OVERLOADED.because(
+                "The server has reached its maximum number of connections; try again later."
+            )
         self._session = self.session_type(
             visitor.query,
             session_rules(self._config),
@@ -158,7 +160,7 @@ class SpeechConsumer(AsyncConsumer):
         self._set_timer()
 
     async def _answer(self, actions: Sequence[Action]) -> None:
-        """Perform what does not come from a speaker, whose own failures end its own stream."""
+        """Perform actions that do not come from a speaker. (A failure of a speaker ends its own stream.)"""
         try:
             await self._perform(actions)
         except ClientStalled as error:

@@ -24,10 +24,10 @@ async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronoun
 
 def _rules(dictionary: PronunciationDictionary | None, name: str, version: str | None) -> list[Alias]:
     if dictionary is None:
-        raise UnknownDictionary(f"There is no pronunciation dictionary {name!r:.100} here.")
+        raise UnknownDictionary(f"The pronunciation dictionary {name!r:.100} does not exist.")
     if version not in (None, "", dictionary.version_id):
         raise UnknownDictionary(
-            f"The pronunciation dictionary {name!r:.100} has no version {version!r:.100} here; its version is "
+            f"The pronunciation dictionary {name!r:.100} has no version {version!r:.100}; its current version is "
             f"{dictionary.version_id!r}."
         )
     return [Alias(*rule.content) for rule in dictionary.rules.all()]

@@ -22,8 +22,8 @@ class LanguageChooser:
         """What the engine is told to speak, in its own spelling: what the client asked for, else the default of the voice
         and of the settings. Raises UnknownLanguage.
 
-        A client that asks for a language that the engine does not speak hears the default (wire.md 5.8). An engine that
-        cannot clone has one voice, in its own language; it speaks every text as well as it can.
+        A client that asks for a language that the engine does not speak hears the default (docs/protocol.md, decision 8). An
+        engine that cannot clone has one voice, in its own language; it speaks every text as well as it can.
         """
         for wanted in filter(None, (asked, default)):
             if known := known_language(wanted, info.languages):
@@ -32,8 +32,8 @@ class LanguageChooser:
         if info.clones:
             languages = ", ".join(sorted(info.languages))
             raise UnknownLanguage(
-                f"The language of this voice, or of the server's settings, {default!r} is not spoken here; the languages "
-                f"are {languages}."
+                f"The engine does not speak {default!r}, the language of this voice or of the settings. Its languages are "
+                f"{languages}."
             )
         return asked or default
 

@@ -39,10 +39,10 @@ async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) ->
     try:
         voice = await Voice.objects.resolve(voice_id, unknown=unknown)
     except DatabaseError:
-        logger.exception("The database cannot be asked for voices")
+        logger.exception("Voices cannot be read from the database")
         raise VoicesUnavailable("The server's database does not answer; try again later.") from None
     if voice is None:
-        raise ProtocolError(VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+        raise ProtocolError(VOICE_NOT_FOUND, f"The voice {voice_id!r:.100} does not exist or is disabled.")
     return voice
 
 
@@ -73,7 +73,7 @@ class VoicePreparer:
         info = await self._executor.ready()
         if not info.clones:
             if voice.key:
-                logger.info("Voice %s: the engine %s cannot clone and has its own sound", voice.voice_id, info.name)
+                logger.info("Voice %s: the engine %s cannot clone, so it uses its own voice", voice.voice_id, info.name)
             return VoiceRef(voice.key)
         if not voice.key:
             return VoiceRef(speaker=voice.name)
@@ -151,7 +151,7 @@ async def _stored(key: str, fingerprint: str) -> bytes | None:
         await aclose_old_connections()
         return await stored_conditioning(key, fingerprint)
     except DatabaseError:
-        logger.exception("The database cannot be asked for conditioning; preparing the voice without it")
+        logger.exception("Stored conditioning cannot be read from the database; the voice is prepared again")
         return None
 
 
@@ -159,4 +159,4 @@ async def _store(key: str, fingerprint: str, conditioning: bytes) -> None:
     try:
         await store_conditioning(key, fingerprint, conditioning)
     except DatabaseError:
-        logger.exception("The conditioning of a voice cannot be stored; it will be prepared again")
+        logger.exception("The conditioning of a voice cannot be stored; it will be computed again next time")

@@ -1,5 +1,6 @@
-"""What the other clients of `stream-input` require: ElevenLabs' Python SDK (wire.md 4.1), LiveKit 1.1.7 (4.6), the native
-example (4.7). What Pipecat requires is in test_clients_pipecat.py."""
+"""What the other clients of `stream-input` require: ElevenLabs' Python SDK, LiveKit 1.1.7, the native example. What Pipecat
+requires is in test_clients_pipecat.py. docs/protocol.md, Client by client.
+"""
 
 import asyncio
 import json

@@ -165,7 +165,7 @@ async def test_an_unknown_voice(client: httpx.AsyncClient) -> None:
     assert detail == {
         "status": "voice_not_found",
         "code": "voice_not_found",
-        "message": "There is no voice 'nobody' here.",
+        "message": "The voice 'nobody' does not exist or is disabled.",
     }
 
 

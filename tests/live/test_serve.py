@@ -207,7 +207,7 @@ async def test_the_command_line_of_daphne_works_without_serve(tmp_path: Path, st
         async with server.connect() as client:
             await send(client, text="Hello.", flush=True)
             assert "audio" in str(await client.recv())
-        assert "command line: it sets address" in server.log
+        assert "command line, which sets address" in server.log
         [pid] = server.engine_pids()
         server.process.terminate()
         assert server.process.wait(15) == 0
@@ -241,7 +241,7 @@ def wait_until_gone(settings_file: Path) -> None:
 
 
 def test_it_says_what_speaks_and_under_which_licence() -> None:
-    assert "the embedded one" in what_speaks(ModelConfig())
+    assert "the embedded voice" in what_speaks(ModelConfig())
     xtts = what_speaks(ModelConfig(checkpoint_path=Path("/srv/xtts")))
     assert xtts.startswith("XTTS v2 from /srv/xtts. ")
     assert "non-commercial use only (CPML)" in xtts

@@ -320,7 +320,7 @@ def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
     listener = Listener()
     int8.submit(request("twin"), listener.hear)
     int8.submit(request("twin", "Another text."), listener.hear)
-    assert Failed("twin", "There is a request of that id already.") in listener.of("twin")
+    assert Failed("twin", "A request with this id already exists.") in listener.of("twin")
     (events,) = speak(int8, request("later"))
     assert len(audio(events)) > 0
 

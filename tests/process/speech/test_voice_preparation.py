@@ -208,7 +208,7 @@ def test_without_its_table_every_process_prepares_for_itself(
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE voices_voiceconditioning RENAME TO elsewhere")
     assert run(VoicePreparer(executor).ref(voice)).conditioning == conditioning_of([HIGH])
-    assert "cannot be asked for conditioning" in caplog.text
+    assert "Stored conditioning cannot be read" in caplog.text
     assert "cannot be stored" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Every way of wire.md 1.2 in which clients bring a key."""
+"""Every way in which clients send a key: docs/protocol.md, Keys on a socket."""
 
 import pytest
 

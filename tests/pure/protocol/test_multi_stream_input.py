@@ -261,7 +261,7 @@ def test_more_contexts_than_may_be_are_refused_by_name_and_the_others_go_on() ->
     multi = opened("a", "b", "c")
     message = context_error(say(multi, text=" ", context_id="d"), "d")
     assert (message["error"], message["code"]) == ("max_active_conversations", 1008)
-    assert "3 contexts" in message["message"]
+    assert "3 open contexts" in message["message"]
     assert spoken_texts(say(multi, text="Hello", context_id="a", flush=True)) == ["Hello"]
 
 

@@ -35,7 +35,7 @@ REPEATED: list[dict[str, Any]] = [{"output_format": "pcm_24000"}, {"mode": "gene
 ALIGNMENT = Alignment(["a"], [0], [60])
 PACKET = Packet(bytes(3), 0.06, alignment=ALIGNMENT, normalized_alignment=ALIGNMENT)
 FORWARD: dict[str, Any] = {"mode": "forward", "audio_channel": "sess:1:audio"}
-NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "There is no voice 'x' here.")
+NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "The voice 'x' does not exist or is disabled.")
 SENTENCE = "This is a sentence of somewhat more than fifty characters. "
 # 8 characters each: a schedule is easy to count in them.
 WORDS = "letters "

@@ -11,7 +11,7 @@ DEMO_VOICE_ID = "demo"
 
 def add_demo_voice() -> bool:
     """Whether it is new. One that is there is left as it is."""
-    description = "The embedded voice. It needs no recording and no model."
+    description = "The embedded voice. It needs neither recordings nor a model."
     _, is_new = Voice.objects.get_or_create(
         voice_id=DEMO_VOICE_ID, defaults={"name": "Demo", "description": description}
     )

@@ -75,17 +75,17 @@ def how_to_speak(options: str, address: str) -> str:
 
 
 def key_warning(config: Config) -> str | None:
-    """What is dangerous, or of no use, about the keys. Asks the database."""
+    """A warning if the key settings are dangerous or useless. Reads the database."""
     host = config.service.host
     if config.access.require_keys:
-        useless = "access.require_keys is set, and there is no API key yet: manage.py create_key NAME makes one."
+        useless = "access.require_keys is set, but there is no API key yet; create one with manage.py create_key NAME."
         return None if ApiKey.objects.exists() else useless
     if is_loopback(host):
         return None
     lines = (
         f"NO API KEYS, AND LISTENING ON {host}.",
-        "Whoever reaches this address can speak, and add, change and delete voices.",
-        "access.require_keys: true asks for keys; make them in the admin or with manage.py create_key NAME.",
+        "Anyone who reaches this address can generate speech, and can add, change and delete voices.",
+        "Set access.require_keys: true, and create keys in the admin or with manage.py create_key NAME.",
     )
     rule = "!" * max(map(len, lines))
     return "\n".join(("", rule, *lines, rule))
@@ -103,10 +103,10 @@ def what_speaks(model: ModelConfig) -> str:
     """One line on the engine, and on the licence that comes with it."""
     if model.uses_xtts:
         return (
-            f"XTTS v2 from {model.checkpoint_path}. The published weights and what they speak are for non-commercial use "
-            "only (CPML)."
+            f"XTTS v2 from {model.checkpoint_path}. The published weights, and the speech they make, are for "
+            "non-commercial use only (CPML)."
         )
-    return "the embedded one: English only, it cannot clone. Piper (GPL-3.0, in a process of its own), voice joe (CC0)."
+    return "the embedded voice: English only, no cloning. Piper (GPL-3.0, in its own process), voice joe (CC0)."
 
 
 def reachable(host: str) -> str:
@@ -151,7 +151,7 @@ async def check_redis(url: str) -> None:
             await client.ping()
     except (RedisError, OSError, TimeoutError) as error:
         reason = one_sentence(error if str(error) else "no answer")
-        raise CommandError(f"REDIS_URL is set, but Redis does not answer there: {reason}") from None
+        raise CommandError(f"REDIS_URL is set, but Redis does not answer: {reason}") from None
 
 
 def check_tls(service: ServiceConfig) -> None:
@@ -168,6 +168,6 @@ def check_tls(service: ServiceConfig) -> None:
         ssl.create_default_context().load_cert_chain(service.tls_certificate, service.tls_key, password="")
     except ssl.SSLError as error:
         raise CommandError(
-            f"service.tls_certificate and service.tls_key ({service.tls_certificate}, {service.tls_key}) are no pair of "
-            f"PEM files without a password: {one_sentence(error)}"
+            f"service.tls_certificate and service.tls_key ({service.tls_certificate}, {service.tls_key}) must be a "
+            f"matching pair of PEM files without a password: {one_sentence(error)}"
         ) from None
