@@ -49,7 +49,8 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-PIP := $(BIN)/python -m pip install --disable-pip-version-check -q
+# Byte code is made when it is first imported: most of it never is.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -q
 
 $(VENV)/.server: $(VENV)/bin/python requirements-server.txt
 	$(PIP) -r requirements-server.txt

@@ -1,5 +1,5 @@
-"""Voices as ElevenLabs' clients know them: docs/http.md, What objects must have. Its JavaScript SDK refuses objects that lack
-a required field.
+"""Voices as ElevenLabs' clients know them: docs/http.md, What objects must have. Its JavaScript SDK refuses objects that
+lack a required field.
 """
 
 from typing import Annotated, Any, Literal
