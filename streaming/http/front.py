@@ -11,6 +11,7 @@ from typing import Any
 from streaming.access.origin import address_of
 from streaming.connection.paths import path_info_of
 from streaming.connection.transport import ABORT_KEY
+from streaming.errors import ClientStalled
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
 from streaming.http.problems import problem_of
@@ -23,10 +24,6 @@ GOODBYE_SECONDS = 1.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class ClientDoesNotRead(Exception):
-    """A response is not read for too long."""
-
-
 class HttpFront:
     """Hands the backend to the API's views below `prefix`."""
 
@@ -34,22 +31,33 @@ class HttpFront:
         self._app = app
         self._backend = backend
         self._api_paths = ApiPaths(prefix)
+        # Each response that is being given, with what breaks it off.
+        self._open: dict[asyncio.Task[None], Callable[[], object]] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if path_info_of(scope) not in self._api_paths:
             await self._app(scope, receive, send)
             return
         serving = asyncio.create_task(self._serve(scope, receive, send))
+        # Django would take a cancellation for its own end, and leave the view to itself; of a client that is gone it knows
+        # what to do.
+        self._open[serving] = abort = scope.get(ABORT_KEY, serving.cancel)
         try:
             await asyncio.shield(serving)
         except asyncio.CancelledError:
-            # The server shuts down. Django would take this for its own end, and leave the view to itself; of a client that
-            # is gone it knows what to do.
-            if abort := scope.get(ABORT_KEY):
-                abort()
+            abort()
             with suppress(TimeoutError):
                 await asyncio.wait_for(serving, GOODBYE_SECONDS)
             raise
+        finally:
+            del self._open[serving]
+
+    async def break_off(self) -> None:
+        """End every response, because the server ends. Takes GOODBYE_SECONDS at most."""
+        for abort in self._open.values():
+            abort()
+        if self._open:
+            await asyncio.wait(list(self._open), timeout=GOODBYE_SECONDS)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         response = _Response(send, self._backend.config.service.stall_timeout_seconds)
@@ -79,4 +87,4 @@ class _Response:
             async with asyncio.timeout(self._patience):
                 await self._send(message)
         except TimeoutError:
-            raise ClientDoesNotRead(f"the client has read nothing for {self._patience:g} s") from None
+            raise ClientStalled(f"The client did not read its response for {self._patience:g} s.") from None

@@ -2,6 +2,7 @@
 uvicorn says so by lifespan events, daphne by its reactor; with any other server it starts with the first connection.
 """
 
+import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
@@ -29,8 +30,9 @@ class SpeechApplication:
         self.parts = parts
         self._owns_server = owns_server
         self._application = application
+        self._front = HttpFront(application, parts.for_http, prefix)
         http = Health(
-            HttpFront(application, parts.for_http, prefix),
+            self._front,
             parts.executor,
             parts.forwarding,
             redis_url=parts.config.redis_url,
@@ -58,6 +60,10 @@ class SpeechApplication:
             case _:
                 await self._application(scope, receive, send)
 
+    async def _say_goodbye(self) -> None:
+        """The server ends: sockets are told so, and responses must not be taken for whole ones."""
+        await asyncio.gather(self._front.break_off(), self.parts.say_goodbye())
+
     def _has_limits(self, path_info: str) -> bool:
         return self._owns_server or path_info in self._api_paths or is_speech_path(path_info, self._prefix)
 
@@ -69,7 +75,7 @@ class SpeechApplication:
                 self.parts.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await self.parts.say_goodbye()
+                await self._say_goodbye()
                 await self.parts.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
@@ -78,7 +84,7 @@ class SpeechApplication:
         if "uvicorn.server" in sys.modules:
             from streaming.uvicorn import flow_control
 
-            flow_control.install(self.parts.say_goodbye)
+            flow_control.install(self._say_goodbye)
 
     def _wait_for_daphne(self) -> None:
         from streaming.daphne.life import when_daphne_serves
@@ -88,7 +94,7 @@ class SpeechApplication:
             self._prefix,
             owns_server=self._owns_server,
             start=self.parts.start,
-            say_goodbye=self.parts.say_goodbye,
+            say_goodbye=self._say_goodbye,
             stop=self.parts.executor.stop,
         )
 

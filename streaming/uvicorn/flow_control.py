@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
 
 from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
@@ -20,7 +21,10 @@ logger = logging.getLogger("streaming.uvicorn")
 
 _plain_run = WebSocketsSansIOProtocol.run_asgi
 _plain_send = WebSocketsSansIOProtocol.send
+_plain_data_received = WebSocketsSansIOProtocol.data_received
 _plain_shutdown = uvicorn.Server.shutdown
+# The longest line in the head of a handshake. uvicorn's HTTP parser has bounded the head before; our limits are smaller.
+MAX_LINE_BYTES = 256 * 1024
 # Those of uvicorn's two ways to speak HTTP that this process uses.
 _CYCLES = [
     sys.modules[name].RequestResponseCycle
@@ -40,6 +44,8 @@ def install(say_goodbye: Callable[[], Awaitable[None]]) -> None:
         await _plain_shutdown(server, sockets)
 
     _set(uvicorn.Server, "shutdown", shutdown)
+    http11.MAX_LINE_LENGTH = MAX_LINE_BYTES
+    _set(WebSocketsSansIOProtocol, "data_received", _receive)
     _set(WebSocketsSansIOProtocol, "run_asgi", _run_socket)
     _set(WebSocketsSansIOProtocol, "send", _send)
     for cycle in _CYCLES:
@@ -48,6 +54,15 @@ def install(say_goodbye: Callable[[], Awaitable[None]]) -> None:
 
 def _set(kind: type, name: str, function: Any) -> None:
     setattr(kind, name, function)
+
+
+def _receive(protocol: WebSocketsSansIOProtocol, data: bytes) -> None:
+    """A handshake that the websockets library refuses by itself, for too many headers say: uvicorn would never send its
+    answer, and leave the connection open."""
+    _plain_data_received(protocol, data)
+    if protocol.conn.handshake_exc is not None and not protocol.handshake_initiated:
+        protocol.transport.write(b"".join(protocol.conn.data_to_send()))
+        protocol.transport.close()
 
 
 async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
