@@ -26,16 +26,18 @@ def when_daphne_serves(
     `prefix`, or for all of them if speech owns the server. Then `start`. At the end `say_goodbye`, and `stop` in a
     thread."""
 
+    running = cast(Any, reactor)
+
     def begin() -> None:
         flow_control.install()
         request_limits.install(config, prefix, owns_server=owns_server)
-        start()
+        # The event loop itself begins after this.
+        running.callLater(0, start)
 
     def part() -> defer.Deferred[None]:
         logger.info("Shutting down")
         return defer.Deferred.fromFuture(asyncio.ensure_future(say_goodbye()))
 
-    running = cast(Any, reactor)
     running.callWhenRunning(begin)
     # Registered before daphne's own trigger, which cancels every connection (and fails for some that are finished). The
     # reactor waits for both.
