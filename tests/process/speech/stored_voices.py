@@ -7,9 +7,24 @@ from typing import Any, TypeVar
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from streaming.dispatch.executor import Executor
+from streaming.engine.contract import EngineInfo
 from voices.models import ReferenceClip, Voice
 
 Result = TypeVar("Result")
+
+
+class Roaming(Executor):
+    """Starts when somebody waits for it. `run` has a new event loop each time: it reports to the one that waited last."""
+
+    _has_started = False
+
+    async def ready(self) -> EngineInfo:
+        if not self._has_started:
+            self.start()
+            self._has_started = True
+        self._loop = asyncio.get_running_loop()
+        return await super().ready()
 
 
 def run(work: Coroutine[Any, Any, Result], seconds: float = 30.0) -> Result:

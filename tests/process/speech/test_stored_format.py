@@ -13,7 +13,7 @@ from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.speech.voice_preparation import VoicePreparer
-from tests.process.speech.stored_voices import make_voice, run
+from tests.process.speech.stored_voices import Roaming, make_voice, run
 from tests.pure.voices.recordings import recording
 from voices.models import VoiceConditioning
 
@@ -42,6 +42,7 @@ def stored_before(width: int) -> bytes:
 
 async def first_sound(executor: Executor, voice: VoiceRef) -> int:
     """How many samples the first chunk of a speech has."""
+    await executor.ready()
     async for chunk in executor.speak(SpeechRequest("speech", "Hello there.", voice, seed=1)):
         return len(chunk.samples)
     return 0
@@ -56,8 +57,7 @@ def test_a_voice_stored_in_the_format_of_before_is_prepared_anew_and_speaks(
         key=voice.key, fingerprint=fingerprint_before(tiny_checkpoint), data=stored_before(64)
     )
     options = {"checkpoint_path": str(tiny_checkpoint), "device": "cpu", "threads": 1}
-    executor = Executor(EngineSpec("xtts", options), max_running=1, max_waiting=1)
-    executor.start()
+    executor = Roaming(EngineSpec("xtts", options), max_running=1, max_waiting=1)
     try:
         info = run(executor.ready(), SECONDS)
         ref = run(VoicePreparer(executor).ref(voice), SECONDS)

@@ -14,30 +14,17 @@ from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
-from streaming.engine.contract import EngineInfo, VoiceRef
+from streaming.engine.contract import VoiceRef
 from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
 from streaming.speech import voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
-from tests.process.speech.stored_voices import make_voice, resolved, run
+from tests.process.speech.stored_voices import Roaming, make_voice, resolved, run
 from tests.pure.voices.recordings import recording
 from voices.models import ReferenceClip, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
-
-
-class Roaming(Executor):
-    """Serves the tests, which have an event loop each: reports to the one that waits for it."""
-
-    _has_started = False
-
-    async def ready(self) -> EngineInfo:
-        if not self._has_started:
-            self.start()
-            self._has_started = True
-        self._loop = asyncio.get_running_loop()
-        return await super().ready()
 
 
 @pytest.fixture(scope="module")
