@@ -61,3 +61,8 @@ def test_the_embedded_voice_speaks_everything_as_it_can_and_says_so_once(caplog:
         spoken = [spoken_language("tlh", "en", EMBEDDED) for _ in range(3)]
     assert spoken == ["en"] * 3
     assert [record.getMessage() for record in caplog.records] == ["The engine demo does not speak the language 'tlh'"]
+
+
+@pytest.mark.parametrize(("asked", "spoken"), [(None, "sv"), ("tlh", "tlh")])
+def test_the_embedded_voice_takes_even_a_language_that_nobody_knows(asked: str | None, spoken: str) -> None:
+    assert spoken_language(asked, "sv", EMBEDDED) == spoken
