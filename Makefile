@@ -1,4 +1,5 @@
 # make run    the server on 127.0.0.1:60215, with everything it needs
+# make xtts   installs what XTTS needs, PyTorch with its 6 GB among it; make run does so by itself for a checkpoint
 # make quick  the tests that start no process and load no model: under a minute
 # make test   all tests that need nothing but Python and make; ARGS are pytest's
 # make test-system  the tests that need Debian's packages: a browser, PostgreSQL, nginx; root has them installed
@@ -8,11 +9,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run quick test test-system coverage check format clean
+.PHONY: run xtts quick test test-system coverage check format clean
 
-run: $(VENV)/.run
+run: $(VENV)/.server
 	@$(BIN)/python manage.py setup
+	@if [ ! -e $(VENV)/.xtts ] && $(BIN)/python -m xtts_site.config uses-xtts; then \
+		echo "The settings name an XTTS checkpoint: installing what XTTS needs (make xtts). This takes minutes, once."; \
+		$(MAKE) --no-print-directory xtts; \
+	fi
 	@exec $(BIN)/python manage.py serve
+
+xtts: $(VENV)/.xtts
 
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 tests/pure $(ARGS)
@@ -42,10 +49,17 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: $(VENV)/bin/python requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
+# Byte code is made when it is first imported: most of it never is.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -q
+
+$(VENV)/.server: $(VENV)/bin/python requirements-server.txt
+	$(PIP) -r requirements-server.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python requirements.txt requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements-dev.txt
-	@touch $@ $(VENV)/.run
+$(VENV)/.xtts: $(VENV)/bin/python requirements-server.txt requirements-xtts.txt
+	$(PIP) -r requirements.txt
+	@touch $@ $(VENV)/.server
+
+$(VENV)/.test: $(VENV)/bin/python requirements-server.txt requirements-xtts.txt requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	@touch $@ $(VENV)/.server $(VENV)/.xtts

@@ -39,10 +39,10 @@ def numbers(text: str) -> list[int]:
 SETTINGS: list[tuple[str, str, Callable[[str], Any], str]] = [
     ("query", "mode", str, "generate, or forward: listen to --audio-channel instead of speaking a text"),
     ("query", "stream_chunk_size", int, "tokens per step of the model"),
-    ("query", "left_context_seconds", float, "how much of the past the decoder sees"),
+    ("query", "left_context_seconds", float, "seconds of audio that the decoder sees before a chunk"),
     ("query", "overlap_wav_len", int, "samples of cross-fade"),
     ("query", "inactivity_timeout", float, "seconds without a message after which the server closes"),
-    ("query", "seed", int, "the same seed, the same speech"),
+    ("query", "seed", int, "the same seed gives the same speech"),
     ("init", "target_lead_ms", float, "how far the audio may run ahead of real time"),
     ("init", "audio_channel", str, "the channel of forward mode, e.g. sess:123:audio"),
     ("generation", "speed", float, "1.0 is the voice's own"),
@@ -70,9 +70,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("port", type=int, default=60215)
     add("voice_id", default="demo")
     add("sr", type=int, default=24000, help="sample rate: 8000, 16000, 22050, 24000 (default), 32000, 44100, 48000")
-    add("text", help="what to say")
-    add("file", help="a UTF-8 file with what to say; - is standard input, spoken as it comes")
-    add("piece_delay_ms", type=float, default=0.0, help="wait after every word, like somebody who writes slowly")
+    add("text", help="the text to speak")
+    add("file", help="a UTF-8 file with the text; - is standard input, spoken while it arrives")
+    add(
+        "piece_delay_ms", type=float, default=0.0, help="pause after every word, to simulate text that is being written"
+    )
     add("play", action="store_true", help="play while it arrives (needs ffplay)")
     add("save", action=argparse.BooleanOptionalAction, default=True, help="write a WAV file")
     add("out", type=Path, default=Path("output.wav"), help="the WAV file")
@@ -80,8 +82,8 @@ def make_parser() -> argparse.ArgumentParser:
     for _, name, kind, text in SETTINGS:
         add(name, type=kind, help=text)
     add("tls", action="store_true", help="connect with wss://")
-    add("insecure", action="store_true", help="wss:// without a look at the certificate")
-    add("ca_file", help="wss:// with a certificate that this one has signed")
+    add("insecure", action="store_true", help="wss:// without checking the certificate")
+    add("ca_file", help="wss:// with a server certificate that this CA certificate has signed")
     add("api_key", help="sent as the header xi-api-key")
     return parser
 
@@ -270,16 +272,16 @@ def explain(error: Exception, where: str) -> str:
             return f"{where} closed the connection before the final message: {str(error).rstrip('.')}."
         case ConnectionRefusedError():
             return f"Nothing is listening on {where}."
-    return f"Cannot talk to {where}: {getattr(error, 'strerror', None) or error}."
+    return f"Cannot connect to {where}: {getattr(error, 'strerror', None) or error}."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.mode != "forward" and (options.text is None) == (options.file is None):
-        parser.error("give what to say: either --text or --file")
+        parser.error("give the text: either --text or --file")
     if options.play and not shutil.which("ffplay"):
-        print("Nothing is played: ffplay (a part of FFmpeg) is not on PATH.", file=sys.stderr)
+        print("Cannot play: ffplay (a part of FFmpeg) is not on PATH.", file=sys.stderr)
         options.play = False
     figures, code = Figures(), 0
     try:

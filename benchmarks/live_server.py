@@ -20,6 +20,8 @@ from websockets.asyncio.client import connect
 from xtts_site.config import PROJECT_DIR
 
 START_SECONDS = 180.0
+# Names the server that `write_settings` asks for: uvicorn or daphne.
+SERVER_VARIABLE = "SPEECH_SERVER"
 
 
 def free_port() -> int:
@@ -67,7 +69,10 @@ def run_python(settings_file: Path, *arguments: str, **environment: str) -> subp
 
 def write_settings(directory: Path, **sections: Any) -> Path:
     """A settings file with a data folder and a port of its own."""
-    service = {"port": free_port(), "data_dir": str(directory / "var")} | sections.pop("service", {})
+    service = {"port": free_port(), "data_dir": str(directory / "var")}
+    if server := os.environ.get(SERVER_VARIABLE):
+        service["server"] = server
+    service |= sections.pop("service", {})
     path = directory / "config.yaml"
     path.write_text(yaml.safe_dump({"service": service, **sections}))
     return path

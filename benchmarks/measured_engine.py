@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Sink, SpeechRequest
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.utterance import Utterance
@@ -52,12 +53,12 @@ class MeasuredEngine(XttsEngine):
         self._front_end = FixedLength(self._model.front_end)
         self._model = replace(self._model, front_end=self._front_end)
 
-    def _add(self, request: SpeechRequest, sink: Sink) -> None:
+    def _add(self, request: SpeechRequest, sink: Sink, voice: tuple[Conditioning, str] | None = None) -> None:
         name, _, tokens = request.request_id.partition(":")
         self._front_end.audio_tokens = int(tokens) if tokens else None
         if name.startswith("keep"):
             self._latents[request.request_id] = []
-        super()._add(request, sink)
+        super()._add(request, sink, voice)
 
     def _sample(self, utterances: Sequence[Utterance], latents: Tensor, logits: Tensor) -> None:
         logits[:, self._model.weights.stop_audio] = -torch.inf

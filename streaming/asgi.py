@@ -1,26 +1,12 @@
 """What a project wraps around its own ASGI application: `application = speech_application(get_asgi_application())`.
 
-Importing it starts nothing. The engine starts when a server serves the application, and ends with that server: uvicorn says
-so by lifespan events, daphne by its reactor; with any other server the engine starts with the first connection.
+Importing and calling it starts nothing: see `streaming.serving.application`.
 """
 
-import logging
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-
-from streaming.conf import get_config
-from streaming.dispatch.engine_choice import MissingPackages
-from streaming.engine.checkpoint.files import CheckpointError
-from streaming.health import Health
-from streaming.http.front import HttpFront
-from streaming.http.paths import speech_prefix
-from streaming.server_parts import ServerParts
-from streaming.sockets.routing import SocketRouter
-
-logger = logging.getLogger("streaming")
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -31,7 +17,7 @@ def speech_application(
     live_path: str | None = None,
     ready_path: str | None = None,
     owns_server: bool = False,
-) -> "SpeechApplication":
+) -> App:
     """The application with speech: its sockets and its HTTP API below the prefix where `streaming.urls` is included;
     everything else goes to `application`.
 
@@ -39,87 +25,15 @@ def speech_application(
     that it can speak; they need no key. `owns_server`: this server has nothing else to serve. Then daphne's limits hold for
     every path, and no client can name the root path in a header. Raises ImproperlyConfigured.
     """
+    # Not at the top of the file: the apps are ready when this is called, and not when a project's asgi.py imports it.
+    from streaming.conf import get_config
+    from streaming.dispatch.engine_choice import MissingPackages
+    from streaming.engine.checkpoint.files import CheckpointError
+    from streaming.serving.application import SpeechApplication
+    from streaming.serving.server_parts import ServerParts
+
     try:
         parts = ServerParts(get_config())
     except (CheckpointError, MissingPackages) as error:
         raise ImproperlyConfigured(str(error)) from None
     return SpeechApplication(application, parts, live_path, ready_path, owns_server)
-
-
-class SpeechApplication:
-    """One server process of speech around another ASGI application."""
-
-    def __init__(
-        self, application: App, parts: ServerParts, live_path: str | None, ready_path: str | None, owns_server: bool
-    ) -> None:
-        prefix = speech_prefix()
-        self.parts = parts
-        self._owns_server = owns_server
-        self._http = Health(
-            HttpFront(application, parts.for_http, prefix),
-            parts.executor,
-            parts.forwarding,
-            redis_url=parts.config.redis_url,
-            live_path=live_path,
-            ready_path=ready_path,
-        )
-        self._sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
-        self._prefix = prefix
-        self._application = application
-        if "twisted.internet.reactor" in sys.modules:
-            # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
-            self._wait_for_daphne()
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        self.parts.start()
-        match scope["type"]:
-            case "http":
-                await self._http(scope, receive, send)
-            case "websocket":
-                await self._sockets(scope, receive, send)
-            case _:
-                await self._application(scope, receive, send)
-
-    async def _live(self, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self.parts.start()
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self.parts.say_goodbye()
-                await self.parts.stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
-
-    def _wait_for_daphne(self) -> None:
-        from streaming.daphne.life import when_daphne_serves
-
-        when_daphne_serves(self.parts, self._prefix, owns_server=self._owns_server)
-
-
-class RefusingSockets:
-    """Sockets that are not for speech go to the wrapped application, and are refused where it takes none."""
-
-    def __init__(self, application: App) -> None:
-        self._application = application
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        has_answered = False
-
-        async def note(message: Any) -> None:
-            nonlocal has_answered
-            has_answered = True
-            await send(message)
-
-        try:
-            await self._application(scope, receive, note)
-        except ValueError:
-            # Django's own application and Channels' routers raise this for what they have no application for.
-            if has_answered:
-                raise
-            logger.info("A socket for %r is refused: nothing is there", scope["path"])
-            await send({"type": "websocket.close"})

@@ -20,7 +20,7 @@ def _absolute(path: Path, info: ValidationInfo) -> Path:
     try:
         return (folder / path.expanduser()).resolve()
     except RuntimeError:  # "~nobody" is no user's home
-        raise ValueError("there is no such home directory") from None
+        raise ValueError("the home directory does not exist") from None
 
 
 def check_redis_url(url: str) -> str:
@@ -39,11 +39,11 @@ def _devices(value: Any) -> tuple[str, ...]:
     if not isinstance(names, list | tuple) or not all(
         isinstance(name, str) and _DEVICE.fullmatch(name) for name in names
     ):
-        raise ValueError("a device is auto, cpu, cuda or a GPU such as cuda:0; several GPUs are a list of them")
+        raise ValueError("a device is auto, cpu, cuda or a GPU such as cuda:0; several GPUs are a list")
     if not names or (len(names) > 1 and not all(":" in name for name in names)):
-        raise ValueError("several devices have to be GPUs with their numbers, such as cuda:0 and cuda:1")
+        raise ValueError("several devices must be GPUs with numbers, such as cuda:0 and cuda:1")
     if len(set(names)) < len(names):
-        raise ValueError("each GPU can be named once")
+        raise ValueError("each GPU can be named only once")
     return tuple(names)
 
 
@@ -91,18 +91,24 @@ class ModelConfig(Section):
     def _a_checkpoint_is_whole(self) -> Self:
         if self.checkpoint_path is None and self.engine == "xtts":
             raise ValueError(
-                "engine xtts needs checkpoint_path, the folder of an XTTS v2 model (manage.py fetch_xtts gets one)"
+                "engine xtts needs checkpoint_path, the folder of an XTTS v2 model (manage.py fetch_xtts downloads one)"
             )
         if self.checkpoint_path is None and (self.config_path or self.tokenizer_path):
-            raise ValueError("config_path and tokenizer_path belong to a model that checkpoint_path names")
+            raise ValueError("config_path and tokenizer_path need checkpoint_path")
         return self
 
     @model_validator(mode="after")
     def _precision_suits_the_device(self) -> Self:
         if self.precision == "int8" and self.device[0].startswith("cuda"):
-            raise ValueError("precision int8 is for CPUs; on a GPU there are fp16, bf16 and fp32")
+            raise ValueError("precision int8 is for CPUs; on a GPU use fp16, bf16 or fp32")
         if self.precision in ("fp16", "bf16") and self.device == ("cpu",):
-            raise ValueError(f"precision {self.precision} is for GPUs; on a CPU there are int8 and fp32")
+            raise ValueError(f"precision {self.precision} is for GPUs; on a CPU use int8 or fp32")
+        return self
+
+    @model_validator(mode="after")
+    def _int8_is_compiled(self) -> Self:
+        if self.precision == "int8" and not self.compiled_kernels:
+            raise ValueError("precision int8 needs compiled_kernels; without them a CPU computes in fp32")
         return self
 
     @property

@@ -61,7 +61,7 @@ class SpeechError(Exception):
 
 
 class Overloaded(SpeechError):
-    """The waiting line is full."""
+    """The queue is full."""
 
 
 class EngineUnavailable(SpeechError):
@@ -81,7 +81,7 @@ class UnknownDictionary(SpeechError):
 
 
 class VoicesUnavailable(SpeechError):
-    """The database cannot be asked for voices."""
+    """Voices cannot be read from the database."""
 
 
 class VoiceUnusable(SpeechError):
@@ -93,11 +93,11 @@ class SourceError(SpeechError):
 
 
 class ClientStalled(SpeechError):
-    """The client has not read for too long."""
+    """The client stopped reading for too long."""
 
 
 class Refused(SpeechError):
-    """The client may not. `status` is HTTP's; a socket closes with 1008. `code` is the error's name on the wire,
+    """The client may not do this. `status` is for HTTP; a socket closes with 1008. `code` is the error's name on the wire,
     `retry_after` (seconds, rounded up) says when it may be different."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after: float | None = None) -> None:
@@ -110,8 +110,10 @@ class Refused(SpeechError):
 
 # The faults that are not the client's words or rights.
 ENGINE_FAILED = Fault("engine_failed", "The speech engine failed.", 1011)
-INTERNAL_ERROR = Fault("internal_error", "The server failed; its log says why.", 1011)
-SOURCE_LOST = Fault("audio_source_lost", "The connection to the audio source was lost.", 1011, HTTPStatus.BAD_GATEWAY)
+INTERNAL_ERROR = Fault("internal_error", "Internal server error; the server log has the details.", 1011)
+SOURCE_LOST = Fault(
+    "audio_source_lost", "The server lost its connection to the audio source.", 1011, HTTPStatus.BAD_GATEWAY
+)
 SHUTTING_DOWN = Fault(
     "server_shutdown", "The server is shutting down.", 1012, HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS
 )
@@ -127,13 +129,13 @@ OVERLOADED = Fault(
 )
 UNKNOWN_DICTIONARY = Fault(
     "pronunciation_dictionary_not_found",
-    "There is no such pronunciation dictionary.",
+    "This pronunciation dictionary does not exist.",
     POLICY_VIOLATION,
     HTTPStatus.NOT_FOUND,
 )
 STALLED = Fault(
     "client_stalled",
-    "The client did not read its audio for too long.",
+    "The client stopped reading its audio for too long.",
     POLICY_VIOLATION,
     HTTPStatus.REQUEST_TIMEOUT,
 )
@@ -154,7 +156,7 @@ _CLIENTS_STATUS = {VOICE_NOT_FOUND: HTTPStatus.NOT_FOUND}
 
 
 def fault_of(error: Exception) -> Fault:
-    """What a client is told of this error. What nobody expected is logged."""
+    """The fault that a client is told for this error. Unexpected errors are logged."""
     message = str(error)
     match error:
         case Refused(code=code, status=status, retry_after=retry_after):
@@ -164,7 +166,7 @@ def fault_of(error: Exception) -> Fault:
     for kind, fault in _FAULTS:
         if isinstance(error, kind):
             return fault.because(message) if message else fault
-    logger.error("Something failed that nobody expected", exc_info=error)
+    logger.error("Unexpected error", exc_info=error)
     return INTERNAL_ERROR
 
 

@@ -17,8 +17,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 import hypothesis
 import pytest
 
-from benchmarks.live_server import LiveServer, write_settings
+from benchmarks.live_server import SERVER_VARIABLE, LiveServer, write_settings
 from tests.live.servers import WatchedServer
+from xtts_site.config import ServiceConfig
 
 # Neither an example nor the making of examples fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -31,8 +32,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"The order was that of --randomly-seed={seed}")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `both_servers` runs on each."""
+    if metafunc.definition.get_closest_marker("both_servers"):
+        metafunc.fixturenames.append("server_program")
+        metafunc.parametrize("server_program", ["uvicorn", "daphne"], indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def server_program(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The server that settings name which are written meanwhile."""
+    program: str = getattr(request, "param", ServiceConfig.model_fields["server"].default)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SERVER_VARIABLE, program)
+        yield program
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     """One ordinary server for all tests that only talk to it."""
     settings = write_settings(tmp_path_factory.mktemp("server"), service={"max_concurrency": 2})
     with LiveServer(settings) as live:
@@ -40,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedServer]:
+def watched(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[WatchedServer]:
     """A server for the fuzzers, which look at what is left behind."""
     with WatchedServer(write_settings(tmp_path_factory.mktemp("watched"))) as live:
         yield live

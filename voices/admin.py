@@ -41,8 +41,8 @@ else:  # these classes take no parameters when they run
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
     "should speak; no music, echo, noise, second speaker or long pauses. WAV and FLAC are best, OGG and MP3 work. "
-    "Several recordings of one speaker are combined. They are what XTTS speaks with; the embedded engine cannot clone: "
-    "with it, recordings are kept and every voice sounds like the embedded one."
+    "Several recordings of one speaker are combined. XTTS uses them for the voice. The embedded engine cannot clone: "
+    "with it, recordings are stored and every voice sounds like the embedded voice."
 )
 
 
@@ -114,7 +114,7 @@ class PronunciationRuleInline(RuleInlineBase):
     model = PronunciationRule
     extra = 3
     max_num = MAX_RULES
-    verbose_name_plural = "Rules: a word, and how it is to be read (“GIF”, “jif”)"
+    verbose_name_plural = "Rules: a word and how to pronounce it (“GIF”, “jif”)"
 
 
 class DictionaryForm(DictionaryFormBase):
@@ -142,7 +142,9 @@ class DictionaryForm(DictionaryFormBase):
             _check_rule(written, spoken)
         there = self.instance.rules.count() if self.instance.pk else 0
         if there + len(aliases) > MAX_RULES:
-            raise forms.ValidationError(f"It has {len(aliases)} rules; a dictionary has {MAX_RULES} at most.")
+            raise forms.ValidationError(
+                f"The file has {len(aliases)} rules; a dictionary may have at most {MAX_RULES}."
+            )
         return aliases
 
 

@@ -30,8 +30,8 @@ MAX_CLIPPED_SHARE = 0.01
 PEAK_COUNT = 200
 PEAKS_PER_SECOND = 400
 
-NOT_AUDIO = "This file cannot be read as audio: use a WAV, FLAC, OGG or MP3 recording."
-DAMAGED = "The recording breaks off or is damaged: export it again, for instance as WAV."
+NOT_AUDIO = "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3 recording."
+DAMAGED = "The recording is truncated or damaged. Export it again, for instance as WAV."
 
 
 class ClipError(Exception):
@@ -110,7 +110,7 @@ def _content(file: BinaryIO, limits: ClipLimits) -> bytes:
 def _check_size(size: int, limits: ClipLimits) -> None:
     if size > limits.max_bytes:
         megabytes, limit = size / 2**20, limits.max_bytes / 2**20
-        raise ClipError(f"The file has {megabytes:.1f} MB; at most {limit:g} MB are allowed.")
+        raise ClipError(f"The file has {megabytes:.1f} MB; the maximum is {limit:g} MB.")
 
 
 @contextmanager
@@ -158,7 +158,9 @@ def _read_levels(sound: Any, limits: ClipLimits) -> _Levels:
         if not len(block):
             break
         if not np.isfinite(block).all():
-            raise ClipError("The recording holds values that are not numbers: export it again as 16-bit or 24-bit WAV.")
+            raise ClipError(
+                "The recording contains values that are not numbers. Export it again as 16-bit or 24-bit WAV."
+            )
         levels.add(block, hop)
     return levels
 
@@ -174,7 +176,7 @@ def _check_levels(levels: _Levels) -> None:
         )
     share = levels.clipped / levels.frames
     if share > MAX_CLIPPED_SHARE:
-        raise ClipError(f"The recording is overdriven: {share:.0%} of it is at full scale; record it at a lower level.")
+        raise ClipError(f"The recording is clipped: {share:.0%} of it is at full scale. Record it at a lower level.")
 
 
 def _reduced(peaks: NDArray[np.float32]) -> list[float]:

@@ -55,5 +55,7 @@ def _read(voice_id: str, clip: ReferenceClip) -> bytes:
         reason = error.strerror or type(error).__name__
         raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be read: {reason}.") from error
     if hashlib.sha256(data).hexdigest() != clip.sha256:
-        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} is not the one that was uploaded.")
+        raise RecordingsUnusable(
+            f"The file of a recording of the voice {voice_id!r} was changed after it was uploaded."
+        )
     return data

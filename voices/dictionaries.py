@@ -37,7 +37,7 @@ class PronunciationDictionary(models.Model):
         unique=True,
         default=new_dictionary_id,
         validators=[RegexValidator(DICTIONARY_ID, "Use only letters, digits, - and _.")],
-        help_text="What clients name: the pronunciation_dictionary_id of a locator.",
+        help_text="The pronunciation_dictionary_id that clients send in a locator.",
     )
     name = models.CharField(max_length=100)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -60,13 +60,13 @@ class PronunciationDictionary(models.Model):
 
 
 class PronunciationRule(models.Model):
-    """An alias. Names as the vendor has them."""
+    """An alias. Names as ElevenLabs has them."""
 
     dictionary = models.ForeignKey(PronunciationDictionary, on_delete=models.CASCADE, related_name="rules")
-    string_to_replace = models.CharField(max_length=200, help_text="As it is written.")
-    alias = models.CharField(max_length=250, help_text="As it is to be read: words, not phonetic signs.")
-    case_sensitive = models.BooleanField(default=True, help_text="Only where capitals and small letters are the same.")
-    word_boundaries = models.BooleanField(default=True, help_text="Only whole words.")
+    string_to_replace = models.CharField(max_length=200, help_text="The word as it is written.")
+    alias = models.CharField(max_length=250, help_text="The words to say instead. Phonetic symbols are not supported.")
+    case_sensitive = models.BooleanField(default=True, help_text="Distinguish upper and lower case.")
+    word_boundaries = models.BooleanField(default=True, help_text="Match whole words only.")
 
     class Meta:
         ordering = ("pk",)
@@ -74,7 +74,7 @@ class PronunciationRule(models.Model):
             models.UniqueConstraint(
                 fields=("dictionary", "string_to_replace"),
                 name="one_rule_per_string",
-                violation_error_message="There is a rule for this already.",
+                violation_error_message="A rule for this word already exists.",
             ),
         )
 
@@ -89,7 +89,7 @@ class PronunciationRule(models.Model):
         super().clean()
         for name in ("string_to_replace", "alias"):
             if "\0" in getattr(self, name):
-                raise ValidationError({name: "It contains a character that cannot be written."})
+                raise ValidationError({name: "It contains an unsupported character."})
 
 
 def import_aliases(dictionary: PronunciationDictionary, aliases: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Reads the vendor's other form of a pronunciation dictionary: a W3C Pronunciation Lexicon (PLS 1.0, XML). Pure.
+"""Reads ElevenLabs' other form of a pronunciation dictionary: a W3C Pronunciation Lexicon (PLS 1.0, XML). Pure.
 
 <lexeme><grapheme>GIF</grapheme><alias>jif</alias></lexeme>
 """
@@ -23,27 +23,27 @@ def read_lexicon(content: bytes) -> dict[str, str]:
         spoken = [text for element in lexeme if _name(element) == "alias" and (text := _text(element))]
         if any(_name(element) == "phoneme" for element in lexeme):
             raise LexiconError(
-                f"“{written[0] if written else '?'}” has a phoneme rule. Phonemes are not supported: the engine reads "
+                f"“{written[0] if written else '?'}” has a phoneme rule. Phonemes are not supported: the engine only reads "
                 "letters. Write an alias that sounds the same."
             )
         if not (written and spoken):
-            raise LexiconError("A lexeme has no grapheme or no alias.")
+            raise LexiconError("A lexeme in the file has no grapheme or no alias.")
         aliases |= dict.fromkeys(written, spoken[0])
     if not aliases:
-        raise LexiconError("There is no lexeme in it.")
+        raise LexiconError("The file contains no lexeme.")
     return aliases
 
 
 def _lexemes(content: bytes) -> Iterator[ElementTree.Element]:
     if len(content) > MAX_BYTES:
-        raise LexiconError(f"It is larger than {MAX_BYTES // 1024} KiB.")
+        raise LexiconError(f"The file is larger than {MAX_BYTES // 1024} KiB.")
     try:
         text = content.decode("utf-8-sig")
         if "<!DOCTYPE" in text:
-            raise LexiconError("It has a document type; a lexicon needs none.")
+            raise LexiconError("The file has a document type declaration, which is not allowed.")
         root = ElementTree.fromstring(text)  # noqa: S314
     except (UnicodeDecodeError, ElementTree.ParseError):
-        raise LexiconError("It is not XML in UTF-8.") from None
+        raise LexiconError("The file is not XML in UTF-8.") from None
     return (element for element in root.iter() if _name(element) == "lexeme")
 
 

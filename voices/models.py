@@ -48,7 +48,7 @@ def check_labels(labels: object) -> None:
     if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
         raise ValidationError(f"Labels are a JSON object with at most {MOST_LABELS} names.")
     if not all(isinstance(text, str) and len(text) <= MOST_LABEL_CHARS for pair in labels.items() for text in pair):
-        raise ValidationError(f"The names and values of labels are texts of at most {MOST_LABEL_CHARS} characters.")
+        raise ValidationError(f"The names and values of labels are strings of at most {MOST_LABEL_CHARS} characters.")
 
 
 def _key_of(hashes: Iterable[str]) -> str:
@@ -74,8 +74,8 @@ class Voice(models.Model):
     voice_id = models.CharField(
         max_length=64,
         unique=True,
-        validators=[RegexValidator(VOICE_ID, "Use only letters, digits, - and _: the id is part of an address.")],
-        help_text="What clients ask for: the voice_id of an address.",
+        validators=[RegexValidator(VOICE_ID, "Use only letters, digits, - and _, because the id is part of a URL.")],
+        help_text="The voice_id that clients use in URLs.",
     )
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
@@ -83,21 +83,21 @@ class Voice(models.Model):
         max_length=10,
         blank=True,
         validators=[RegexValidator(LANGUAGE, "Use a language code such as en or zh-cn.")],
-        help_text="Spoken when a request names no language, for instance en or zh-cn. Empty: the server's default.",
+        help_text="The language if a request names none, for instance en or zh-cn. Empty: the server's default.",
     )
     speed = models.FloatField(
         null=True,
         blank=True,
         validators=[MinValueValidator(0.5), MaxValueValidator(2.0)],
-        help_text="0.5 (slow) to 2.0 (fast), when a request names none. Empty: 1.0.",
+        help_text="0.5 (slow) to 2.0 (fast), if a request names no speed. Empty: 1.0.",
     )
     labels = models.JSONField(
         default=dict,
         blank=True,
         validators=[check_labels],
-        help_text='What clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
+        help_text='Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
     )
-    enabled = models.BooleanField(default=True, help_text="A voice that is not enabled is unknown to clients.")
+    enabled = models.BooleanField(default=True, help_text="Clients cannot use or see a disabled voice.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -111,7 +111,7 @@ class Voice(models.Model):
 
     @property
     def category(self) -> Category:
-        """The vendor's word for where a voice comes from."""
+        """ElevenLabs' word for where a voice comes from."""
         return "cloned" if self.clips.all() else "premade"
 
     @property

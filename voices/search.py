@@ -45,7 +45,7 @@ class Page:
 def find(
     voices: Iterable[Voice], wanted: Wanted, *, sort: Sort, descending: bool, size: int, token: str | None
 ) -> Page:
-    """The page behind the one that `token` came with. A voice that is added or deleted meanwhile moves no other from one
+    """The page after the one that `token` came with. A voice that is added or deleted meanwhile moves no other from one
     page to the next. Raises BadPageToken."""
     found = sorted(filter(wanted.includes, voices), key=lambda voice: _key(voice, sort), reverse=descending)
     rest = found

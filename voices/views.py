@@ -23,7 +23,7 @@ def clip_audio(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         response = _bytes_of(clip, header, body=request.method == "GET")
     except FileNotFoundError:
-        raise Http404("The recording's file is gone.") from None
+        raise Http404("The file of this recording no longer exists.") from None
     name = f"{clip.voice.voice_id}-{clip.pk}.{clip.suffix}"
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
     response["Accept-Ranges"] = "bytes"

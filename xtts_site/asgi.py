@@ -23,5 +23,5 @@ except (ConfigError, ImproperlyConfigured) as error:
 
 if "daphne" in Path(sys.argv[0]).parts[-2:]:  # the command, or `python -m daphne`
     logging.getLogger("xtts_site").info(
-        "Started by daphne's command line: it sets address, TLS and limits, not service.* of the settings"
+        "Started from daphne's command line, which sets address, TLS and limits instead of service.*"
     )

@@ -9,6 +9,7 @@ Kubernetes sets some for every service named ``xtts``. ``config.example.yaml`` d
 import difflib
 import os
 import reprlib
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,7 @@ class ServiceConfig(conf.ServiceConfig):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
+    server: Literal["uvicorn", "daphne"] = "uvicorn"
     tls_certificate: ConfigPath | None = None
     tls_key: ConfigPath | None = None
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
@@ -57,7 +59,7 @@ class ServiceConfig(conf.ServiceConfig):
     @model_validator(mode="after")
     def _tls_is_a_pair(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key belong together: set both or neither")
+            raise ValueError("tls_certificate and tls_key must both be set, or neither")
         return self
 
 
@@ -86,7 +88,7 @@ def load_config(environment: Mapping[str, str]) -> Config:
     try:
         path = Path(asked_for or home_dir() / "config.yaml").expanduser().resolve()
     except RuntimeError:
-        raise ConfigError(f"{SETTINGS_FILE_VARIABLE} names {asked_for}, and there is no such home directory.") from None
+        raise ConfigError(f"{SETTINGS_FILE_VARIABLE} names {asked_for}, whose home directory does not exist.") from None
     values = _read_file(path, must_exist=bool(asked_for))
     sources = _overlay_environment(values, environment)
     try:
@@ -117,7 +119,7 @@ def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise ConfigError(f"{path} must hold sections such as 'service:' at its top level.")
+        raise ConfigError(f"{path} must contain sections such as 'service:' at its top level.")
     # A section whose keys are all commented out reads as null: that means "nothing set".
     return {key: {} if value is None and key in section_types(Config) else value for key, value in values.items()}
 
@@ -148,7 +150,7 @@ def _overlay_environment(values: dict[str, Any], environment: Mapping[str, str])
         if section not in section_types(Config) or not key:
             raise ConfigError(f"The environment variable {variable} names no setting; {_did_you_mean(section, key)}")
         if not isinstance(values.setdefault(section, {}), dict):
-            raise ConfigError(f"{section} must be a section with keys of its own.")
+            raise ConfigError(f"{section} must be a section that contains keys.")
         name = f"{section}.{key}"
         # A secret is what it says, whatever it would mean in YAML.
         values[section][key] = text if name in SECRETS else _parse_yaml(text, f"The environment variable {variable}")
@@ -165,7 +167,7 @@ def _sentence(error: ValidationError, path: Path, sources: Mapping[str, str]) ->
     if first["type"] == "extra_forbidden":
         return f"{origin} {key}, which is not a setting; {_did_you_mean(*loc)}"
     if loc[-1:] == loc and key in section_types(Config) and first["type"] == "model_type":
-        return f"{path}: {key} must be a section with keys of its own."
+        return f"{path}: {key} must be a section that contains keys."
     reason = first["msg"].removeprefix("Value error, ")
     # Only a plain value is shown, and never one that may be a secret.
     is_shown = key not in SECRETS and isinstance(first["input"], str | int | float | bool)
@@ -187,3 +189,8 @@ def setting_keys() -> list[str]:
     sections = section_types(Config)
     top_level = [name for name in Config.model_fields if name not in sections]
     return [f"{name}.{key}" for name, kind in sections.items() for key in kind.model_fields] + top_level
+
+
+if __name__ == "__main__" and sys.argv[1:] == ["uses-xtts"]:
+    # For the Makefile: whether `make run` has to install what XTTS needs.
+    sys.exit(0 if get_config().model.uses_xtts else 1)

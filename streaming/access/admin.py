@@ -1,4 +1,4 @@
-"""Keys are made here and shown once; usage is looked at here and changed by nobody."""
+"""Admin pages: keys are created here and shown once; usage is read-only."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +21,14 @@ else:  # these classes take no parameters when they run
     ApiKeyAdminBase = DailyUsageAdminBase = admin.ModelAdmin
     ApiKeyFormBase = forms.ModelForm
 
-LIMITS = "All but the characters are counted in each server process by itself."
+LIMITS = "Streams and requests are counted in each server process separately, characters in the database for all."
 
 
 class ApiKeyForm(ApiKeyFormBase):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("all_voices") and cleaned.get("voices"):
-            raise ValidationError({"voices": "Choose all voices or some, not both."})
+            raise ValidationError({"voices": "Allow all voices, or choose some, but not both."})
         return cleaned
 
 
@@ -60,7 +60,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
 
     @admin.display(description="Key")
     def shown(self, key: ApiKey) -> str:
-        return format_html("<code>{}…</code>", key.prefix) if key.pk else "made when you save, and shown once"
+        return format_html("<code>{}…</code>", key.prefix) if key.pk else "created when you save, and shown only once"
 
     @admin.display(description="Expires", ordering="expires_at")
     def expires(self, key: ApiKey) -> str:
@@ -77,7 +77,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
-            # Only this response knows it. A message would be kept in a cookie or in the database.
+            # Only this response contains the key. A message would be stored in a cookie or in the database.
             request.new_api_key = obj.take_new_secret()  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 

@@ -1,4 +1,4 @@
-"""What a client brings to say who it is, from wherever it brings it. wire.md 1.2 lists who uses which way."""
+"""The credentials that a client sends, wherever it sends them. See docs/protocol.md, Keys on a socket."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Credentials:
         )
 
     def filled_from(self, others: "Credentials") -> "Credentials":
-        """These, and of the others what is missing here."""
+        """These credentials, completed from the others."""
         return Credentials(
             self.api_key or others.api_key,
             self.bearer or others.bearer,
@@ -49,7 +49,7 @@ def _given(value: object) -> str | None:
 
 
 def _token(value: object) -> str | None:
-    """What stands behind "Bearer" in an Authorization header; in a query it may stand alone."""
+    """The text after "Bearer" in an Authorization header; in a query it may come without that word."""
     text = _given(value)
     if text is None:
         return None

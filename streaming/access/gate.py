@@ -60,11 +60,11 @@ class Gate:
         return StreamMeter(self, client, address, voice_id)
 
     async def close(self) -> None:
-        """Write down all usage: the server ends."""
+        """Write all usage to the database, because the server stops."""
         await self.book.close()
 
     def take_request(self, client: Client) -> None:
-        """One of those that it may make in a second. Raises Refused."""
+        """Count one request against the client's rate. Raises Refused."""
         limit = client.max_requests_per_second
         if limit is None:
             return
@@ -90,7 +90,7 @@ class Gate:
             _count_down(self.streams, client.key_id)
 
     def take_characters(self, client: Client, address: str, characters: int) -> None:
-        """Those of this minute. Raises Refused."""
+        """Count characters against the minute's limit. Raises Refused."""
         limit = self.limits.max_chars_per_minute
         if limit is None:
             return
@@ -149,7 +149,7 @@ class Lease:
         self._is_open = True
 
     async def charge(self, characters: int) -> None:
-        """Before they are spoken. Raises Refused."""
+        """Charge characters before they are spoken. Raises Refused."""
         reserved = min(self._reserved, characters)
         self._reserved -= reserved
         await self._take(characters - reserved)
@@ -161,12 +161,12 @@ class Lease:
         self._reserved += characters
 
     def spoke(self, seconds: float) -> None:
-        """So much audio has been made of what was charged."""
+        """That much audio was generated from the charged text."""
         self._unheard = 0
         self._count(Amounts(audio_seconds=seconds))
 
     def failed(self) -> None:
-        """What was charged last has come to nothing."""
+        """The text that was charged last is not spoken: give it back."""
         self._count(Amounts(characters=-self._unheard, errors=0 if self._has_failed else 1))
         self._unheard = 0
         self._has_failed = True
@@ -214,7 +214,7 @@ class StreamMeter:
                 self._lease.client = self._client
 
     async def charge(self, characters: int) -> None:
-        """Before they are spoken. Raises Refused."""
+        """Charge characters before they are spoken. Raises Refused."""
         await self.check_key()
         if self._lease is None:
             self._gate.take_request(self._client)
@@ -237,7 +237,7 @@ class StreamMeter:
 
 
 def network_of(address: str) -> str:
-    """What one client can be told by: an IPv4 address, or the half of an IPv6 address that it cannot choose freely."""
+    """What identifies a client: an IPv4 address, or the half of an IPv6 address that it cannot choose freely."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -13,7 +13,7 @@ from streaming.access.models import ApiKey, SingleUseToken
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, is_secret_of, looks_like_one, new_token
 from voices.models import Voice
 
-# wire.md 1.1: a token works once, within a quarter of an hour.
+# docs/protocol.md, Query parameters and tokens: a token works once, within 15 minutes.
 TOKEN_LIFE = datetime.timedelta(minutes=15)
 MOST_TOKENS = 1000
 # "Last used" is this exact: writing it at every request would cost one more transaction each time.

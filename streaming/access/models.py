@@ -16,11 +16,11 @@ from voices.models import Voice
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> "ApiKeyQuerySet":
-        """Those that open the door now."""
+        """Keys that are valid now."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), enabled=True)
 
     def create_with_secret(self, **fields: Any) -> tuple["ApiKey", str]:
-        """A new key, and its text, which is nowhere to be had afterwards. Raises ValidationError."""
+        """A new key and its text, which is not stored anywhere. Raises ValidationError."""
         key = ApiKey(**fields)
         secret = key.take_new_secret()
         key.full_clean()
@@ -31,22 +31,22 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """`prefix` is the beginning of the key, `hashed` its SHA-256. A limit that is None does not exist."""
 
-    name = models.CharField(max_length=100, help_text="Whose key it is, or what for.")
+    name = models.CharField(max_length=100, help_text="Who or what the key is for.")
     prefix = models.CharField("key", max_length=PREFIX_LENGTH, db_index=True, editable=False)
     hashed = models.CharField(max_length=64, unique=True, editable=False)
     enabled = models.BooleanField(default=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Empty: never.")
-    all_voices = models.BooleanField(default=True, help_text="Otherwise only the voices that are chosen below.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Empty: the key does not expire.")
+    all_voices = models.BooleanField(default=True, help_text="Otherwise the key may use only the voices chosen below.")
     voices = models.ManyToManyField(Voice, blank=True)
     may_manage_voices = models.BooleanField(default=False, help_text="Add, edit and delete voices over HTTP.")
     max_concurrent_streams = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Speaking at once. Empty: any number."
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Concurrent streams. Empty: no limit."
     )
     max_characters_per_month = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="Counted from the first of the month, UTC. Empty: any number."
+        null=True, blank=True, help_text="Counted from the first day of the month, UTC. Empty: no limit."
     )
     max_requests_per_second = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="Empty: any number."
+        null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="Empty: no limit."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
@@ -69,7 +69,7 @@ class ApiKey(models.Model):
 
 @dataclass(slots=True)
 class Amounts:
-    """What was used. Characters can be negative: charged before, and then not spoken."""
+    """Usage. Characters can be negative, when text was charged earlier and then not spoken."""
 
     characters: int = 0
     audio_seconds: float = 0.0
@@ -86,7 +86,7 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class UsageSlot:
-    """What a row of usage belongs to. `key_id` None: to nobody's key."""
+    """What a row of usage belongs to. `key_id` None: usage without a key."""
 
     key_id: int | None
     voice_id: str

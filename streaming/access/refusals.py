@@ -17,7 +17,9 @@ def no_key() -> Refused:
 
 
 def bad_key() -> Refused:
-    return Refused(401, INVALID_API_KEY, "The API key or token is not valid: unknown, disabled, expired or used up.")
+    return Refused(
+        401, INVALID_API_KEY, "The API key or token is not valid: it is unknown, disabled, expired or already used."
+    )
 
 
 def voice_not_allowed(voice_id: str) -> Refused:
@@ -30,30 +32,30 @@ def may_not_manage_voices() -> Refused:
 
 def quota_exceeded(*, limit: int, used: int, needed: int) -> Refused:
     left = max(0, limit - used)
-    text = f"This exceeds the quota of {limit} characters a month: {left} are left, and {needed} are needed."
+    text = f"This request needs {needed} characters, but only {left} of the {limit} characters of this month are left."
     return Refused(401, QUOTA_EXCEEDED, text)
 
 
 def too_many_streams(limit: int) -> Refused:
-    text = f"This API key speaks in {limit} streams already, which is what it may at once."
+    text = f"This API key already has {limit} active streams, its maximum."
     return Refused(429, TOO_MANY_AT_ONCE, text, retry_after=1)
 
 
 def too_many_sockets(limit: int, whose: str) -> Refused:
-    text = f"This {whose} has {limit} sockets open already, which is what it may at once."
+    text = f"This {whose} already has {limit} open sockets, the maximum."
     return Refused(429, TOO_MANY_AT_ONCE, text, retry_after=1)
 
 
 def too_many_tokens(limit: int) -> Refused:
-    text = f"{limit} single-use tokens of this API key wait to be used, which is what it may have."
+    text = f"This API key already has {limit} unused single-use tokens, the maximum."
     return Refused(429, RATE_LIMIT, text, retry_after=60)
 
 
 def too_many_requests(limit: float, retry_after: float) -> Refused:
-    text = f"This API key may make {limit:g} requests a second."
+    text = f"This API key may make at most {limit:g} requests per second."
     return Refused(429, RATE_LIMIT, text, retry_after=retry_after)
 
 
 def too_many_characters(limit: int, retry_after: float) -> Refused:
-    text = f"At most {limit} characters a minute are spoken for one client."
+    text = f"One client may use at most {limit} characters per minute."
     return Refused(429, RATE_LIMIT, text, retry_after=retry_after)

@@ -41,7 +41,7 @@ async def spend(slot: UsageSlot, characters: int) -> None:
 
 
 async def quota_of(client: Client) -> Quota:
-    """What a client has spoken this month, and what it may. Of clients without a key nobody keeps count."""
+    """A client's usage and quota of this month. Clients without a key have none."""
     day = today()
     used = 0
     if client.key_id is not None:
@@ -78,7 +78,7 @@ class UsageBook:
         try:
             _write_all(unwritten)
         except DatabaseTrouble:
-            logger.exception("The last usage could not be written")
+            logger.exception("The last usage records could not be written to the database")
 
     def _note(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._unwritten.setdefault(slot, Amounts()).__iadd__(amounts)
@@ -102,7 +102,9 @@ class UsageBook:
         try:
             await database_sync_to_async(_write_all)(unwritten)
         except DatabaseTrouble:
-            logger.exception("Usage could not be written; it is kept and tried again")
+            logger.exception(
+                "Usage records could not be written to the database; they are kept and will be written later"
+            )
             for slot, amounts in unwritten.items():
                 self.add(slot, amounts)
 
@@ -123,7 +125,7 @@ def _order(slot: UsageSlot) -> tuple[int, str, datetime.date]:
 
 def _spend(slot: UsageSlot, characters: int) -> None:
     if slot.key_id is None:
-        raise ValueError("Whoever has no key has no quota.")
+        raise ValueError("A client without a key has no quota.")
     with transaction.atomic():
         # Whoever else spends with this key waits here. (SQLite locks the whole database: settings.py, IMMEDIATE.)
         key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slot.key_id).first()

@@ -1,7 +1,7 @@
 """Compressed formats, by the encoders of FFmpeg. The only file that imports PyAV.
 
-What FFmpeg calls a muxer is not used: it may hold bytes back, and writes the headers (ID3, Xing) that players of streams
-stumble over. The few bytes around a packet are written here.
+FFmpeg's muxers are not used: they may hold bytes back, and they write headers (ID3, Xing) that break players of streams.
+The few bytes around a packet are written here.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Codec:
 
 
 # 576 samples in LAME and 529 in any decoder (LAME's technical FAQ). Without the bit reservoir a frame's bytes are its own,
-# and need not wait for the frames behind it.
+# and need not wait for the frames that follow.
 MP3 = Codec("libmp3lame", "fltp", delay=576 + 529, lag=1, options={"reservoir": "0"})
 # Frames of 20 ms; the encoder looks 6.5 ms ahead. A constant bit rate, as the format's name promises one.
 OPUS = Codec("libopus", "flt", delay=312, options={"vbr": "off", "frame_duration": "20"})
@@ -114,7 +114,7 @@ class AdtsEncoder(CodecEncoder):
 
 
 class FlacEncoder(CodecEncoder):
-    """FLAC behind the shortest header (RFC 9639): nobody knows the stream's length or checksum when it begins."""
+    """FLAC after the shortest header (RFC 9639), without length and checksum, which are not known when a stream begins."""
 
     def __init__(self, codec: Codec, sample_rate: int) -> None:
         super().__init__(codec, sample_rate)

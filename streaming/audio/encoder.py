@@ -1,4 +1,4 @@
-"""What an output format is to the rest: samples in, bytes out, one continuous stream."""
+"""What every output format provides: samples in, bytes out, one continuous stream."""
 
 from typing import Protocol
 
@@ -15,11 +15,11 @@ class Encoder(Protocol):
     sample_rate: int  # Hz, of the samples that it takes
 
     def encode(self, samples: Samples) -> bytes:
-        """The bytes that `samples` complete: perhaps none. All bytes together are the same for any cutting."""
+        """The bytes that `samples` complete, perhaps none. All bytes together are the same however the samples are cut."""
 
     def tail(self, ahead: int) -> int:
         """How many samples of silence have to follow the next `ahead` samples, so that a decoder that has the bytes
-        until then has let out every one of them. The last of the silence completes some bytes. 0 where nothing is held."""
+        until then has played all of these. The last sample of the silence completes some bytes. 0 if nothing is held."""
 
     def finish(self) -> bytes:
-        """The rest. The stream is over then; of a stream without samples there is none."""
+        """The rest: nothing if the stream had no samples. The stream is over then."""

@@ -50,7 +50,7 @@ def _by_name(formats: Iterable[OutputFormat]) -> dict[str, OutputFormat]:
     return {output.name: output for output in formats}
 
 
-# The vendor's names, on sockets and over HTTP.
+# ElevenLabs' names, on sockets and over HTTP.
 FORMATS = _by_name(
     [
         *(_pcm(f"pcm_{rate}", rate) for rate in PCM_RATES),

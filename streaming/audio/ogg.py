@@ -23,7 +23,7 @@ class OggOpusStream:
         self._sequence = 0
 
     def header(self) -> bytes:
-        """The two pages that come first: mono, no gain, nobody's comments."""
+        """The two pages that come first: mono, no gain, no comments."""
         head = struct.pack("<8sBBHIhB", b"OpusHead", 1, 1, self._pre_skip, OPUS_RATE, 0, 0)
         tags = struct.pack("<8sII", b"OpusTags", 0, 0)
         return self._page(head, position=0, flags=_BEGINS) + self._page(tags, position=0)

@@ -5,8 +5,8 @@ class Pacer:
     """Keeps delivery at most `lead` seconds of audio ahead of real time.
 
     A packet goes out when (audio sent - time elapsed), measured before that packet, is at most the lead. The clock is
-    anchored at a turn's first packet, and again whenever the lead has fallen below zero: the client has played out
-    everything by then, and old time must not excuse a burst.
+    anchored at a turn's first packet, and again whenever the lead has fallen below zero: the client has played everything
+    by then, and the time that has passed must not allow a burst.
     """
 
     def __init__(self, lead: float) -> None:

@@ -1,7 +1,7 @@
 """Samples -> frames -> shards of bounded length.
 
-A *frame* is one chunk from the engine. Frames are joined as `chunk_length_schedule_frames` says, and whatever comes of that
-is cut into shards short enough for one packet.
+A *frame* is one chunk from the engine. Frames are joined as `chunk_length_schedule_frames` says, and the result is cut into
+shards that are short enough for one packet.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from streaming.audio.encoder import Samples
 
 
 class FrameJoiner:
-    """Joins the first frames of a turn: the n-th packet has `schedule[n]` frames; behind the list, one each."""
+    """Joins the first frames of a turn: the n-th packet has `schedule[n]` frames; after the list, every packet has one."""
 
     def __init__(self, schedule: Sequence[int]) -> None:
         self._wanted = list(schedule)

@@ -1,4 +1,4 @@
-"""Samples as they are: 16-bit PCM, with a WAV header or without, and the telephone's 8 bits (ITU-T G.711)."""
+"""Uncompressed samples: 16-bit PCM, with or without a WAV header, and 8-bit telephony (ITU-T G.711)."""
 
 import struct
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from streaming.audio.encoder import Samples
 
 # Full scale is 32768, as libsndfile and most decoders have it: then every 16-bit value survives the way there and back.
 _FULL_SCALE = 32768.0
-# What RIFF has in place of a length that is not known yet.
+# Stands in RIFF for a length that is not known yet.
 _UNKNOWN_LENGTH = 0xFFFFFFFF
 
 
@@ -68,7 +68,7 @@ _ALAW = _alaw_codes()
 
 
 class SampleEncoder:
-    """Each sample has bytes of its own: nothing is held, nothing remembered."""
+    """Each sample has bytes of its own: nothing is held back."""
 
     def __init__(self, sample_rate: int, encode: Callable[[Samples], bytes], *, header: bytes = b"") -> None:
         self.sample_rate = sample_rate
@@ -89,7 +89,7 @@ class SampleEncoder:
 
 
 def wav_header(sample_rate: int) -> bytes:
-    """The header of a 16-bit mono WAV stream that nobody knows the length of yet (RIFF, format 1)."""
+    """The header of a 16-bit mono WAV stream of unknown length (RIFF, format 1)."""
     pcm_format = struct.pack("<HHIIHH", 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     return b"".join(
         [

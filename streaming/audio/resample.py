@@ -16,7 +16,7 @@ class Resampler:
         self._stream = None if is_identity else soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32")
 
     def push(self, samples: Samples) -> Samples:
-        """What can be said of the output so far: some milliseconds less than was put in."""
+        """The output that is certain so far: some milliseconds less than was put in."""
         if self._stream is None or not len(samples):
             return samples
         return self._convert(samples, last=False)

@@ -2,13 +2,12 @@
 
 Stock daphne writes into a buffer without bound: a client that does not read costs all the audio that is made for it. Here
 the coroutine that sends goes on only when the transport has room again, and the kernel's own buffer is kept small, so that
-pongs are not stuck behind a minute of audio. Responses over HTTP are sent in the same way.
+pongs do not wait behind a minute of audio. Responses over HTTP are sent in the same way.
 
 Stock daphne hands close codes to a method that refuses all but 1000 and 3000-4999, and loses the reason.
 """
 
 import asyncio
-import socket
 from functools import partial
 from typing import Any
 
@@ -16,14 +15,7 @@ from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-from streaming.http.front import ABORT_KEY
-
-# The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
-SEND_BUFFER_BYTES = 65_536
-# A client that plays while it reads may hear the last audio this long after it was sent; the close waits behind that.
-CLOSE_HANDSHAKE_SECONDS = 30
-# RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
-MAX_REASON_BYTES = 123
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
 
 
 class Valve:
@@ -73,7 +65,7 @@ def install() -> None:
 async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str, Any]) -> None:
     """A message marked "urgent" is the last word before a close and does not wait."""
     if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
-        reason = message.get("reason", "").encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+        reason = message.get("reason", "").encode()
         protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
         return
     try:
@@ -121,6 +113,4 @@ def _fit_valve(protocol: Any) -> Valve:
 def _limit_send_buffer(transport: Any) -> None:
     while hasattr(transport, "wrappedProtocol"):  # TLS around the TCP transport
         transport = transport.transport
-    tcp_socket = getattr(transport, "socket", None)  # gone with the connection
-    if isinstance(tcp_socket, socket.socket):
-        tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    limit_send_buffer(getattr(transport, "socket", None))

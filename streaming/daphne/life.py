@@ -2,33 +2,42 @@
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from twisted.internet import defer, reactor, threads
 
+from streaming.conf import Config
 from streaming.daphne import flow_control, request_limits
-from streaming.server_parts import ServerParts
 
 logger = logging.getLogger("streaming.daphne")
 
 
-def when_daphne_serves(parts: ServerParts, prefix: str, *, owns_server: bool) -> None:
-    """As soon as the reactor runs, start the parts and give daphne what it lacks: flow control, and limits for requests to
-    the API below `prefix`, or for all of them if speech owns the server."""
+def when_daphne_serves(
+    config: Config,
+    prefix: str,
+    *,
+    owns_server: bool,
+    start: Callable[[], None],
+    say_goodbye: Callable[[], Coroutine[Any, Any, None]],
+    stop: Callable[[], None],
+) -> None:
+    """As soon as the reactor runs, give daphne what it lacks: flow control, and limits for requests to the API below
+    `prefix`, or for all of them if speech owns the server. Then `start`. At the end `say_goodbye`, and `stop` in a
+    thread."""
 
-    def start() -> None:
-        config = parts.config
+    def begin() -> None:
         flow_control.install()
         request_limits.install(config, prefix, owns_server=owns_server)
-        parts.start()
+        start()
 
-    def say_goodbye() -> defer.Deferred[None]:
+    def part() -> defer.Deferred[None]:
         logger.info("Shutting down")
-        return defer.Deferred.fromFuture(asyncio.ensure_future(parts.say_goodbye()))
+        return defer.Deferred.fromFuture(asyncio.ensure_future(say_goodbye()))
 
     running = cast(Any, reactor)
-    running.callWhenRunning(start)
+    running.callWhenRunning(begin)
     # Registered before daphne's own trigger, which cancels every connection (and fails for some that are finished). The
     # reactor waits for both.
-    running.addSystemEventTrigger("before", "shutdown", say_goodbye)
-    running.addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(parts.executor.stop))
+    running.addSystemEventTrigger("before", "shutdown", part)
+    running.addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(stop))

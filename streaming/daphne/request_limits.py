@@ -1,7 +1,7 @@
 """Bounds a request before anybody works on it: its body while it arrives, since daphne would store all of it first; its
 query and its headers, of sockets too.
 
-daphne and Twisted would cut these off without a word; here the refusal is JSON and names the limit. Forms with files may be
+daphne and Twisted would drop these silently; here the refusal is JSON and names the limit. Forms with files may be
 as long as an upload; every other body is read at once, on the event loop, and must be short. What daphne itself refuses or
 gives up is told in the same way, and not as a page.
 """

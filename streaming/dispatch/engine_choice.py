@@ -22,7 +22,7 @@ def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
     model = config.model
     if model.checkpoint_path is None or model.engine == "demo":
         _require_packages("demo")
-        reason = "model.engine is demo" if model.engine == "demo" else "model.checkpoint_path names no XTTS model"
+        reason = "model.engine is demo" if model.engine == "demo" else "model.checkpoint_path is not set"
         return [_demo(config)], reason
     find_checkpoint(model.config_path, model.checkpoint_path, model.tokenizer_path)
     _require_packages("xtts")
@@ -58,5 +58,6 @@ def _xtts(config: Config, device: str) -> EngineSpec:
         "threads": model.threads,
         "slots": config.service.max_concurrency,
         "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
+        "compiled_kernels": model.compiled_kernels,
     }
     return EngineSpec("xtts", options)

@@ -107,7 +107,7 @@ class EngineProcess:
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                logger.warning("The engine's process %d did not stop when asked; killing it", process.pid)
+                logger.warning("Engine process %d did not stop when asked; killing it", process.pid)
                 process.kill()
         if self._thread.ident:
             self._thread.join(STOP_SECONDS)
@@ -124,7 +124,7 @@ class EngineProcess:
                 return
             if ready_seconds > HEALTHY_AFTER_SECONDS:
                 back_off = FIRST_BACK_OFF_SECONDS
-            logger.error("The engine's process ended (%s); starting it again in %g s", self.error, back_off)
+            logger.error("The engine process ended (%s); starting it again in %g s", self.error, back_off)
             self._stopping.wait(back_off)
             back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
 
@@ -134,7 +134,7 @@ class EngineProcess:
         try:
             return self._run_once()
         except Exception as error:
-            logger.exception("The engine's process cannot be supervised")
+            logger.exception("The supervision of the engine process failed")
             self.error = f"{type(error).__name__}: {error}"
             self.kill()
             return 0.0
@@ -154,7 +154,7 @@ class EngineProcess:
                 case Ready(info):
                     ready_at = time.monotonic()
                     logger.info(
-                        "The engine %s is ready (%d Hz, %d utterances at once, process %d)",
+                        "The engine %s is ready (%d Hz, %d concurrent utterances, process %d)",
                         *(info.name, info.sample_rate, info.slots, process.pid),
                     )
                     self._become_ready(info)
@@ -198,7 +198,7 @@ def _read(connection: Connection) -> Frame | None:
     except (EOFError, OSError):
         return None
     except FramingError:
-        logger.exception("The engine's process talks nonsense")
+        logger.exception("The engine process sent an invalid message")
         return None
 
 

@@ -1,4 +1,4 @@
-"""One engine process and what is in it: its generations, at most one preparation, and the watch over its silence."""
+"""One engine process and the jobs in it: generations, at most one preparation, and a watch that ends a silent process."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ STOPPED = "The speech engine stopped unexpectedly."
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceStatus:
-    """What health answers report of one process."""
+class EngineSlotsStatus:
+    """What health checks report of one process."""
 
     state: EngineState
     info: EngineInfo | None
@@ -28,12 +28,13 @@ class DeviceStatus:
     preparing: int
 
 
-class Device:
-    """Holds each job from its sending to the engine's last word, or to the end of the process, whoever still listens.
+class EngineSlots:
+    """Holds each job from its sending to the engine's last word, or to the end of the process, even if nobody listens any
+    more.
 
-    `max_running`: generations at once; None: as many as the engine says. `on_loop` brings what the engine's thread reports
-    to the event loop, where everything else happens. `on_ready`, `on_room` and `on_lost` are called there: the process has
-    become ready, a job has ended, the process has ended.
+    `max_running`: generations at once; None: as many as the engine says. `on_loop` passes what the engine's thread reports
+    to the event loop, where everything else happens. On the loop, these are called: `on_ready` when the process has become
+    ready, `on_room` when a job has ended, `on_lost` when the process has ended.
     """
 
     def __init__(
@@ -65,16 +66,16 @@ class Device:
         return self.process.state is EngineState.READY and self.process.info is not None
 
     @property
-    def status(self) -> DeviceStatus:
+    def status(self) -> EngineSlotsStatus:
         process, preparing = self.process, self._preparing
         running = len(self._jobs) - preparing
-        return DeviceStatus(
+        return EngineSlotsStatus(
             process.state, process.info, process.error, process.restarts, self.slots, running, preparing
         )
 
     @property
     def slots(self) -> int:
-        """How many generations at once; 0 while nobody has said."""
+        """How many generations at once; 0 as long as that is unknown."""
         return self._max_running or (self.process.info.slots if self.process.info else 0)
 
     @property
@@ -90,12 +91,12 @@ class Device:
         return sum(isinstance(job, Preparation) for job in self._jobs.values())
 
     def send(self, job: Job) -> None:
-        """What cannot be sent fails, and takes no slot."""
+        """A job that cannot be sent fails, and takes no slot."""
         job.process_life = self.process.lives
         try:
             self.process.send(job.frame)
         except Exception as error:
-            logger.exception("A request cannot be sent to the engine")
+            logger.exception("A request could not be sent to the engine")
             job.fail(f"The request cannot be sent to the engine: {error}")
             return
         self._jobs[job.request_id] = job
@@ -103,12 +104,12 @@ class Device:
         self._set_watch()
 
     def cancel(self, job: Job) -> None:
-        """Tell the engine to drop it, if it is here. Its slot is free when the engine says so."""
+        """Tell the engine to drop the job, if this process has it. Its slot is free when the engine says so."""
         if self._jobs.get(job.request_id) is job:
             self.process.send(Cancel(job.request_id))
 
     def _set_watch(self) -> None:
-        """Whoever listens or has left: a slot whose engine is silent for too long is not lost for ever."""
+        """A slot whose engine is silent for too long must not be lost, even if the listener has left."""
         if self._watch is None and self._jobs:
             oldest = min(job.heard_at for job in self._jobs.values())
             self._watch = asyncio.get_running_loop().call_at(oldest + self._silence_limit, self._look)
@@ -118,7 +119,7 @@ class Device:
         now = asyncio.get_running_loop().time()
         if any(now - job.heard_at >= self._silence_limit for job in self._jobs.values()):
             logger.error("The engine has been silent for %g s; killing its process", self._silence_limit)
-            # Its end is reported like any other's, and ends these jobs.
+            # `_lose` then ends the jobs, as for any process that ends.
             self.process.kill()
             return
         self._set_watch()
@@ -139,7 +140,7 @@ class Device:
                 self._on_room()
 
     def _lose(self, life: int) -> None:
-        """A process ended: everybody who was in it is told."""
+        """A process ended: its jobs fail."""
         lost = [job for job in self._jobs.values() if job.process_life <= life]
         for job in lost:
             del self._jobs[job.request_id]

@@ -1,8 +1,8 @@
 """The GPU-limited executor: a bounded number of generations at once, a bounded line before them.
 
 The only bridge between the engine's threads and the event loop. `speak(request)` gives an async iterator of chunks; closing
-it cancels. A slot is held while the engine works, not while somebody listens: chunks wait in their stream's own queue, and
-the engine's last word frees the slot whether or not they have been fetched.
+it cancels the generation. A slot is held while the engine works, not while somebody listens: chunks wait in their stream's
+own queue, and the engine's last word frees the slot even if they have not been fetched.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
-from streaming.dispatch.engine_slots import STOPPED, Device, DeviceStatus
+from streaming.dispatch.engine_slots import STOPPED, EngineSlots, EngineSlotsStatus
 from streaming.dispatch.jobs import Job, Place, Preparation, SpeechStream
 from streaming.dispatch.shared_calls import SharedCalls
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
@@ -30,7 +30,7 @@ _BEST_FIRST = (EngineState.READY, EngineState.STARTING, EngineState.RESTARTING, 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorStatus:
-    """What health answers report: of all processes together, and of each."""
+    """What health checks report: of all processes together, and of each."""
 
     state: EngineState
     info: EngineInfo | None
@@ -38,7 +38,7 @@ class ExecutorStatus:
     restarts: int
     running: int
     waiting: int
-    processes: tuple[DeviceStatus, ...]
+    processes: tuple[EngineSlotsStatus, ...]
 
     @property
     def is_ready(self) -> bool:
@@ -46,11 +46,12 @@ class ExecutorStatus:
 
 
 class Executor:
-    """One engine process per spec (a spec per GPU, say), all with the same weights: whatever is ready takes its share.
+    """One engine process per spec (one spec for each GPU, say), all with the same weights: every process that is ready takes
+    its share.
 
     At most `max_running` generations at once in each process (None: as many as its engine says); at most `max_waiting`
-    requests in one line before them all, first come first served. All methods but `start` and `stop` belong to the event
-    loop.
+    requests in one line before them all, first come first served. All methods but `stop` belong to the event loop on which
+    `start` was called.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class Executor:
         max_waiting: int,
         silence_limit: float = 60.0,
     ) -> None:
-        self._devices = [
-            Device(
+        self._engines = [
+            EngineSlots(
                 spec,
                 max_running=max_running,
                 silence_limit=silence_limit,
                 on_loop=self._on_loop,
                 on_ready=self._greet,
-                on_room=self._admit,
+                on_room=self._fill_slots,
                 on_lost=self._lose,
             )
             for spec in ([specs] if isinstance(specs, EngineSpec) else specs)
@@ -79,24 +80,25 @@ class Executor:
         self._preparing: SharedCalls[bytes] = SharedCalls()
         self._awaiting_ready: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Index of the device that is first in turn.
-        self._turn = 0
+        # Index of the process that comes first where several have the same number of free slots (round robin).
+        self._first = 0
 
     def start(self) -> None:
-        """Start the processes; returns at once."""
-        for device in self._devices:
-            device.process.start()
+        """Start the processes; returns at once. The running event loop is the one that hears of them from now on."""
+        self._loop = asyncio.get_running_loop()
+        for engine in self._engines:
+            engine.process.start()
 
     def stop(self) -> None:
         """End the processes. Blocks for a few seconds at most; call it from a thread."""
-        for device in self._devices:
-            device.process.ask_to_stop()
-        for device in self._devices:
-            device.process.stop()
+        for engine in self._engines:
+            engine.process.ask_to_stop()
+        for engine in self._engines:
+            engine.process.stop()
 
     @property
     def status(self) -> ExecutorStatus:
-        each = tuple(device.status for device in self._devices)
+        each = tuple(engine.status for engine in self._engines)
         first = min(each, key=lambda status: _BEST_FIRST.index(status.state))
         return ExecutorStatus(
             state=first.state,
@@ -110,7 +112,7 @@ class Executor:
 
     @property
     def engine_pids(self) -> list[int | None]:
-        return [device.process.pid for device in self._devices]
+        return [engine.process.pid for engine in self._engines]
 
     @property
     def engine_pid(self) -> int | None:
@@ -118,10 +120,9 @@ class Executor:
         return self.engine_pids[0]
 
     async def ready(self) -> EngineInfo:
-        """What the engine is, as soon as there is one that is ready."""
-        self._loop = asyncio.get_running_loop()
-        while not (ready := self._ready_devices()):
-            waiter = self._loop.create_future()
+        """Wait until an engine is ready, and say what it is."""
+        while not (ready := self._ready_engines()):
+            waiter = asyncio.get_running_loop().create_future()
             self._awaiting_ready.add(waiter)
             try:
                 await waiter
@@ -132,23 +133,25 @@ class Executor:
     def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
         """Put the utterance in line, at its `place` among those of its client. Raises EngineUnavailable and Overloaded.
 
-        What `continues` a speech that has begun is not refused in the middle of it, however long the line: each stream of
-        a connection has one utterance in line at most, so the number of streams bounds these.
+        An utterance that `continues` a speech is not refused, however long the line: each stream of a connection has one
+        utterance in line at most, so the number of streams bounds these.
         """
         ready = self._require_ready()
-        has_room = any(device.free_slots > 0 for device in ready) or len(self._waiting) < self._max_waiting
+        has_room = any(engine.free_slots > 0 for engine in ready) or len(self._waiting) < self._max_waiting
         if not has_room and not continues:
-            raise Overloaded(f"{len(self._waiting)} utterances are waiting already; try again later.")
+            raise Overloaded(f"The queue is full ({len(self._waiting)} utterances are waiting); try again later.")
         stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place)
         self._waiting.append(stream)
         self._order(stream.place.client)
-        self._admit()
+        self._fill_slots()
         return stream
 
     def _order(self, client: object) -> None:
-        """Among the places in line that a client has, its newest streams have the first."""
+        """A client's newest streams take the first of the places that the client has in line."""
         places = [index for index, waiting in enumerate(self._waiting) if waiting.place.client is client]
-        newest_first = sorted((self._waiting[index] for index in places), key=lambda waiting: -waiting.place.stream)
+        newest_first = sorted(
+            (self._waiting[index] for index in places), key=lambda waiting: -waiting.place.stream_number
+        )
         for index, waiting in zip(places, newest_first, strict=True):
             self._waiting[index] = waiting
 
@@ -164,41 +167,41 @@ class Executor:
         self._require_ready()
         preparation = Preparation(Prepare(uuid.uuid4().hex, voice))
         self._preparations.append(preparation)
-        self._admit()
+        self._fill_slots()
         try:
             return await preparation.result()
         finally:
             self.cancel(preparation)
 
     def cancel(self, job: Job) -> None:
-        """Take it out of the line, or tell the engine to drop it. Its slot is free when the engine says so."""
+        """Take the job out of the line, or tell the engine to drop it. Its slot is free when the engine says so."""
         for line in (self._waiting, self._preparations):
             if job in line:
                 line.remove(job)  # type: ignore[arg-type] # it is in there
-        for device in self._devices:
-            device.cancel(job)
+        for engine in self._engines:
+            engine.cancel(job)
 
-    def _ready_devices(self) -> list[Device]:
-        """Those that are ready, in turn."""
-        in_turn = self._devices[self._turn :] + self._devices[: self._turn]
-        return [device for device in in_turn if device.is_ready]
+    def _ready_engines(self) -> list[EngineSlots]:
+        """The processes that are ready, `_first` first."""
+        round_robin = self._engines[self._first :] + self._engines[: self._first]
+        return [engine for engine in round_robin if engine.is_ready]
 
-    def _require_ready(self) -> list[Device]:
-        self._loop = asyncio.get_running_loop()
-        if ready := self._ready_devices():
+    def _require_ready(self) -> list[EngineSlots]:
+        if ready := self._ready_engines():
             return ready
         raise EngineUnavailable("The speech engine is not ready; try again shortly.")
 
-    def _admit(self) -> None:
-        while self._preparations and (device := self._freest(lambda device: not device.is_preparing)):
-            device.send(self._preparations.popleft())
-        while self._waiting and (device := self._freest(lambda device: device.free_slots > 0)):
-            device.send(self._waiting.popleft())
-            self._turn = (self._devices.index(device) + 1) % len(self._devices)
+    def _fill_slots(self) -> None:
+        """Send what waits to the processes that have room for it."""
+        while self._preparations and (engine := self._freest(lambda engine: not engine.is_preparing)):
+            engine.send(self._preparations.popleft())
+        while self._waiting and (engine := self._freest(lambda engine: engine.free_slots > 0)):
+            engine.send(self._waiting.popleft())
+            self._first = (self._engines.index(engine) + 1) % len(self._engines)
 
-    def _freest(self, has_room: Callable[[Device], bool]) -> Device | None:
-        """Among the ready ones that have room, the one with the most free slots; of equals the first in turn."""
-        return max(filter(has_room, self._ready_devices()), key=lambda device: device.free_slots, default=None)
+    def _freest(self, has_room: Callable[[EngineSlots], bool]) -> EngineSlots | None:
+        """Of the ready processes that have room, the one with the most free slots."""
+        return max(filter(has_room, self._ready_engines()), key=lambda engine: engine.free_slots, default=None)
 
     # From the engines' reading threads to the event loop, and what is done there.
 
@@ -208,27 +211,27 @@ class Executor:
         try:
             self._loop.call_soon_threadsafe(function, *arguments)
         except RuntimeError:
-            logger.debug("The event loop closed before the engine's last word")
+            logger.debug("The event loop closed before the engine's last event arrived")
 
     def _greet(self) -> None:
         """A process has become ready."""
         for waiter in self._awaiting_ready:
             if not waiter.done():
                 waiter.set_result(None)
-        self._admit()
+        self._fill_slots()
 
     def _lose(self) -> None:
-        """A process has ended: unless another one serves the line, everybody in it is told."""
-        if not self._ready_devices():
+        """A process has ended: unless another one serves the line, what waits in it fails."""
+        if not self._ready_engines():
             lost = [*self._waiting, *self._preparations]
             self._waiting.clear()
             self._preparations.clear()
             for job in lost:
                 job.fail(STOPPED)
-        self._admit()
+        self._fill_slots()
 
 
-def _info_of(device: Device) -> EngineInfo:
-    if device.process.info is None:
-        raise RuntimeError("A device that is ready has said what it is.")
-    return device.process.info
+def _info_of(engine: EngineSlots) -> EngineInfo:
+    if engine.process.info is None:
+        raise RuntimeError("An engine that is ready has said what it is.")
+    return engine.process.info

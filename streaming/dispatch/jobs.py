@@ -1,4 +1,4 @@
-"""What an engine is asked to do, as whoever asked for it sees it: a stream of sound, or conditioning."""
+"""The jobs of an engine, seen from the server: a stream of audio, or the conditioning of a voice."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Canceller(Protocol):
 
 
 class Job:
-    """One request, in line or in an engine's process. `heard_at`: when the process was last heard of it, on the event
-    loop's clock. `process_life`: which life of the process it went to, counted from 1."""
+    """One request, in line or in an engine's process. `heard_at`: when the engine last said something about it, on the
+    event loop's clock. `process_life`: which life of the process it was sent to, counted from 1."""
 
     def __init__(self, request: SpeechRequest | Prepare) -> None:
         self.frame = request
@@ -36,10 +36,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose an utterance is, and which of the client's streams: the higher the number the newer."""
+    """Which client an utterance belongs to, and to which of its streams: a higher number is a newer stream."""
 
     client: object
-    stream: int = 0
+    stream_number: int = 0
 
 
 class SpeechStream(Job):
@@ -50,7 +50,7 @@ class SpeechStream(Job):
     ) -> None:
         super().__init__(request)
         self._executor = executor
-        # Without a word, everybody is a client.
+        # Without a place, every utterance counts as a client of its own.
         self.place = place or Place(object())
         self.sample_rate = sample_rate
         self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
@@ -82,7 +82,7 @@ class SpeechStream(Job):
         """End the iteration here, and the generation within one engine step."""
         self._is_over = True
         self._executor.cancel(self)
-        self._events.put_nowait(Finished(self.request_id, cancelled=True))  # for who waits in __anext__
+        self._events.put_nowait(Finished(self.request_id, cancelled=True))  # releases a reader that waits in __anext__
 
     def put(self, event: EngineEvent) -> None:
         super().put(event)

@@ -1,4 +1,4 @@
-"""Whoever asks for the same at the same time shares one computation."""
+"""Callers that ask for the same result at the same time share one computation."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -14,7 +14,7 @@ class _Call(Generic[Result]):
 
 
 class SharedCalls(Generic[Result]):
-    """Computations in progress by key. One ends early when nobody waits for it any more."""
+    """Computations in progress by key. A computation is cancelled when nobody waits for it any more."""
 
     def __init__(self) -> None:
         self._calls: dict[Hashable, _Call[Result]] = {}

@@ -101,7 +101,7 @@ class Conditioner:
         """The part of a recording that is used: (1, samples) at 22 050 Hz. Raises ValueError."""
         samples, rate = _decode(clip, self._max_seconds + _SECONDS_TO_SPARE)
         if not np.isfinite(samples).all():
-            raise ValueError("The recording holds values that are not numbers.")
+            raise ValueError("The recording contains values that are not numbers.")
         audio = torch.from_numpy(samples.T.copy())
         if len(audio) != 1:
             audio = audio.mean(dim=0, keepdim=True)

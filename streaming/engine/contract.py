@@ -1,5 +1,5 @@
-"""What the server and an engine say to each other. Plain values only: the same request travels to another process, and may
-travel to another machine.
+"""What the server and an engine exchange. Plain values only: a request travels to another process, and may travel to another
+machine.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class VoiceRef:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One utterance. None means "as the engine likes best"."""
+    """One utterance. None leaves the choice to the engine."""
 
     request_id: str
     text: str
@@ -66,7 +66,7 @@ class PcmChunk:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The request's last word, whether spoken to its end or cancelled: its slot is free."""
+    """The last event of a request that was spoken to its end or cancelled: its slot is free."""
 
     request_id: str
     cancelled: bool = False
@@ -74,8 +74,8 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The last word of a preparation: what a request brings to speak with that voice. Valid for engines of the same
-    fingerprint only."""
+    """The last event of a preparation: what a request carries to speak with that voice. Valid only for engines with the same
+    fingerprint."""
 
     request_id: str
     conditioning: bytes
@@ -83,7 +83,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The request's last word where the engine could not go on with it. The engine itself goes on. The message is fit for
+    """The last event of a request that the engine could not finish. The engine itself goes on. The message may be shown to
     the client."""
 
     request_id: str
@@ -128,11 +128,11 @@ class SpeechEngine(Protocol):
         any thread."""
 
     def cancel(self, request_id: str) -> None:
-        """End the utterance within one engine step. Unknown and finished ids do nothing. A preparation may go on; it gets
-        its last word either way."""
+        """End the utterance within one engine step. Unknown and finished ids do nothing. A preparation may go on;
+        its last event comes in any case."""
 
     def run(self) -> None:
         """Work in the calling thread until `stop`."""
 
     def stop(self) -> None:
-        """Make `run` return, with everything the engine holds released."""
+        """Make `run` return, after the engine has released everything."""

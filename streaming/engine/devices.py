@@ -33,7 +33,7 @@ def choose_device(name: str) -> torch.device:
     device = torch.device("cuda:0" if name == "auto" else name)
     device = torch.device("cuda", device.index or 0)
     if device.index >= torch.cuda.device_count():
-        raise ValueError(f"model.device is {name}, but there are only {torch.cuda.device_count()} GPUs here.")
+        raise ValueError(f"model.device is {name}, but this machine has only {torch.cuda.device_count()} GPUs.")
     return device
 
 
@@ -51,26 +51,29 @@ def _sees_a_gpu(folder: Path = Path("/dev")) -> bool:
 
 def _why_not() -> str:
     if not _sees_a_gpu():
-        return "PyTorch finds no CUDA GPU here"
+        return "PyTorch finds no CUDA GPU"
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
-        return f"the GPU that is here cannot be used: {_first_sentence(error)}"
-    return "PyTorch cannot use the GPU that is here"
+        return f"the GPU cannot be used: {_first_sentence(error)}"
+    return "PyTorch cannot use the GPU"
 
 
 def _first_sentence(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".") or type(error).__name__
 
 
-def choose_precision(name: str, device: torch.device) -> str:
-    """auto: int8 on a CPU, fp16 on a GPU. Raises ValueError for a precision that the device is no good at."""
+def choose_precision(name: str, device: torch.device, *, compiled_kernels: bool = True) -> str:
+    """auto: fp16 on a GPU, int8 on a CPU, but fp32 there without `compiled_kernels`. Raises ValueError for a precision that
+    the device is no good at."""
     if name == "auto":
-        return "fp16" if device.type == "cuda" else "int8"
+        return "fp16" if device.type == "cuda" else "int8" if compiled_kernels else "fp32"
     if device.type == "cuda" and name == "int8":
         raise ValueError("model.precision int8 is for CPUs; on a GPU use fp16, bf16 or fp32.")
     if device.type == "cpu" and name in ("fp16", "bf16"):
         raise ValueError(f"model.precision {name} is for GPUs; on a CPU use int8 or fp32.")
+    if name == "int8" and not compiled_kernels:
+        raise ValueError("model.precision int8 needs model.compiled_kernels, which is off; without them use fp32.")
     return name
 
 

@@ -80,7 +80,7 @@ class Host:
             try:
                 frame = decode(receive)
             except (EOFError, OSError, FramingError):
-                os._exit(1)  # the server is gone, or mad: nothing that runs here is of use to anybody
+                os._exit(1)  # the server is gone or sent garbage: nothing here is needed any more
             self._obey(frame)
 
     def _obey(self, frame: Frame) -> None:
@@ -101,7 +101,7 @@ class Host:
         try:
             begin()
         except Exception as error:
-            logger.exception("The engine refuses a request")
+            logger.exception("The engine received an invalid request")
             self._send(Failed(request_id, _first_line(error)))
 
 

@@ -1,17 +1,18 @@
-"""Who has a slot, who waits for one, and whose turn it is. No torch, no clock: `now` is handed in, in seconds."""
+"""Which requests have a slot, which wait for one, and which take part in the next step. No torch, no clock: `now` is handed
+in, in seconds."""
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# A sequence with less audio ahead of its listener than this is about to starve; one with more than PLENTY can wait for it.
+# A request whose listener has less audio left to play than SCARCE is about to starve; one with more than PLENTY can wait.
 SCARCE_SECONDS = 0.5
 PLENTY_SECONDS = 2.0
 
 
 @dataclass(slots=True, eq=False)
-class Sequence:
-    """An utterance inside the engine. Compared by identity: a slot's next owner is somebody else."""
+class ScheduledRequest:
+    """One speech request in the scheduler's line or in a slot. Compared by identity: the next owner of a slot is another."""
 
     request_id: str
     slot: int | None = None
@@ -19,71 +20,73 @@ class Sequence:
     first_audio_at: float | None = field(default=None)
 
     def lead(self, now: float) -> float:
-        """Seconds of audio that a listener who began with the first chunk has still ahead."""
+        """Seconds of audio that are left for a listener who began to play with the first chunk."""
         if self.first_audio_at is None:
             return 0.0
         return self.produced_seconds - (now - self.first_audio_at)
 
 
 class Scheduler:
-    """`slots` sequences at once, the others first come, first served."""
+    """Runs `slots` requests at once. The others wait: first come, first served."""
 
     def __init__(self, slots: int) -> None:
         # The lowest free slot is taken next: fixed-shape steps run over the first slots only.
         self._free = sorted(range(slots), reverse=True)
-        self._waiting: deque[Sequence] = deque()
-        self._running: dict[int, Sequence] = {}
+        self._waiting: deque[ScheduledRequest] = deque()
+        self._running: dict[int, ScheduledRequest] = {}
 
     @property
-    def running(self) -> list[Sequence]:
+    def running(self) -> list[ScheduledRequest]:
         """In the order of their slots."""
         return [self._running[slot] for slot in sorted(self._running)]
 
     @property
-    def waiting(self) -> list[Sequence]:
+    def waiting(self) -> list[ScheduledRequest]:
         return list(self._waiting)
 
     @property
     def is_idle(self) -> bool:
         return not self._running and not self._waiting
 
-    def add(self, sequence: Sequence) -> None:
-        self._waiting.append(sequence)
+    def add(self, request: ScheduledRequest) -> None:
+        self._waiting.append(request)
 
-    def admit(self) -> Sequence | None:
+    def start_next(self) -> ScheduledRequest | None:
         """Give the first in line a slot, if one is free."""
         if not self._waiting or not self._free:
             return None
-        sequence = self._waiting.popleft()
-        sequence.slot = self._free.pop()
-        self._running[sequence.slot] = sequence
-        return sequence
+        request = self._waiting.popleft()
+        request.slot = self._free.pop()
+        self._running[request.slot] = request
+        return request
 
-    def release(self, sequence: Sequence) -> None:
-        """Take a sequence out, wherever it is. One that is out already changes nothing, whoever has its slot by now."""
-        if sequence.slot is None:
-            if sequence in self._waiting:
-                self._waiting.remove(sequence)
-        elif self._running.get(sequence.slot) is sequence:
-            del self._running[sequence.slot]
-            self._free.append(sequence.slot)
+    def release(self, request: ScheduledRequest) -> None:
+        """Take a request out of the line or of its slot. If it is out already nothing changes, even if its slot has a new
+        owner."""
+        if request.slot is None:
+            if request in self._waiting:
+                self._waiting.remove(request)
+        elif self._running.get(request.slot) is request:
+            del self._running[request.slot]
+            self._free.append(request.slot)
             self._free.sort(reverse=True)
-        sequence.slot = None
+        request.slot = None
 
-    def produced(self, sequence: Sequence, seconds: float, *, now: float) -> None:
-        """So much audio of the sequence has gone out."""
-        if sequence.first_audio_at is None:
-            sequence.first_audio_at = now
-        sequence.produced_seconds += seconds
+    def produced(self, request: ScheduledRequest, seconds: float, *, now: float) -> None:
+        """So much audio of the request has been handed out."""
+        if request.first_audio_at is None:
+            request.first_audio_at = now
+        request.produced_seconds += seconds
 
-    def turn(self, *, now: float) -> list[Sequence]:
-        """Whom the next step is for: everybody, unless somebody is about to starve; then not those who have plenty."""
+    def next_step(self, *, now: float) -> list[ScheduledRequest]:
+        """Which requests take part in the next step: all that run; but if one is about to starve, those that have plenty
+        wait."""
         running = self.running
-        if all(sequence.lead(now) >= SCARCE_SECONDS for sequence in running):
+        if all(request.lead(now) >= SCARCE_SECONDS for request in running):
             return running
-        return [sequence for sequence in running if sequence.lead(now) < PLENTY_SECONDS]
+        return [request for request in running if request.lead(now) < PLENTY_SECONDS]
 
-    def __iter__(self) -> Iterator[Sequence]:
-        """Everybody, running or waiting."""
+    def __iter__(self) -> Iterator[ScheduledRequest]:
+        """All requests: those that run, then those that wait."""
         yield from self.running
         yield from self._waiting

@@ -1,4 +1,4 @@
-"""One request inside the engine: its pieces of text one after the other, and the latents that wait to be heard."""
+"""One request inside the engine: its pieces of text, one after the other, and the latents that wait for the vocoder."""
 
 import logging
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from torch import Tensor
 from streaming.engine.chunk_plan import ChunkPlan
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
-from streaming.engine.scheduler import Sequence
+from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
 
@@ -17,14 +17,13 @@ logger = logging.getLogger("streaming.engine.xtts")
 
 
 class Utterance:
-    """Changes hands between the steps of the engine: `begin_piece`, `add` for each latent, and when it `is_due`, `take_due`
-    and `deliver`."""
+    """The engine calls `begin_piece`, `add` for each latent, and as soon as a chunk `is_due`, `take_due` and `deliver`."""
 
     def __init__(
         self,
         request: SpeechRequest,
         sink: Sink,
-        sequence: Sequence,
+        scheduled: ScheduledRequest,
         *,
         conditioning: Conditioning,
         voice_key: str,
@@ -32,13 +31,13 @@ class Utterance:
         seed: int,
     ) -> None:
         self.request = request
-        self.sequence = sequence
+        self.scheduled = scheduled
         self.conditioning = conditioning
         self.voice_key = voice_key
         self.seed = seed
         self._sink = sink
         self._pieces = pieces
-        # The one after the current, so that the end is known when it comes.
+        # The piece after the current one, so that the end is known when it comes.
         self._next = next(pieces, None)
         self._piece: TextPiece | None = None
         self._stream: VocoderStream | None = None
@@ -50,9 +49,9 @@ class Utterance:
 
     @property
     def slot(self) -> int:
-        if self.sequence.slot is None:
-            raise RuntimeError("An utterance without a slot was to be spoken.")
-        return self.sequence.slot
+        if self.scheduled.slot is None:
+            raise RuntimeError("An utterance without a slot cannot be spoken.")
+        return self.scheduled.slot
 
     @property
     def has_more(self) -> bool:
@@ -61,7 +60,7 @@ class Utterance:
     def begin_piece(self, vocoder: Vocoder) -> TextPiece:
         """The next piece of text becomes the current one."""
         if self._next is None:
-            raise RuntimeError("An utterance was to go on behind its end.")
+            raise RuntimeError("An utterance was to go on after its end.")
         self._piece, self._next = self._next, next(self._pieces, None)
         self._stream = vocoder.stream(self.conditioning.speaker, self.request.speed)
         self._latents = []
@@ -79,7 +78,11 @@ class Utterance:
         elif self._piece and self.steps >= self._piece.most_audio_tokens:
             self.piece_is_over = True
             text = self.request.text
-            logger.warning("A speech of %d characters was ended after %d audio tokens", len(text), self.steps)
+            logger.warning(
+                "The speech for a text of %d characters was ended after %d audio tokens, the most it may take",
+                len(text),
+                self.steps,
+            )
 
     @property
     def is_due(self) -> bool:
@@ -88,7 +91,7 @@ class Utterance:
     def take_due(self) -> Due:
         """What the vocoder is to decode now, since a chunk is due."""
         if self._stream is None:
-            raise RuntimeError("An utterance was to be heard that has not begun.")
+            raise RuntimeError("An utterance was to be decoded that has not begun.")
         if self._latents:
             self._stream.push(torch.cat(self._latents))
         self._latents = []

@@ -1,7 +1,7 @@
 """The XTTS engine: one thread, one loop, all utterances of a device in one batch.
 
-Each turn of the loop takes what has arrived, lets in at most one new utterance or one part of a voice's preparation, runs
-one step of everybody whose turn it is, and hands out the audio of those whose chunk is due.
+Each round of the loop takes what has arrived, begins at most one new utterance or one part of a voice's preparation, runs
+one step of the utterances that the scheduler names, and hands out the audio of those whose chunk is due.
 """
 
 import hashlib
@@ -19,8 +19,7 @@ from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
 from streaming.engine.gpt.sampling import NO_TOKEN
-from streaming.engine.scheduler import Scheduler
-from streaming.engine.scheduler import Sequence as Scheduled
+from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import Model
 
@@ -74,10 +73,9 @@ class XttsEngine:
         self._model.front_end.warm_up()
         width = self._model.weights.width
         conditioning = Conditioning(torch.full((CONDITIONING_LENGTH, width), 0.1), torch.full((SPEAKER_WIDTH,), 0.1))
-        voice = VoiceRef(conditioning=conditioning.to_bytes())
-        self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, voice, seed=0), _insist)
+        self._add(SpeechRequest("warm-up", _WARM_UP_TEXT, VoiceRef(), seed=0), _insist, (conditioning, "warm-up"))
         while not self._scheduler.is_idle:
-            self._turn()
+            self._run_round()
             for utterance in list(self._utterances.values()):
                 utterance.piece_is_over |= utterance.steps >= _WARM_UP_TOKENS
 
@@ -87,14 +85,14 @@ class XttsEngine:
         while not self._is_stopping:
             self._take_all()
             if not self._is_stopping:
-                self._turn()
+                self._run_round()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
         self._fail_preparations("The engine was stopped.")
         self._model.stop()
 
     def _take_all(self) -> None:
-        """Whatever has arrived; waits if there is nothing to do."""
+        """Take all that has arrived; wait for something if there is nothing to do."""
         if self._scheduler.is_idle and not self._preparations:
             self._inbox.get()()
         while not self._inbox.empty():
@@ -103,20 +101,21 @@ class XttsEngine:
     def _stop(self) -> None:
         self._is_stopping = True
 
-    def _turn(self) -> None:
-        if (scheduled := self._scheduler.admit()) is not None:
+    def _run_round(self) -> None:
+        if (scheduled := self._scheduler.start_next()) is not None:
             self._attempt([self._utterances[scheduled.request_id]], self._begin)
         elif self._preparations:
             self._prepare_a_part()
-        rows = [self._utterances[turn.request_id] for turn in self._scheduler.turn(now=time.monotonic())]
+        taking_part = self._scheduler.next_step(now=time.monotonic())
+        rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
         # What has just begun has its first latent already; what is over waits for its next piece.
         self._attempt([row for row in rows if row.steps and not row.piece_is_over], self._step)
         alive = [row for row in rows if row.request.request_id in self._utterances]
         self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
-        """A step that fails ends those who were in it, and nobody else. A GPU that has failed computes nothing more for this
-        process: it has to end, and whoever started it tells everybody."""
+        """A step that fails ends the utterances in it, and no others. A GPU that has failed computes nothing more for this
+        process, which has to end; the server then fails all its requests."""
         if not utterances:
             return
         try:
@@ -130,13 +129,14 @@ class XttsEngine:
 
     # Utterances
 
-    def _add(self, request: SpeechRequest, sink: Sink) -> None:
+    def _add(self, request: SpeechRequest, sink: Sink, voice: tuple[Conditioning, str] | None = None) -> None:
+        """`voice`, with a name for it, instead of the request's."""
         try:
             if request.request_id in self._utterances:
-                raise ValueError("There is a request of that id already.")
-            conditioning, voice_key = self._voice(request.voice)
+                raise ValueError("A request with this id already exists.")
+            conditioning, voice_key = voice or self._voice(request.voice)
             pieces = self._model.front_end.pieces(request.text, request.language)
-            scheduled = Scheduled(request.request_id)
+            scheduled = ScheduledRequest(request.request_id)
             seed = secrets.randbits(63) if request.seed is None else request.seed
             utterance = Utterance(
                 request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
@@ -160,12 +160,12 @@ class XttsEngine:
             if name.casefold() == voice.speaker.casefold():
                 return self._fitting(Conditioning.from_tensors(*tensors)), f"speaker {name}"
         raise ValueError(
-            f"The voice {voice.speaker!r} has no recordings, and the model has no speaker of that name. "
-            "Upload a recording of it in the admin."
+            f"The voice {voice.speaker!r} has no recordings, and the model has no built-in speaker of that name. "
+            "Upload a recording of the voice in the admin."
         )
 
     def _fitting(self, conditioning: Conditioning) -> Conditioning:
-        """Compiled code does not look how long it is: it is looked at here."""
+        """Checks the shapes, which compiled code does not check. Raises ValueError."""
         wanted = (CONDITIONING_LENGTH, self._model.weights.width)
         if tuple(conditioning.gpt.shape) != wanted or tuple(conditioning.speaker.shape) != (SPEAKER_WIDTH,):
             raise ValueError("The voice was prepared for another model.")
@@ -200,7 +200,7 @@ class XttsEngine:
 
     def _end_overflowed(self, utterance: Utterance) -> None:
         """Half precision has no number above 65 504."""
-        logger.error("The numbers of a speech have overflowed in %s", self._model.precision)
+        logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
         self._model.gpt.clear(utterance.slot)
         self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
 
@@ -212,7 +212,7 @@ class XttsEngine:
             utterance.deliver(samples)
             if len(samples):
                 seconds = len(samples) / self._model.vocoder.sample_rate
-                self._scheduler.produced(utterance.sequence, seconds, now=time.monotonic())
+                self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
         for utterance, _ in due:
             if utterance.piece_is_over:
                 self._go_on(utterance)
@@ -229,7 +229,7 @@ class XttsEngine:
 
     def _end(self, utterance: Utterance, say: Callable[[Utterance], None]) -> None:
         if self._utterances.pop(utterance.request.request_id, None) is utterance:
-            self._scheduler.release(utterance.sequence)
+            self._scheduler.release(utterance.scheduled)
             say(utterance)
 
     # Voices
@@ -262,7 +262,7 @@ class XttsEngine:
 
 
 def _told(error: Exception, what: str) -> str:
-    """What is said to whoever asked: a ValueError is written for him, anything else is for the log as well."""
+    """What the client is told: the message of a ValueError; the kind and message of any other error, which is logged."""
     if isinstance(error, ValueError) and str(error):
         return str(error)
     logger.error("%s", what, exc_info=error)
@@ -274,6 +274,6 @@ def _named(error: Exception) -> str:
 
 
 def _insist(event: EngineEvent) -> None:
-    """An engine that cannot speak at its start is none."""
+    """Fail the start of an engine that cannot speak."""
     if isinstance(event, Failed):
         raise RuntimeError(f"The first speech failed: {event.message}")

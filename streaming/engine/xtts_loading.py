@@ -36,7 +36,7 @@ def load_engine(
     started = time.monotonic()
     model = load_model(CheckpointPaths(checkpoint_path, config_path, tokenizer_path), ComputeOptions(**options))
     logger.info(
-        "XTTS loaded on %s in %s in %.1f s, for %d utterances at once",
+        "XTTS loaded on %s in %s in %.1f s, for %d concurrent utterances",
         *(model.device, model.precision, time.monotonic() - started, model.slots),
     )
     return XttsEngine(model)

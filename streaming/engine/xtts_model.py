@@ -43,13 +43,15 @@ class Conditioner(Protocol):
 @dataclass(frozen=True, slots=True)
 class ComputeOptions:
     """As in the settings: device (auto, cpu, cuda, cuda:N), precision (auto, fp32, fp16, bf16, int8), threads (None: one per
-    core that may be used), slots (utterances at once; None: what suits the device), bytes for voices that spoke lately."""
+    core that may be used), slots (utterances at once; None: what suits the device), bytes for voices that spoke lately.
+    Without `compiled_kernels` a CPU computes with PyTorch alone, in fp32, and numba is not imported."""
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     slots: int | None = None
     voice_cache_bytes: int = VOICE_CACHE_BYTES
+    compiled_kernels: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Compute:
     def begin(cls, options: ComputeOptions) -> "Compute":
         """Raises ValueError for options that do not fit this machine."""
         device = choose_device(options.device)
-        precision = choose_precision(options.precision, device)
+        precision = choose_precision(options.precision, device, compiled_kernels=options.compiled_kernels)
         threads = options.threads or usable_cores()
         torch.set_num_threads(threads)
         enter(device)
@@ -75,7 +77,7 @@ class Compute:
 @dataclass(frozen=True, slots=True)
 class Model:
     """Everything that the engine's loop works with. `weights` are without their layers: the transformer has these.
-    `fingerprint` is equal wherever voices get the same conditioning."""
+    `fingerprint` is equal wherever voices get the same conditioning. `crew`: who runs compiled kernels, if anybody does."""
 
     config: SpeechConfig
     device: torch.device
@@ -111,7 +113,7 @@ def assemble(
         voice_cache_bytes=options.voice_cache_bytes,
     )
     # The GPT and the vocoder take turns, so they share their threads.
-    crew = Crew(compute.threads) if device.type == "cpu" else None
+    crew = Crew(compute.threads) if device.type == "cpu" and options.compiled_kernels else None
     transformer = _make_transformer(gpt, device, precision, slots, crew)
     # The layers live on in the transformer, in its own form.
     gpt = replace(gpt, layers=())

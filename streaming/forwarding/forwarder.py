@@ -1,4 +1,4 @@
-"""Forward mode's counterpart of a speaker: from what is published to packets at the socket."""
+"""What a speaker is for text, for published audio: cuts it into packets, and paces them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,13 +6,14 @@ from streaming.audio.formats import OutputFormat
 from streaming.audio.packets import FrameJoiner
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.packet import Packet
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
 
 
 class Forwarder:
-    """Forward mode: cuts, paces and ends what is published as if it had been generated here."""
+    """Sends what is published as if it had been generated here."""
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class Forwarding:
             for task in tasks:
                 self._leave(task)
             if subscription.dropped:
-                logger.warning("%d publications could not be decoded and were dropped", subscription.dropped)
+                logger.warning("%d published messages could not be decoded and were dropped", subscription.dropped)
 
     def _count_dropped(self) -> None:
         self.dropped_messages += 1

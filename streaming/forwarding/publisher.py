@@ -19,7 +19,7 @@ from streaming.errors import SourceError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForwardedAudio:
-    """One publication: mono float32 samples at `sample_rate` Hz; `is_final` ends the batch behind them."""
+    """One publication: mono float32 samples at `sample_rate` Hz; `is_final` ends the batch after them."""
 
     samples: Samples
     sample_rate: int

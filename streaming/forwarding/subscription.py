@@ -67,7 +67,7 @@ class EventOrder:
         joins = sequence if self._batch is None else 0
         expected = self._expected if batch == self._batch else joins
         if sequence != expected:
-            raise SourceError(f"Audio was lost on its way: part {expected} was expected, part {sequence} came.")
+            raise SourceError(f"Audio was lost in transit: part {expected} was expected, but part {sequence} arrived.")
         self._batch, self._expected = batch, sequence + 1
         return ForwardedAudio(samples, rate, is_final)
 
@@ -87,7 +87,7 @@ class Subscription:
 
     def put(self, audio: ForwardedAudio) -> None:
         if self._error:
-            return  # nothing is played behind what was lost
+            return  # nothing is played after a lost part
         if self._seconds + audio.seconds > self._max_seconds or len(self._queued) > 100 * self._max_seconds:
             self.fail(SourceError(f"More than {self._max_seconds:g} seconds of audio are waiting to be forwarded."))
             return
@@ -100,10 +100,10 @@ class Subscription:
         self.dropped += 1
         self._on_drop()
         if self.dropped == 1:
-            logger.warning("A publication cannot be decoded and is dropped (%s)", reason)
+            logger.warning("A published message cannot be decoded and was dropped (%s)", reason)
 
     def fail(self, error: SourceError) -> None:
-        """End the subscription behind what is queued."""
+        """End the subscription after the queued audio."""
         self._error = self._error or error
         self._changed.set()
 
@@ -127,11 +127,11 @@ async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscriptio
     except SourceError as error:
         subscription.fail(error)
     except (RedisError, OSError, TimeoutError) as error:
-        logger.warning("Forward mode lost Redis: %s", error)
-        subscription.fail(SourceError("The connection to Redis was lost."))
+        logger.warning("Forward mode lost its connection to Redis: %s", error)
+        subscription.fail(SourceError("The server lost its connection to Redis."))
     except Exception:
         logger.exception("Forward mode failed")
-        subscription.fail(SourceError("The server failed while forwarding."))
+        subscription.fail(SourceError("Internal server error while forwarding audio."))
 
 
 async def listen_to_redis(audio_channel: str, sample_rate: int, url: str, subscription: Subscription) -> None:

@@ -1,4 +1,4 @@
-"""What clients ask about the service itself: models, user, subscription, tokens (wire.md 3.4)."""
+"""What clients ask about the service itself: models, user, tokens (docs/http.md, What objects must have)."""
 
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ user_router = Router(tags=["User"])
 
 # Ids that clients have in their settings and look for in the list; any other one speaks as well. None that begins with
 # eleven_v3 or later: LiveKit sends those to an endpoint that is not here.
-VENDOR_MODELS = {
+ELEVENLABS_MODELS = {
     "eleven_multilingual_v2": "Multilingual v2",
     "eleven_turbo_v2_5": "Turbo v2.5",
     "eleven_flash_v2_5": "Flash v2.5",
@@ -76,12 +76,14 @@ class Model(Schema):
 
 @models_router.get("", response=list[Model], summary="Models")
 async def list_models(request: HttpRequest) -> list[Model]:
-    """The one that speaks, and names of the vendor's under which it speaks as well."""
+    """The model that speaks, and the ElevenLabs model names that stand for it."""
     backend = exchange_of(request).backend
     info = backend.executor.status.info
     if info is None:
         raise EngineUnavailable("The speech engine is not ready; try again shortly.")
-    names = {info.name: info.name} | {model_id: f"{info.name} as {name}" for model_id, name in VENDOR_MODELS.items()}
+    names = {info.name: info.name} | {
+        model_id: f"{info.name} as {name}" for model_id, name in ELEVENLABS_MODELS.items()
+    }
     return [_model(model_id, name, info, backend.config.limits.max_request_chars) for model_id, name in names.items()]
 
 
@@ -98,7 +100,7 @@ def _model(model_id: str, name: str, info: EngineInfo, most: int) -> Model:
 
 
 def _language(code: str) -> Language:
-    """The vendor has ISO 639-1: zh of zh-cn."""
+    """ElevenLabs uses ISO 639-1 codes: zh for zh-cn."""
     short = code.partition("-")[0]
     return Language(language_id=short, name=LANGUAGE_NAMES.get(short, short))
 
@@ -161,7 +163,7 @@ async def get_user(request: HttpRequest) -> User:
 
 
 async def _subscription(request: HttpRequest) -> Subscription:
-    """What the key has spoken this month; nothing for who has none."""
+    """What the key has spoken this month; nothing without a key."""
     client = exchange_of(request).caller.client
     if client.key_id is None:
         return Subscription()
@@ -180,5 +182,5 @@ class Token(Schema):
 
 @token_router.post("/{token_type}", response=Token, summary="A single-use token")
 async def create_token(request: HttpRequest, token_type: Literal["tts_websocket"]) -> Token:
-    """For `single_use_token` in the query of a socket, in place of a key: works once, for a quarter of an hour."""
+    """For `single_use_token` in the query of a socket, instead of a key. It works once, within 15 minutes."""
     return Token(token=await issue_token(exchange_of(request).caller.client))

@@ -15,7 +15,7 @@ from streaming.http.problems import Problem, not_found, problem_of
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    in_words = Problem.in_openais_words if is_openai_path(request.path_info) else Problem.in_the_vendors_words
+    in_words = Problem.in_openais_words if is_openai_path(request.path_info) else Problem.in_elevenlabs_words
     return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
 
 
@@ -37,7 +37,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
         case HttpError():  # the body is no JSON, or not of the kind that is asked for
             return answer(request, Problem(error.status_code, errors.INVALID_MESSAGE, f"{error.message}."))
         case RequestDataTooBig():
-            return answer(request, Problem(413, "request_too_large", "The request is longer than is read at once."))
+            return answer(request, Problem(413, "request_too_large", "The request body is too large."))
         case SuspiciousOperation() | MultiPartParserError():
             return answer(request, Problem(400, errors.INVALID_MESSAGE, f"The form cannot be read: {error}"))
         case Http404():
@@ -46,7 +46,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
-    """422 with FastAPI's list, which the vendor's clients know; 400 with the first of it in OpenAI's words."""
+    """422 with FastAPI's list, which ElevenLabs' clients know; 400 with the first of it in OpenAI's words."""
     faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
     if not is_openai_path(request.path_info):
         return JsonResponse({"detail": faults}, status=422)

@@ -13,8 +13,8 @@ from streaming.http.paths import NAMESPACE
 from streaming.http.views import api_view
 
 DESCRIPTION = (
-    "Text to speech over HTTP, as ElevenLabs and OpenAI have it. The sockets and everything else are described in the "
-    "README."
+    "Text to speech over HTTP, compatible with ElevenLabs and OpenAI. The project's documents describe the WebSocket "
+    "endpoints and everything else."
 )
 BEARER = {"type": "http", "scheme": "bearer"}
 ERROR = {"description": "An error, as JSON", "content": {"application/json": {"schema": {"type": "object"}}}}

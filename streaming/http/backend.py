@@ -1,4 +1,4 @@
-"""What the HTTP endpoints speak with: handed to every request in its scope, so that importing a view starts no engine."""
+"""What the HTTP endpoints speak with. Every request has it in its scope, so that importing a view starts no engine."""
 
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -21,7 +21,10 @@ from streaming.protocol.parameters import Locators, Parameters
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet
-from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.playback import Playback
+from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.speaker import Speaker
+from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
 from streaming.text.pronunciation import Pronouncer
 from voices.models import Voice
@@ -41,7 +44,7 @@ class Backend:
 
     @property
     def open_responses(self) -> int:
-        """Responses that speak, or wait for their turn to."""
+        """Responses that speak, or wait until they can."""
         return self._open
 
     async def find_voice(self, voice_id: str) -> Voice:
@@ -70,7 +73,7 @@ class Backend:
         self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat, meter: Meter
     ) -> Packets:
         if self._open >= self.config.service.max_connections:
-            raise busy("The server speaks for as many requests as it allows; try again later.")
+            raise busy("The server has reached its maximum number of concurrent requests; try again later.")
         preparation = self._preparer.begin(voice)
 
         def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:
@@ -94,19 +97,13 @@ class Backend:
         on_spoken: Spoken,
         meter: Meter,
     ) -> Speaker:
-        language = voice.language or self.config.model.language
-        return Speaker(
-            self.executor,
-            SpeakerVoice(preparation.ref, language, voice.speed or 1.0),
-            output,
-            outlet,
-            on_spoken,
-            max_packet_ms=self.config.service.max_packet_ms,
-            max_ahead=self.config.service.max_ahead_seconds,
-            meter=meter,
-            load_pronouncer=_load_pronouncer,
-            hurries=False,  # nobody waits for the end of an utterance before that of the response
-        )
+        service = self.config.service
+        speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
+        requests = RequestMaker(self.executor, speaker_voice, self._preparer.languages, _load_pronouncer)
+        queue = SpeechQueue(self.executor, requests, max_ahead=service.max_ahead_seconds)
+        # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
+        playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)
+        return Speaker(queue, playback, on_spoken, meter)
 
 
 async def _load_pronouncer(locators: Locators) -> Pronouncer:
@@ -118,7 +115,7 @@ async def _load_pronouncer(locators: Locators) -> Pronouncer:
 
 
 async def let_go_of_the_database() -> None:
-    """Every request has a thread of its own, and with it a connection, which nobody will use again."""
+    """Close the connection of the request's own thread, which will not be used again."""
     await sync_to_async(connections.close_all)()
 
 

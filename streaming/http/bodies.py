@@ -1,4 +1,4 @@
-"""Response bodies, piece by piece: however long a text is, no more of its audio is in memory than waits to be sent."""
+"""Response bodies, piece by piece: only the audio that waits to be sent is in memory, however long a text is."""
 
 import json
 from base64 import b64encode
@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import Any
 
 from streaming.http.narration import Packets
-from streaming.http.timeline import Timed, Timeline
+from streaming.http.timeline import Timeline
+from streaming.protocol.packet import Alignment, Packet
 
 Body = AsyncGenerator[bytes, None]
 
@@ -20,34 +21,31 @@ async def raw_audio(packets: Packets) -> Body:
 
 
 async def timed_lines(packets: Packets) -> Body:
-    """One JSON object per packet on a line of its own, the last line ended too: readers drop one that is not."""
+    """One JSON object per packet, each on a line. The last line ends, too: readers drop a line that does not."""
     timeline = Timeline()
     async with aclosing(packets):
         async for packet in packets:
-            original, spoken = timeline.place(packet)
+            placed = timeline.place(packet)
             audio = b64encode(packet.payload).decode("ascii")
-            fields = {"alignment": _characters(original), "normalized_alignment": _characters(spoken)}
+            fields = _fields(placed.alignment, placed.normalized_alignment)
             yield f'{{"audio_base64": "{audio}", {json.dumps(fields)[1:]}\n'.encode()
 
 
 async def timed_object(packets: Packets) -> Body:
-    """All of it as one JSON object; the alignment comes behind the audio, since it is known last."""
-    timeline, encoder = Timeline(), Base64Stream()
-    original, spoken = _Gathered(), _Gathered()
+    """All of it as one JSON object. The alignment follows the audio, because it is complete only when the audio is."""
+    timeline, encoder, gathered = Timeline(), Base64Stream(), _Gathered()
     yield b'{"audio_base64": "'
     async with aclosing(packets):
         async for packet in packets:
-            of_original, of_spoken = timeline.place(packet)
-            original.add(of_original)
-            spoken.add(of_spoken)
+            gathered.add(timeline.place(packet))
             if encoded := encoder.push(packet.payload):
                 yield encoded
-    fields = {"alignment": original.as_json(), "normalized_alignment": spoken.as_json()}
+    fields = _fields(gathered.alignment.whole, gathered.normalized_alignment.whole)
     yield encoder.finish() + f'", {json.dumps(fields)[1:]}'.encode()
 
 
 class Base64Stream:
-    """Base64 of a whole, from its parts: three bytes make four characters, so up to two bytes wait for the next part."""
+    """The Base64 text of a whole, made from its parts: three bytes make four characters, so up to two bytes wait."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -63,28 +61,47 @@ class Base64Stream:
 
 
 class _Gathered:
-    """The characters of many packets."""
+    """The alignments of a response, from its packets."""
 
     def __init__(self) -> None:
-        self._characters: list[str] = []
-        self._starts: list[float] = []
-        self._ends: list[float] = []
+        self.alignment = _Joined()
+        self.normalized_alignment = _Joined()
 
-    def add(self, timed: Timed | None) -> None:
-        if timed:
-            self._characters += timed.characters
-            self._starts += timed.starts
-            self._ends += timed.ends
-
-    def as_json(self) -> dict[str, Any] | None:
-        return _characters(Timed(self._characters, self._starts, self._ends)) if self._characters else None
+    def add(self, packet: Packet) -> None:
+        self.alignment.add(packet.alignment)
+        self.normalized_alignment.add(packet.normalized_alignment)
 
 
-def _characters(timed: Timed | None) -> dict[str, Any] | None:
-    if timed is None:
+class _Joined:
+    """Alignments on the same clock, one after the other."""
+
+    def __init__(self) -> None:
+        self._chars: list[str] = []
+        self._starts_ms: list[int] = []
+        self._durations_ms: list[int] = []
+
+    def add(self, alignment: Alignment | None) -> None:
+        if alignment:
+            self._chars += alignment.chars
+            self._starts_ms += alignment.starts_ms
+            self._durations_ms += alignment.durations_ms
+
+    @property
+    def whole(self) -> Alignment | None:
+        return Alignment(self._chars, self._starts_ms, self._durations_ms) if self._chars else None
+
+
+def _fields(alignment: Alignment | None, normalized_alignment: Alignment | None) -> dict[str, Any]:
+    return {"alignment": _in_seconds(alignment), "normalized_alignment": _in_seconds(normalized_alignment)}
+
+
+def _in_seconds(alignment: Alignment | None) -> dict[str, Any] | None:
+    """docs/protocol.md, Alignment and its time base: over HTTP, times are seconds."""
+    if alignment is None:
         return None
+    spans = list(zip(alignment.starts_ms, alignment.durations_ms, strict=True))
     return {
-        "characters": list(timed.characters),
-        "character_start_times_seconds": list(timed.starts),
-        "character_end_times_seconds": list(timed.ends),
+        "characters": list(alignment.chars),
+        "character_start_times_seconds": [start / 1000 for start, _ in spans],
+        "character_end_times_seconds": [(start + length) / 1000 for start, length in spans],
     }

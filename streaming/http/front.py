@@ -9,18 +9,17 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from streaming.access.origin import address_of
+from streaming.connection.paths import path_info_of
+from streaming.connection.transport import ABORT_KEY
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
 from streaming.http.problems import problem_of
-from streaming.http.request_limits import RequestLimits, TooLong, refuse
-from streaming.paths import path_info_of
+from streaming.http.request_limits import TooLong
 
 logger = logging.getLogger("streaming.http")
 
 # How long a request that is broken off may take to be cleared away.
 GOODBYE_SECONDS = 1.0
-# In a scope: ends the connection at once. A server of ours puts it there; of others an exception has to do.
-ABORT_KEY = "streaming.abort"
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -35,7 +34,6 @@ class HttpFront:
         self._app = app
         self._backend = backend
         self._api_paths = ApiPaths(prefix)
-        self._limits = RequestLimits(backend.config)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if path_info_of(scope) not in self._api_paths:
@@ -56,32 +54,27 @@ class HttpFront:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         response = _Response(send, self._backend.config.service.stall_timeout_seconds)
         try:
-            self._limits.check_head(scope)
             async with AsyncExitStack() as closing:
                 exchange = Exchange(Caller(address_of(scope)), self._backend, closing)
-                receive = self._limits.checked(scope, receive)
                 await self._app(scope | {SCOPE_KEY: exchange}, receive, response.send)
-        except TooLong as error:
-            if not response.has_begun:
-                await refuse(send, error)
+        except TooLong:
+            raise  # the client is told by whoever has found it
         except Exception as error:
             # Django answers what fails before the status has gone out: this failed after it.
-            logger.warning("A response was broken off: %s", problem_of(error))
+            logger.warning("A response was aborted: %s", problem_of(error))
             if (abort := scope.get(ABORT_KEY)) is None:
                 raise
             abort()
 
 
 class _Response:
-    """What is sent, and whether that has begun. A client that reads nothing for `patience` seconds is given up."""
+    """A client that reads nothing for `patience` seconds is given up."""
 
     def __init__(self, send: Any, patience: float) -> None:
         self._send = send
         self._patience = patience
-        self.has_begun = False
 
     async def send(self, message: Any) -> None:
-        self.has_begun = True
         try:
             async with asyncio.timeout(self._patience):
                 await self._send(message)

@@ -1,4 +1,4 @@
-"""One text on its way to one HTTP response: a speaker of its own, without pace, through a queue of bounded length."""
+"""One text on its way to one HTTP response: its own speaker, not paced, and a queue of bounded length."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
-from streaming.speech.delivery import Packet
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker
 
@@ -53,7 +53,7 @@ async def narrate(items: list[Utterance | TurnEnd], make_speaker: Callable[[Outl
 
 
 async def begun(packets: Packets) -> Packets:
-    """The same packets, once the first one is there: what fails before it still has a status to say so with."""
+    """The same packets, as soon as the first is there: an error before it can still become the response's status."""
     first = await anext(packets, None)  # a generator that raises is closed
     return _from_first(first, packets)
 

@@ -1,4 +1,4 @@
-"""OpenAI's speech endpoint, on the same path as the vendor's."""
+"""OpenAI's speech endpoint, on the same path as ElevenLabs'."""
 
 import json
 from base64 import b64encode
@@ -27,7 +27,7 @@ class VoiceById(Schema):
 class OpenAISpeechBody(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": "Hello there.", "voice": "demo"}]})
 
-    input: Annotated[str, Field(min_length=1, description="What is said.")]
+    input: Annotated[str, Field(min_length=1, description="The text to speak.")]
     voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice.")]
     model: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
@@ -36,9 +36,9 @@ class OpenAISpeechBody(Schema):
     instructions: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
 
 
-@router.post("/speech", openapi_extra=AUDIO, summary="Speech, as OpenAI has it")
+@router.post("/speech", openapi_extra=AUDIO, summary="OpenAI-compatible speech")
 async def speech(request: HttpRequest, body: OpenAISpeechBody) -> StreamingHttpResponse:
-    """With `stream_format` sse, events with parts of the audio in Base64."""
+    """With `stream_format` sse: events with parts of the audio in Base64."""
     voice_id = body.voice if isinstance(body.voice, str) else body.voice.id
     order = Order(voice_id, body.input, Parameters(speed=body.speed), CONTAINER_FORMATS[body.response_format])
     if body.stream_format == "sse":
@@ -58,7 +58,7 @@ async def _events(packets: Packets, *, text: str) -> Body:
 
 
 def _done(characters: int, seconds: float) -> bytes:
-    """Nothing here counts in tokens: characters stand for those of the text, milliseconds for those of the audio."""
+    """This server has no tokens to report: it gives characters for the text and milliseconds for the audio."""
     spoken = round(seconds * 1000)
     usage = {"input_tokens": characters, "output_tokens": spoken, "total_tokens": characters + spoken}
     return f"data: {json.dumps({'type': 'speech.audio.done', 'usage': usage})}\n\n".encode()

@@ -1,4 +1,4 @@
-"""What went wrong with a request, as each API words it: the status, the code for programs, the sentence for people."""
+"""Errors of requests in the format of each API: status, code for programs, message for people."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from streaming.errors import Fault, fault_of
 
 logger = logging.getLogger("streaming.http")
 
-# The OpenAI API's own words for kinds of errors, by status; everything else is the server's fault.
+# OpenAI's names for kinds of errors, by status; all others are server errors.
 _OPENAI_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -33,8 +33,8 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def in_the_vendors_words(self) -> dict[str, Any]:
-        """wire.md 3.5: `status` is the older name of `code`, and clients read either."""
+    def in_elevenlabs_words(self) -> dict[str, Any]:
+        """`status` is the older name of `code`, and clients read either (docs/http.md, What errors must have)."""
         detail = {"status": self.code, "code": self.code, "message": self.message}
         return {"detail": detail | ({"param": self.param} if self.param else {})}
 
@@ -44,15 +44,17 @@ class Problem(Exception):
 
 
 def not_found(path: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, "not_found", f"There is nothing at {path!r:.200}.")
+    return Problem(HTTPStatus.NOT_FOUND, "not_found", f"The path {path!r:.200} does not exist.")
 
 
 def voice_not_found(voice_id: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+    return Problem(
+        HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, f"The voice {voice_id!r:.100} does not exist or is disabled."
+    )
 
 
 def database_lost() -> Problem:
-    """For where the database's error is caught."""
+    """For code that catches a database error."""
     logger.exception("The database does not answer")
     message = "The server's database does not answer; try again later."
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, message)

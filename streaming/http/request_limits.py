@@ -1,14 +1,19 @@
-"""How long a request to the API may be, for servers that do not say so themselves. Daphne has the same limits at its door
-(`streaming.daphne.request_limits`), since it would store a whole body first.
+"""How long a request may be. Daphne has the same limits at its door (`streaming.daphne.request_limits`): it would store
+a whole body before an application sees any of it.
 """
 
 import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from streaming.conf import Config
+from streaming.connection.paths import path_info_of
 
 CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}
+App = Callable[[Any, Any, Any], Awaitable[None]]
 # JSON may write a character with twelve bytes, and there are other fields beside the text.
 BYTES_PER_CHARACTER = 16
 OTHER_BYTES = 65_536
@@ -39,30 +44,68 @@ class BodyLimits:
 
 
 class RequestLimits:
-    """Those of the settings, on ASGI's messages."""
+    """An ASGI application around another: refuses requests, of sockets too, that are longer than the settings allow.
+    `covers`: the paths that the limits are for."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, app: App, config: Config, covers: Callable[[str], bool]) -> None:
+        self._app = app
         self._limits = config.limits
         self._bodies = BodyLimits.of(config)
+        self._covers = covers
 
-    def check_head(self, scope: Any) -> None:
-        """Query and headers. Raises TooLong."""
-        check_head(self._limits.max_query_bytes, self._limits.max_header_bytes, scope["query_string"], scope["headers"])
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not self._covers(path_info_of(scope)):
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
 
-    def checked(self, scope: Any, receive: Any) -> Any:
-        """The same `receive`, which raises TooLong when the body becomes longer than allowed."""
-        most = self._bodies.most(dict(scope["headers"]).get(b"content-type", b""))
-        received = 0
+        async def note(message: Any) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
 
-        async def receive_checked() -> Any:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > most:
-                raise TooLong(413, f"The request is longer than {most} bytes.")
-            return message
+        body = _Body(receive, self._most(scope))
+        try:
+            check_head(
+                self._limits.max_query_bytes, self._limits.max_header_bytes, scope["query_string"], scope["headers"]
+            )
+            await self._app(scope, body.receive, note)
+        except TooLong as error:
+            if has_begun:
+                raise
+            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                await body.swallow(self._bodies.upload)
+            await _refuse(scope, send, error)
 
-        return receive_checked
+    def _most(self, scope: Any) -> int:
+        return self._bodies.most(dict(scope["headers"]).get(b"content-type", b""))
+
+
+class _Body:
+    """A request's body on its way to the application: at most `most` bytes."""
+
+    def __init__(self, receive: Any, most: int) -> None:
+        self._receive = receive
+        self._most = most
+        self._received = 0
+        self._is_complete = False
+
+    async def receive(self) -> Any:
+        """Raises TooLong."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            self._is_complete = not message.get("more_body", False)
+            if self._received > self._most:
+                raise TooLong(413, f"The request is longer than {self._most} bytes.")
+        return message
+
+    async def swallow(self, most: int) -> None:
+        """The rest of a body that has at most as many bytes, so that its client comes to read the answer."""
+        self._most = most
+        with suppress(TooLong):
+            while not self._is_complete and (await self.receive())["type"] == "http.request":
+                pass
 
 
 def check_head(max_query: int, max_headers: int, query: bytes, headers: Any) -> None:
@@ -78,9 +121,14 @@ def problem_body(code: str, message: str) -> bytes:
     return json.dumps({"detail": {"status": code, "code": code, "message": message}}).encode() + b"\n"
 
 
-async def refuse(send: Any, error: TooLong) -> None:
-    """Answer an HTTP request."""
+async def _refuse(scope: Any, send: Any, error: TooLong) -> None:
+    """Answer a request, or the handshake of a socket."""
     body = problem_body(CODES[error.status], str(error))
+    is_socket = scope["type"] == "websocket"
+    if is_socket and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    prefix = "websocket.http" if is_socket else "http"
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": f"{prefix}.response.start", "status": error.status, "headers": headers})
+    await send({"type": f"{prefix}.response.body", "body": body})

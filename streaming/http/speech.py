@@ -1,4 +1,4 @@
-"""The vendor's four speech endpoints (wire.md 3.1 to 3.3)."""
+"""ElevenLabs' four speech endpoints (docs/http.md, from What clients call to What responses must have)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ LINES = {"responses": {200: {"description": "One JSON object on each line", "con
 async def stream_with_timestamps(
     request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
 ) -> StreamingHttpResponse:
-    """As `/stream`, in JSON: one object per line with a part of the audio and the characters that begin in it."""
+    """Like `/stream`, as JSON: one object per line, with a part of the audio and the characters that start in it."""
     return await _answer(request, voice_id, body, query, timed_lines, "application/x-ndjson")
 
 
@@ -36,7 +36,7 @@ async def stream_with_timestamps(
 async def convert_with_timestamps(
     request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
 ) -> StreamingHttpResponse:
-    """All of the speech, and when each character is heard, as one JSON object."""
+    """The whole audio and the time of each character, as one JSON object."""
     return await _answer(request, voice_id, body, query, timed_object, "application/json")
 
 
@@ -44,7 +44,7 @@ async def convert_with_timestamps(
 async def stream(
     request: HttpRequest, voice_id: str, body: SpeechBody, query: Query[SpeechQuery]
 ) -> StreamingHttpResponse:
-    """Speech as it is made. An error after the first sound breaks the connection off."""
+    """Audio, sent as it is generated. An error after the first sound aborts the connection."""
     return await _answer(request, voice_id, body, query, raw_audio)
 
 
@@ -97,9 +97,9 @@ async def speech_response(
 def _check_text(text: str, most: int) -> None:
     """Raises Problem."""
     if not text.strip():
-        raise Problem(400, errors.INVALID_PARAMETER, "The text must have something to say in it.")
+        raise Problem(400, errors.INVALID_PARAMETER, "The text contains nothing to speak.")
     if len(text) > most:
-        message = f"The text has {len(text)} characters; at most {most} are allowed in a request."
+        message = f"The text has {len(text)} characters; a request may have at most {most}."
         raise Problem(400, errors.TOO_MUCH_TEXT, message)
 
 

@@ -1,4 +1,6 @@
-"""What the vendor's speech endpoints take and give. The names are the vendor's (wire.md 3.2, 3.3)."""
+"""What ElevenLabs' speech endpoints take and give. The names are ElevenLabs': docs/http.md, What clients send and What
+responses must have.
+"""
 
 from typing import Annotated, Any
 
@@ -18,7 +20,7 @@ class VoiceSettings(Schema):
     similarity_boost: Share | None = None
     style: Share | None = None
     use_speaker_boost: Annotated[bool, Field(description=WITHOUT_EFFECT)] | None = None
-    speed: Annotated[float, Field(ge=0.5, le=2, description="How fast; unset: as the voice is set.")] | None = None
+    speed: Annotated[float, Field(ge=0.5, le=2, description="Speaking rate. Unset: the voice's own.")] | None = None
 
 
 class DictionaryLocator(Schema):
@@ -30,10 +32,12 @@ class SpeechBody(Schema):
     # What the page /docs begins with: of its own accord it would fill in every field, with values that are refused.
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Hello there."}]})
 
-    text: Annotated[str, Field(min_length=1, description="What is said.")]
-    language_code: Annotated[str, Field(max_length=35, description="Such as en; unset: the voice's.")] | None = None
+    text: Annotated[str, Field(min_length=1, description="The text to speak.")]
+    language_code: (
+        Annotated[str, Field(max_length=35, description="For example en. Unset: the voice's language.")] | None
+    ) = None
     voice_settings: VoiceSettings | None = None
-    seed: Annotated[int, Field(ge=0, le=4_294_967_295, description="Equal seeds, equal audio.")] | None = None
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295, description="The same seed gives the same audio.")] | None = None
     pronunciation_dictionary_locators: Annotated[list[DictionaryLocator], Field(max_length=3)] | None = None
     model_id: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     previous_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None

@@ -53,11 +53,13 @@ def _check_origin(request: HttpRequest) -> None:
     """Raises Problem."""
     allowed_origins = exchange_of(request).backend.config.service.allowed_origins
     if not origin_is_allowed(request.scope, allowed_origins):  # type: ignore[attr-defined] # over ASGI
-        raise Problem(403, "origin_not_allowed", "Pages of this origin may not use this server: see allowed_origins.")
+        raise Problem(
+            403, "origin_not_allowed", "Web pages of this origin may not use this server; see service.allowed_origins."
+        )
 
 
 def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
-    problem = Problem(405, "method_not_allowed", f"{request.method} is not for {request.path!r:.200}.")
+    problem = Problem(405, "method_not_allowed", f"{request.method} is not allowed for {request.path!r:.200}.")
     refusal = answer(request, problem)
     refusal["Allow"] = response["Allow"]
     return refusal

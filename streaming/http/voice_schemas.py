@@ -1,4 +1,6 @@
-"""Voices as the vendor's clients know them (wire.md 3.4). Its JavaScript SDK refuses what lacks a required field."""
+"""Voices as ElevenLabs' clients know them: docs/http.md, What objects must have. Its JavaScript SDK refuses objects that
+lack a required field.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -83,7 +85,9 @@ class VoicePage(VoiceList):
 class VoiceQuery(Schema):
     next_page_token: Annotated[str, Field(max_length=1000)] | None = None
     page_size: Annotated[int, Field(ge=1, le=MOST_ON_A_PAGE)] = 10
-    search: Annotated[str, Field(max_length=200, description="In id, name, description, category and labels.")] = ""
+    search: Annotated[
+        str, Field(max_length=200, description="Searches id, name, description, category and labels.")
+    ] = ""
     sort: Literal["name", "created_at_unix"] = "name"
     sort_direction: Literal["asc", "desc"] = "asc"
     voice_type: VoiceType | None = None
@@ -98,7 +102,7 @@ class VoiceQuery(Schema):
 class VoiceForm(Schema):
     name: Annotated[str, Field(min_length=1, max_length=100)]
     description: Annotated[str, Field(max_length=1000)] | None = None
-    labels: Annotated[str, Field(description="A JSON object of texts.")] | None = None
+    labels: Annotated[str, Field(description="A JSON object whose values are strings.")] | None = None
     remove_background_noise: Annotated[Any, Field(description="Accepted, without effect.")] = None
 
 

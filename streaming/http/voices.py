@@ -1,4 +1,4 @@
-"""The vendor's endpoints for voices (wire.md 3.1, 3.4).
+"""ElevenLabs' endpoints for voices (docs/http.md, What clients call, What objects must have).
 
 Functions of the ordinary kind: they read uploads and ask the database, on a thread of the request's own.
 """
@@ -37,7 +37,7 @@ from voices.search import BadPageToken, Wanted, find
 router = Router(tags=["Voices"])
 search_router = Router(tags=["Voices"])
 
-# Which of our two categories the vendor's types of voices are. A voice of somebody else's there is none.
+# Which of our two categories correspond to ElevenLabs' types of voices. Voices of other users do not exist here.
 CATEGORIES = {
     "default": "premade",
     **dict.fromkeys(("personal", "non-default", "non-community", "saved"), "cloned"),
@@ -63,7 +63,7 @@ def search_voices(request: HttpRequest, query: Query[VoiceQuery]) -> VoicePage:
             token=query.next_page_token,
         )
     except BadPageToken:
-        message = "next_page_token is not one that a page of this search came with."
+        message = "next_page_token does not belong to this search."
         raise Problem(400, errors.INVALID_PARAMETER, message, "next_page_token") from None
     return VoicePage(
         voices=[VoiceOut.of(voice) for voice in page.voices],
@@ -80,7 +80,7 @@ def default_settings(request: HttpRequest) -> VoiceSettings:
 
 @router.post("/add", response=AddedVoice, summary="Add a voice")
 def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[UploadedFile]]) -> AddedVoice:
-    """A voice from recordings: WAV, FLAC, OGG or MP3, best 6 to 30 seconds of clean speech."""
+    """Create a voice from recordings (WAV, FLAC, OGG or MP3), ideally 6 to 30 seconds of clean speech."""
     client = _managing(request)
     labels = _labels(form.labels) or {}
     with _Recordings():
@@ -102,7 +102,7 @@ def get_voice(request: HttpRequest, voice_id: str) -> VoiceOut:
 
 @router.delete("/{voice_id}", response=Done, summary="Delete a voice")
 def delete_voice(request: HttpRequest, voice_id: str) -> Done:
-    """With its recordings."""
+    """Delete the voice and its recordings."""
     _managing(request)
     _voice(request, voice_id).delete()
     return Done()
@@ -115,7 +115,7 @@ def edit_voice(
     form: Form[VoiceForm],
     files: File[list[UploadedFile]] = [],  # noqa: B006 - that is how the library knows that none is needed
 ) -> Done:
-    """Its name, and if they are given its description and labels. Recordings are added."""
+    """Changes the name and, if given, the description and labels. Recordings are added to those of the voice."""
     _managing(request)
     voice, labels = _voice(request, voice_id), _labels(form.labels)
     with _Recordings():
@@ -137,7 +137,7 @@ def get_settings(request: HttpRequest, voice_id: str) -> VoiceSettings:
 
 @router.post("/{voice_id}/settings/edit", response=Done, summary="Change the settings of a voice")
 def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> Done:
-    """Of the settings only the speed has an effect, and is kept."""
+    """Only the setting `speed` has an effect and is stored."""
     _managing(request)
     voice = _voice(request, voice_id)
     if body.speed is not None:
@@ -154,7 +154,7 @@ def _managing(request: HttpRequest) -> Client:
 
 
 def _voices(request: HttpRequest) -> "QuerySet[Voice]":
-    """Those that the client may use. For it there are no others."""
+    """The voices that the client may use; it does not see any others."""
     allowed = exchange_of(request).caller.client.voices
     usable = Voice.objects.filter(enabled=True).prefetch_related("clips")
     return usable if allowed is None else usable.filter(voice_id__in=allowed)
@@ -192,23 +192,23 @@ def _labels(text: str | None) -> dict[str, str] | None:
         return None
     if isinstance(labels, dict):
         return {_storable(name): _storable(value) for name, value in labels.items()}
-    raise Problem(400, errors.INVALID_PARAMETER, "labels must be a JSON object of texts.", "labels")
+    raise Problem(400, errors.INVALID_PARAMETER, "labels must be a JSON object whose values are strings.", "labels")
 
 
 def _storable(value: Any) -> Any:
-    """Not every database takes halves of characters, or none."""
+    """Without surrogates and null characters, which some databases refuse."""
     return well_formed(value).replace("\0", "") if isinstance(value, str) else value
 
 
 def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None:
-    """The label becomes the voice's language if the engine speaks it. None: not given, or not spoken."""
+    """The label becomes the voice's language if the engine speaks it. None: not given, or the engine does not speak it."""
     info = exchange_of(request).backend.executor.status.info
     label = (labels or {}).get("language")
     return known_language(label, info.languages) if info and isinstance(label, str) else None
 
 
 class _Recordings:
-    """What the forms refuse becomes the client's problem."""
+    """Turns a form's ValidationError into a Problem."""
 
     def __enter__(self) -> None: ...
 

@@ -2,6 +2,10 @@
 
 A hub answers for a file with a redirect to where its bytes are. On the way it says the file's size and checksum: the sha256
 of a large one, git's name for a small one. Both are checked.
+
+The huggingface_hub package has a download, too, and does less (2.4.0, tried against the hub of the tests): it checks sizes,
+but no checksum of what has come; it deletes what has come when it fails or is stopped, so that the next call begins at the
+first byte; it takes a file that was damaged on disk for whole; and it refuses hubs that do not say the repository's commit.
 """
 
 import errno
@@ -85,7 +89,7 @@ def fetch(client: httpx.Client, url: str, target: Path, report: Report, pauses: 
             was_reached |= has_grown or isinstance(error, httpx.ReadError | httpx.RemoteProtocolError | _Busy)
             tries = 1 if has_grown else tries + 1
             if not was_reached or tries > len(pauses):
-                raise FetchError(f"{url} cannot be fetched: {_reason(error)}.") from None
+                raise FetchError(f"{url} cannot be downloaded: {_reason(error)}.") from None
             time.sleep(pauses[tries - 1])
         except OSError as error:
             raise FetchError(f"{part} cannot be written: {error.strerror}.") from None
@@ -105,7 +109,7 @@ def _lock(file: BinaryIO, part: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise FetchError(f"{part} is being written by another process already.") from None
+        raise FetchError(f"Another process is already writing {part}.") from None
 
 
 def _download(client: httpx.Client, url: str, target: Path, file: BinaryIO, report: Report) -> bool:
@@ -135,14 +139,14 @@ def _require_success(response: httpx.Response, url: str, have: int) -> None:
     status = response.status_code
     said = f"the server answers {status} {response.reason_phrase}".rstrip()
     if status == httpx.codes.NOT_FOUND:
-        raise NotOnHub(f"{url} is not there (404).")
+        raise NotOnHub(f"{url} does not exist (404).")
     if status in _TRANSIENT:
         raise _Busy(said)
     if status == httpx.codes.PARTIAL_CONTENT and have:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise _Unusable
     elif status != httpx.codes.OK and not (status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and have):
-        raise FetchError(f"{url} cannot be fetched: {said}.")
+        raise FetchError(f"{url} cannot be downloaded: {said}.")
 
 
 def _announced(response: httpx.Response) -> _Announced:
@@ -172,12 +176,12 @@ def _receive(response: httpx.Response, file: BinaryIO, size: int | None, report:
 def _require_room(part: Path, missing: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if missing > free:
-        needed = f"{missing / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB are free"
+        needed = f"{missing / 1e9:.2f} GB are needed, but only {free / 1e9:.2f} GB are free"
         raise FetchError(f"{part} cannot be written: {os.strerror(errno.ENOSPC)} ({needed}).")
 
 
 def _wrong(url: str) -> FetchError:
-    return FetchError(f"{url} came with a wrong size or checksum: what was sent is not the file that was announced.")
+    return FetchError(f"{url} has a wrong size or checksum: the downloaded data is not the announced file.")
 
 
 def _checksum(path: Path, *, is_git: bool) -> str:

@@ -15,18 +15,18 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Queue this for the speaker of stream number `stream`, which reports back with `spoken`. A new number is a new
-    stream; the higher it is the newer."""
+    """Queue this for the speaker of the stream, which reports with `spoken`. A new number is a new stream; a higher number
+    is a newer stream."""
 
     item: Utterance | TurnEnd
-    stream: int
+    stream_number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The stream is over: what is left of it is not to be spoken."""
+    """The stream is over: do not speak what is left of it."""
 
-    stream: int
+    stream_number: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Which characters are heard when.
 
 An engine may say how far into the text each of its chunks reaches; within a chunk the characters share the time by weight.
-Without that word the speed is estimated, and the last chunk takes whatever is left. Either way every character has one
-span, the spans follow each other without a gap, and together they are as long as the audio.
+Otherwise the speed is estimated, and the last chunk takes the rest of the text. In both cases every character has one span,
+the spans follow each other without a gap, and together they are as long as the audio.
 """
 
 from collections import deque
 
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment
 
 # About how fast people speak. Only for engines that do not say how far they are.
 CHARS_PER_SECOND = 14.0

@@ -1,7 +1,7 @@
 """One stream of text that becomes one stream of speech: buffer, settings, turn.
 
-`stream-input` has one context for its whole connection; an endpoint with several streams on a socket has one of these for
-each. A context knows nothing of sockets, closing or errors to send: text and settings in, utterances out.
+`stream-input` has one context for its whole connection, `multi-stream-input` one for each of its streams. A context knows
+nothing of sockets, closing or errors to send: text and settings in, utterances out.
 """
 
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.parameters import VENDOR_SCHEDULE, Parameters
+from streaming.protocol.parameters import ELEVENLABS_SCHEDULE, Parameters
 from streaming.protocol.ssml import MAX_PAUSE, Break, Part, SsmlFilter
 from streaming.protocol.text_buffer import Piece, TextBuffer
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence behind it.
+    """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence after it.
 
-    With an empty text it is nothing but that silence.
+    An utterance with an empty text is only that silence.
     """
 
     turn: int
@@ -30,7 +30,7 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class TurnEnd:
-    """Behind this everything of the turn has been spoken."""
+    """When this is reported, everything of the turn has been spoken."""
 
     turn: int
 
@@ -38,13 +38,14 @@ class TurnEnd:
 class Context:
     """Buffer, settings and turn of one stream.
 
-    `by_turn`: changed settings wait for the next turn (the seed's rule); otherwise they hold from the next utterance.
-    `default_schedule`: None speaks only on flush, trigger and end.
+    `by_turn`: changed settings wait for the next turn, as in the native dialect; otherwise they hold from the next
+    utterance on. `default_schedule`: whether long text is spoken by ElevenLabs' schedule where the client sets none;
+    otherwise such text waits for a flush, a trigger or the end.
     """
 
     def __init__(self, parameters: Parameters, *, by_turn: bool, default_schedule: bool) -> None:
         self._by_turn = by_turn
-        self._default_schedule = VENDOR_SCHEDULE if default_schedule else None
+        self._default_schedule = ELEVENLABS_SCHEDULE if default_schedule else None
         self._ssml = SsmlFilter()
         self._buffer = TextBuffer(max_pause=MAX_PAUSE)
         self._current = self._next = parameters
@@ -54,7 +55,7 @@ class Context:
 
     @property
     def latest(self) -> Parameters:
-        """The settings as they were last changed, whether or not they hold already."""
+        """The settings as they were last changed, even if they wait for the next turn."""
         return self._next
 
     @property

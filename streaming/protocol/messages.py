@@ -1,18 +1,20 @@
 """JSON <-> typed messages. The only file that knows the names on the wire.
 
-Sources: the seed's specification and the vendor's stream-input and multi-stream-input protocols, as resolved in the README's
+Sources: the native specification and ElevenLabs' stream-input and multi-stream-input protocols, as resolved in the README's
 protocol section.
 
-Reading is in three steps, because what is wrong with each has another reach: the frame (`read_object`), the stream that it
-is for (`context_of`), what it says to that stream (`message_of`, `context_message_of`).
+Reading has three steps, because an error in each of them ends something else: the frame (`read_object`), the stream that it
+is for (`context_of`), the content for that stream (`message_of`, `context_message_of`).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.errors import INVALID_MESSAGE, ProtocolError
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,
@@ -54,7 +56,7 @@ class ClientMessage:
 
     @property
     def is_end(self) -> bool:
-        """The empty text ends the turn, whatever else the message says."""
+        """The empty text ends the turn, even if the message says more."""
         return self.text == ""
 
     @property
@@ -64,15 +66,6 @@ class ClientMessage:
     @property
     def soft(self) -> dict[str, Any]:
         return {name: value for name, value in self.settings.items() if name not in HARD}
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """Which characters begin in a packet, when (ms from the packet's start) and how long each lasts (ms)."""
-
-    chars: Sequence[str]
-    starts_ms: Sequence[int]
-    durations_ms: Sequence[int]
 
 
 def read_object(raw: str) -> dict[str, Any]:
@@ -87,7 +80,7 @@ def read_object(raw: str) -> dict[str, Any]:
 
 
 def is_init(data: Mapping[str, Any]) -> bool:
-    """Whether a message that may be wrong in other ways is a ttsInitRequest."""
+    """Whether a message is a ttsInitRequest, even if it is wrong in other ways."""
     return data.get("type") == INIT_TYPE
 
 
@@ -114,8 +107,8 @@ def message_of(data: Mapping[str, Any]) -> ClientMessage:
 def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
     """A message of multi-stream-input. Raises ProtocolError.
 
-    There the empty text says nothing, and closing a context is what the empty text is on stream-input: its end, whatever
-    else the message says.
+    There the empty text has no meaning; `close_context` ends a context as the empty text ends a turn of stream-input,
+    whatever else the message says.
     """
     return ClientMessage(
         text="" if _flag(data, "close_context") else _text(data) or None,
@@ -128,7 +121,7 @@ def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
 
 
 def hard_message_of(data: Mapping[str, Any]) -> ClientMessage:
-    """What a message says to the connection, whatever else is wrong with it. Raises ProtocolError."""
+    """The hard parameters of a message that is wrong in other ways. Raises ProtocolError."""
     parts = [data, *(_section(data, key) for key in _CONFIG_KEYS)]
     given = {key: value for part in parts for key, value in part.items() if ALIASES.get(key, key) in HARD}
     return ClientMessage(settings=parse_parameters(given))
@@ -168,12 +161,12 @@ def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def audio_message(audio_base64: str, original: Alignment | None, spoken: Alignment | None, context: str | None) -> str:
-    """`original`: the characters as the client wrote them; `spoken`: those that the engine was given."""
+def audio_message(packet: Packet, context: str | None) -> str:
+    audio = b64encode(packet.payload).decode("ascii")
     # Built by hand: json.dumps would scan every packet's base64 text for characters to escape.
     return (
-        f'{{"audio": "{audio_base64}", "isFinal": false, "normalizedAlignment": {_alignment(spoken)}, '
-        f'"alignment": {_alignment(original)}{_context_suffix(context)}}}'
+        f'{{"audio": "{audio}", "isFinal": false, "normalizedAlignment": {_alignment(packet.normalized_alignment)}, '
+        f'"alignment": {_alignment(packet.alignment)}{_context_suffix(context)}}}'
     )
 
 
@@ -190,12 +183,12 @@ def _alignment(alignment: Alignment | None) -> str:
 
 
 def _context_suffix(context: str | None) -> str:
-    # Some clients read the one, some the other.
+    # Some clients read contextId, others context_id.
     return "" if context is None else f', "contextId": {json.dumps(context)}, "context_id": {json.dumps(context)}'
 
 
 def final_message(context: str | None = None) -> str:
-    # Without audio, and without an "audio" key: a null there crashes the seed's own client.
+    # Without audio, and without an "audio" key: a null there crashes the client of the native specification.
     return f'{{"isFinal": true{_context_suffix(context)}}}'
 
 

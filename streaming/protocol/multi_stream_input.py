@@ -1,27 +1,29 @@
-"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the vendor's dialect. Its
+"""`multi-stream-input`: several streams on one connection, each a *context* with a name. Always the elevenlabs dialect. Its
 laws, beside those of every session:
 
-1.  A text that is not empty, or settings, open a context of a name that is not in use; so many at once and no more. What
-    else comes for such a name is too late, and ignored.
-2.  Closing a context is draining it: what it has been given is spoken, flushed or not, and the final message follows. A
-    second close does not wait: what is left is dropped, and the final message follows at once. A context that has been
-    idle is closed as if the client had.
+1.  A text that is not empty, or settings, open a context under a name that is not in use; the number of contexts at once is
+    limited. Any other message for such a name is late, and is ignored.
+2.  Closing a context drains it: what it has been given is spoken, flushed or not, and the final message follows. A second
+    close does not wait: what is left is dropped, and the final message follows at once. A context that was idle for too
+    long is closed as if the client had closed it.
 3.  Every message about a context carries its name. Each context has one final message, the last that carries the name
     until it is used again.
-4.  An error that is of one context ends that one, with the error and then the final message, and leaves the connection
-    open. What is on its way to it meanwhile is ignored, until the client closes it, opens it with a blank, or has left it
-    alone for as long as contexts may be idle.
-5.  Closing the socket closes every context; behind the last final message comes the close, 1000. A connection without
-    contexts may be idle as long as one with them, and ends with an error.
+4.  An error of one context ends that context, with the error and then the final message, and leaves the connection open.
+    Messages for it that are already on their way are ignored, until the client closes it, opens it with a blank, or has
+    sent nothing for it for as long as contexts may be idle.
+5.  Closing the socket closes every context; after the last final message comes the close, 1000. A connection without
+    contexts may be idle as long as one with contexts, and then ends with an error.
 6.  Times are relative to the message's first character; with `sync_alignment`, to the first sound of the context.
+
+A context moves only by the transition table at the end of the file; a pair that is not in it does nothing.
 """
 
-from collections.abc import Callable, Mapping
-from enum import Enum, auto
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streaming.errors import POLICY_VIOLATION, TOO_MANY_CONTEXTS, Fault, ProtocolError
+from streaming.errors import TOO_MANY_CONTEXTS, Fault, ProtocolError
 from streaming.protocol.actions import Action, Send, Stop
+from streaming.protocol.connection import NOTHING
 from streaming.protocol.messages import (
     ClientMessage,
     context_message_of,
@@ -31,38 +33,21 @@ from streaming.protocol.messages import (
     hard_message_of,
 )
 from streaming.protocol.opening import Rules
+from streaming.protocol.packet import Packet
 from streaming.protocol.session import Session
-from streaming.protocol.states import NORMAL_CLOSE, Event, State
-from streaming.protocol.stream import Phase, Sound, Stream, since_first_character
+from streaming.protocol.states import ContextEvent, ContextTransition, Event, Standing, Standings
+from streaming.protocol.stream import Stream
 
-# Names of failed contexts that are remembered at once; beyond that the oldest may be opened again by any text.
+# How many names of failed contexts are remembered; of more, the oldest may be opened again by any text.
 MAX_FAILED = 64
 
 
-class Standing(Enum):
-    """What a name stands for."""
-
-    UNKNOWN = auto()
-    OPEN = auto()
-    DRAINING = auto()
-    FAILED = auto()
-
-
-class Said(Enum):
-    """What a message says to its context."""
-
-    TEXT = auto()
-    BLANK = auto()  # a blank text, or settings: how clients open a context
-    SIGN = auto()  # a flush, or a sign of life
-    END = auto()
-
-
-def _said(message: ClientMessage) -> Said:
+def _event(message: ClientMessage) -> ContextEvent:
     if message.is_end:
-        return Said.END
+        return ContextEvent.END
     if message.text and message.text.strip():
-        return Said.TEXT
-    return Said.BLANK if message.text or message.settings else Said.SIGN
+        return ContextEvent.TEXT
+    return ContextEvent.BLANK if message.text or message.settings else ContextEvent.SIGN
 
 
 class MultiStreamInput(Session):
@@ -78,9 +63,12 @@ class MultiStreamInput(Session):
         may_open_in_silence: bool = True,
     ) -> None:
         super().__init__(query, rules, now=now, refusal=refusal, may_open_in_silence=may_open_in_silence)
+        # The streams that are open or draining.
         self._contexts: dict[str, Stream] = {}
-        # name -> when it failed, oldest first
-        self._failed: dict[str, float] = {}
+        self._standings = Standings(most_failed=MAX_FAILED)
+
+    def _begin(self) -> None:
+        """No context is open before its first message."""
 
     def _hear(self, data: Mapping[str, Any]) -> list[Action]:
         name = context_of(data)
@@ -89,128 +77,126 @@ class MultiStreamInput(Session):
         except ProtocolError as error:
             if error.ends_connection:
                 raise
-            opening = self._open(hard_message_of(data)) if self._state is State.OPENING else []
-            is_heard = self._standing(name) in (Standing.UNKNOWN, Standing.OPEN)
-            return [*opening, *(self._refuse_context(name, error) if is_heard else [])]
+            opening = self._step(Event.HARD_ONLY, hard_message_of(data)) if self._is_opening else []
+            return opening + self._step_context(ContextEvent.UNREADABLE, name, self._fault(error))
         return self._step(Event.LAST if message.closes_socket else Event.CONTENT, message)
 
     def _take_content(self, message: ClientMessage) -> list[Action]:
-        handler = _CONTEXTS.get((self._standing(message.context), _said(message)))
-        try:
-            return handler(self, message) if handler else []
-        except ProtocolError as error:
-            return self._refuse_context(message.context, error)
+        return self._step_context(_event(message), message.context, message)
 
     def _take_last(self, message: ClientMessage) -> list[Action]:
-        actions = self._take_content(message)
-        self._state = State.ENDING
-        for stream in self._contexts.values():
-            actions += self._close_stream(stream)
-        return actions + self._close_if_done()
+        return self._take_content(message) + self._drain_all(list(self._contexts))
 
     def _idle_at(self) -> float | None:
         if not self._contexts:
             return self._active_at + self._parameters.inactivity_timeout
         return min((stream.deadline for stream in self._contexts.values() if stream.deadline is not None), default=None)
 
-    def _end_idle(self, message: ClientMessage) -> list[Action]:
+    def _pass_deadline(self) -> list[Action]:
         if not self._contexts:
-            return self._refuse_idle(self._parameters.inactivity_timeout)
+            return super()._pass_deadline()
         due = self._idle_at()
-        idle = [stream for stream in self._contexts.values() if stream.deadline == due]
-        return [action for stream in idle for action in self._close_stream(stream)]
+        return self._drain_all([name for name, stream in self._contexts.items() if stream.deadline == due])
+
+    def _end_idle(self) -> list[Action]:
+        return self._idle_error(self._parameters.inactivity_timeout)
 
     def _end_turn(self, stream: Stream) -> list[Action]:
-        return self._finish(stream)
+        return self._step_context(ContextEvent.DELIVERED, _name(stream))
 
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
-        return stream.since_beginning(sound) if stream.is_synchronised else since_first_character(sound)
+    @property
+    def _is_drained(self) -> bool:
+        return not self._contexts
 
-    def fail_stream(self, fault: Fault, stream: int) -> list[Action]:
-        found = self._streams.get(stream)
-        if found is None or found.name is None or self.is_closed:
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
+        return stream.since_beginning(packet) if stream.is_synchronised else packet.since_first_character()
+
+    def fail_stream(self, fault: Fault, stream_number: int) -> list[Action]:
+        if (found := self._streams.get(stream_number)) is None:
             return []
-        return self._fail(found.name, fault)
+        return self._settled(self._step_context(ContextEvent.FAILURE, _name(found), fault))
 
-    # What is done with messages to contexts; the table is at the end of the file.
+    # The way through the contexts' table, which is at the end of the file
 
     def _standing(self, name: str) -> Standing:
-        if stream := self._contexts.get(name):
-            return Standing.OPEN if stream.phase is Phase.OPEN else Standing.DRAINING
-        failed_at = self._failed.get(name)
-        if failed_at is None or self._active_at >= failed_at + self._parameters.inactivity_timeout:
-            return Standing.UNKNOWN
-        return Standing.FAILED
+        return self._standings.of(name, now=self._active_at, patience=self._parameters.inactivity_timeout)
 
-    def _open_context(self, message: ClientMessage) -> list[Action]:
+    def _step_context(self, event: ContextEvent, name: str, given: ClientMessage | Fault = NOTHING) -> list[Action]:
+        """`given`: what comes with the event (see `ContextEvent`)."""
+        transition = None if self.is_closed else CONTEXT_TRANSITIONS.get((self._standing(name), event))
+        if transition is None:
+            return []
+        handler, next_standing = transition
+        try:
+            actions = handler(self, name, given)
+        except ProtocolError as error:
+            return self._step_context(ContextEvent.MISTAKE, name, self._fault(error))
+        self._standings.enter(name, next_standing, now=self._active_at)
+        return actions
+
+    def _drain_all(self, names: Iterable[str]) -> list[Action]:
+        return [action for name in names for action in self._step_context(ContextEvent.DRAIN, name)]
+
+    # What the table says to do
+
+    def _open_context(self, name: str, message: ClientMessage) -> list[Action]:
         most = self._rules.max_contexts
         if len(self._contexts) >= most:
-            raise ProtocolError(TOO_MANY_CONTEXTS, f"A connection may have {most} contexts at once, and has them.")
-        self._failed.pop(message.context, None)
-        self._contexts[message.context] = self._begin_stream(message.context)
-        return self._feed(message)
+            raise ProtocolError(TOO_MANY_CONTEXTS, f"This connection has {most} open contexts, which is its limit.")
+        self._contexts[name] = self._begin_stream(name)
+        return self._feed(name, message)
 
-    def _feed(self, message: ClientMessage) -> list[Action]:
-        self._check_room(message)
-        return self._speak(self._contexts[message.context], message)
+    def _feed(self, name: str, message: ClientMessage) -> list[Action]:
+        self._streams.check_room(message)
+        return self._speak(self._contexts[name], message)
 
-    def _end_context(self, message: ClientMessage) -> list[Action]:
-        return self._close_stream(self._contexts[message.context])
+    def _drain(self, name: str, message: ClientMessage) -> list[Action]:
+        return self._speak(self._contexts[name], ClientMessage(text=""))
 
-    def _abort(self, message: ClientMessage) -> list[Action]:
-        return self._finish(self._contexts[message.context])
-
-    def _forget(self, message: ClientMessage) -> list[Action]:
-        del self._failed[message.context]
-        return []
-
-    # Ends
-
-    def _close_stream(self, stream: Stream) -> list[Action]:
-        if stream.phase is Phase.DRAINING:
-            return []
-        stream.phase = Phase.DRAINING
-        return self._speak(stream, ClientMessage(text=""))
-
-    def _finish(self, stream: Stream) -> list[Action]:
-        # Stopped first: nothing of it may come behind its final message.
-        return [*self._remove(stream), Send(final_message(stream.name)), *self._close_if_done()]
-
-    def _remove(self, stream: Stream) -> list[Action]:
-        del self._streams[stream.number]
-        self._contexts = {name: other for name, other in self._contexts.items() if other is not stream}
-        return [Stop(stream.number)]
-
-    def _refuse_context(self, name: str, error: ProtocolError) -> list[Action]:
-        return self._fail(name, Fault(error.code, error.message, POLICY_VIOLATION))
+    def _finish(self, name: str, message: ClientMessage) -> list[Action]:
+        return [*self._remove(name), Send(final_message(name))]
 
     def _fail(self, name: str, fault: Fault) -> list[Action]:
-        stream = self._contexts.get(name)
-        self._failed.pop(name, None)
-        self._failed[name] = self._active_at
-        if len(self._failed) > MAX_FAILED:
-            del self._failed[next(iter(self._failed))]
-        return [
-            *(self._remove(stream) if stream else []),
-            Send(error_message(message=fault.message, error=fault.code, close_code=fault.close_code, context=name)),
-            Send(final_message(name)),
-            *self._close_if_done(),
-        ]
+        error = error_message(message=fault.message, error=fault.code, close_code=fault.close_code, context=name)
+        return [*self._remove(name), Send(error), Send(final_message(name))]
 
-    def _close_if_done(self) -> list[Action]:
-        is_done = self._state is State.ENDING and not self._contexts
-        return self._close(NORMAL_CLOSE) if is_done else []
+    def _forget(self, name: str, message: ClientMessage) -> list[Action]:
+        return []
+
+    def _remove(self, name: str) -> list[Action]:
+        """Stop the context's stream, if it has one. Comes before its final message, because nothing may follow that."""
+        if (stream := self._contexts.pop(name, None)) is None:
+            return []
+        self._streams.remove(stream)
+        return [Stop(stream.number)]
 
 
-_Handler = Callable[[MultiStreamInput, ClientMessage], list[Action]]
-_CONTEXTS: dict[tuple[Standing, Said], _Handler] = {
-    (Standing.UNKNOWN, Said.TEXT): MultiStreamInput._open_context,
-    (Standing.UNKNOWN, Said.BLANK): MultiStreamInput._open_context,
-    (Standing.OPEN, Said.TEXT): MultiStreamInput._feed,
-    (Standing.OPEN, Said.BLANK): MultiStreamInput._feed,
-    (Standing.OPEN, Said.SIGN): MultiStreamInput._feed,
-    (Standing.OPEN, Said.END): MultiStreamInput._end_context,
-    (Standing.DRAINING, Said.END): MultiStreamInput._abort,
-    (Standing.FAILED, Said.BLANK): MultiStreamInput._open_context,
-    (Standing.FAILED, Said.END): MultiStreamInput._forget,
+def _name(stream: Stream) -> str:
+    if stream.name is None:
+        raise RuntimeError("A stream of multi-stream-input has no name.")
+    return stream.name
+
+
+CONTEXT_TRANSITIONS: dict[tuple[Standing, ContextEvent], ContextTransition] = {
+    (Standing.UNKNOWN, ContextEvent.TEXT): (MultiStreamInput._open_context, Standing.OPEN),
+    (Standing.UNKNOWN, ContextEvent.BLANK): (MultiStreamInput._open_context, Standing.OPEN),
+    (Standing.UNKNOWN, ContextEvent.UNREADABLE): (MultiStreamInput._fail, Standing.FAILED),
+    (Standing.UNKNOWN, ContextEvent.MISTAKE): (MultiStreamInput._fail, Standing.FAILED),
+    #
+    (Standing.OPEN, ContextEvent.TEXT): (MultiStreamInput._feed, Standing.OPEN),
+    (Standing.OPEN, ContextEvent.BLANK): (MultiStreamInput._feed, Standing.OPEN),
+    (Standing.OPEN, ContextEvent.SIGN): (MultiStreamInput._feed, Standing.OPEN),
+    (Standing.OPEN, ContextEvent.END): (MultiStreamInput._drain, Standing.DRAINING),
+    (Standing.OPEN, ContextEvent.DRAIN): (MultiStreamInput._drain, Standing.DRAINING),
+    (Standing.OPEN, ContextEvent.UNREADABLE): (MultiStreamInput._fail, Standing.FAILED),
+    (Standing.OPEN, ContextEvent.MISTAKE): (MultiStreamInput._fail, Standing.FAILED),
+    (Standing.OPEN, ContextEvent.FAILURE): (MultiStreamInput._fail, Standing.FAILED),
+    #
+    (Standing.DRAINING, ContextEvent.END): (MultiStreamInput._finish, Standing.UNKNOWN),
+    (Standing.DRAINING, ContextEvent.DELIVERED): (MultiStreamInput._finish, Standing.UNKNOWN),
+    (Standing.DRAINING, ContextEvent.FAILURE): (MultiStreamInput._fail, Standing.FAILED),
+    #
+    (Standing.FAILED, ContextEvent.BLANK): (MultiStreamInput._open_context, Standing.OPEN),
+    (Standing.FAILED, ContextEvent.END): (MultiStreamInput._forget, Standing.UNKNOWN),
+    (Standing.FAILED, ContextEvent.MISTAKE): (MultiStreamInput._fail, Standing.FAILED),
 }

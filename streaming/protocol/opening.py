@@ -6,15 +6,15 @@ from enum import Enum, auto
 
 from streaming.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.parameters import SEED_ONLY, Parameters, parse_parameters
+from streaming.protocol.parameters import NATIVE_ONLY, Parameters, parse_parameters
 
 DEFAULT_LEAD_MS = 20.0
 PCM = "pcm_"
 
 
 class Dialect(Enum):
-    SEED = auto()
-    VENDOR = auto()
+    NATIVE = auto()
+    ELEVENLABS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,24 @@ class Rules:
 
 
 def dialect_of(query: Mapping[str, str]) -> Dialect:
-    """The dialect as far as the query tells; a ttsInitRequest makes it the seed's whatever the query says."""
-    return Dialect.SEED if SEED_ONLY & query.keys() else Dialect.VENDOR
+    """The dialect as far as the query tells. A ttsInitRequest makes it native, whatever the query says."""
+    return Dialect.NATIVE if NATIVE_ONLY & query.keys() else Dialect.ELEVENLABS
 
 
 def may_generate(query: Mapping[str, str]) -> bool:
-    """Whether speech may be generated here, as far as the query tells: a ttsInitRequest may still say otherwise."""
+    """Whether the session may generate speech, as far as the query tells. A ttsInitRequest may still change the mode."""
     return query.get("mode") != "forward"
 
 
 def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: Dialect, rules: Rules) -> Parameters:
     """The query, overridden by the first message. Raises ProtocolError for what the server does not allow.
 
-    The settings of a first message that is no ttsInitRequest are not looked at here: they are those of its text.
+    If the first message is not a ttsInitRequest, its settings other than the hard ones belong to its text, and are not
+    read here.
     """
     overrides = first.settings if first.is_init else first.hard
     parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
-    if parameters.target_lead_ms is None and dialect is Dialect.SEED:
+    if parameters.target_lead_ms is None and dialect is Dialect.NATIVE:
         parameters = parameters.updated({"target_lead_ms": DEFAULT_LEAD_MS})
     _check_format(parameters.output_format, dialect, rules)
     if parameters.mode == "forward":
@@ -57,8 +58,8 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
 
 
 def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
-    """The seed's protocol knows PCM alone (wire.md 5.12)."""
-    formats = {form for form in rules.formats if dialect is Dialect.VENDOR or form.startswith(PCM)}
+    """The native dialect knows PCM alone (docs/protocol.md, decision 12)."""
+    formats = {form for form in rules.formats if dialect is Dialect.ELEVENLABS or form.startswith(PCM)}
     if name not in formats:
         known = ", ".join(sorted(formats, key=lambda form: (len(form), form)))
         text = f"Invalid EL_AUDIO_FORMAT: {name} is not supported here; the formats are {known}."
@@ -66,10 +67,12 @@ def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:
 
 
 def _check_forward(channel: str | None, dialect: Dialect, rules: Rules) -> None:
-    if dialect is not Dialect.SEED:
-        raise ProtocolError(INVALID_PARAMETER, "mode forward is for stream-input, in the query or in a ttsInitRequest.")
+    if dialect is not Dialect.NATIVE:
+        raise ProtocolError(
+            INVALID_PARAMETER, "mode forward is available on stream-input only, in the query or in a ttsInitRequest."
+        )
     if channel is None:
-        raise ProtocolError(INVALID_PARAMETER, "mode forward needs audio_channel, which nothing has given.")
+        raise ProtocolError(INVALID_PARAMETER, "mode forward needs the parameter audio_channel.")
     if not channel.startswith(rules.forward_prefixes):
         allowed = ", ".join(rules.forward_prefixes) or "none"
         raise ProtocolError(INVALID_PARAMETER, f"audio_channel must begin with an allowed prefix: {allowed}.")

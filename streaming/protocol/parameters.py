@@ -16,11 +16,11 @@ Mode = Literal["generate", "forward"]
 # Of pronunciation dictionaries: (id, version); without a version the newest is meant.
 Locators = tuple[tuple[str, str | None], ...]
 
-# The vendor's limits.
+# ElevenLabs' limits.
 MAX_PATIENCE = 180.0
 MAX_LOCATORS = 3
-# wire.md 1.3: what the vendor waits for before the n-th generation; the last value repeats.
-VENDOR_SCHEDULE = (120, 160, 250, 290)
+# docs/protocol.md, Text and generations: what ElevenLabs waits for before the n-th generation; the last value repeats.
+ELEVENLABS_SCHEDULE = (120, 160, 250, 290)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def shown(value: object) -> str:
 
 
 def well_formed(text: str) -> str:
-    """`text` without halves of characters, which cannot be spoken, logged or sent on."""
+    """`text` without lone surrogates, which cannot be spoken, logged or sent."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -85,7 +85,7 @@ def _real(low: float, high: float, unit: str = "") -> Callable[[str, object], fl
 
 
 def _patience(name: str, value: object) -> float:
-    """Seconds. LiveKit 1.1.7 asks for 300: more than the most is the most."""
+    """Seconds. LiveKit 1.1.7 asks for 300, so higher values count as the maximum."""
     return min(MAX_PATIENCE, _number(name, value, 1, 86_400, " seconds"))
 
 
@@ -203,8 +203,8 @@ ALIASES = {
 HARD = frozenset({"mode", "output_format", "target_lead_ms", "audio_channel"})
 # What `voice_settings` may carry.
 VOICE_SETTINGS = frozenset({"stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
-# A query with one of these is from a client of the seed's own protocol.
-SEED_ONLY = frozenset({"mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "speed", "language"})
+# A query with one of these is in the native dialect.
+NATIVE_ONLY = frozenset({"mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "speed", "language"})
 
 
 def parse_parameters(values: Mapping[str, object]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""SSML in a stream of text: tags are never spoken, a pause is a pause, and "a < b" stays text.
+"""SSML in a stream of text: tags are never spoken, `break` becomes a pause, and "a < b" stays text.
 
-Text may be cut anywhere, tags too: what could still become a tag waits for its rest, MAX_TAG characters at most. The same
-text gives the same parts however it is cut. Names: W3C SSML 1.1. Of all tags `break` and `sub` have an effect; the others
-are taken out, and what stands between them is spoken as it is.
+Text may be cut anywhere, even inside a tag: what could still become a tag waits for the rest, MAX_TAG characters at most.
+The same text gives the same parts, however it is cut. Names: W3C SSML 1.1. Only `break` and `sub` have an effect; other
+tags are removed, and the text between them is spoken as it is.
 """
 
 import re
@@ -13,7 +13,7 @@ from html import unescape
 MAX_TAG = 300
 # The most text that an alias stands for; an end tag may never come.
 MAX_COVERED = 300
-# The vendor's limit; a longer pause becomes this one. Seconds.
+# ElevenLabs' limit; a longer pause becomes this one. Seconds.
 MAX_PAUSE = 3.0
 
 # Seconds; the standard leaves them open. A break without time and strength is a medium one.
@@ -45,7 +45,7 @@ _MARK = re.compile("[<&]")
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A pause behind the text before it, in seconds: above 0, up to MAX_PAUSE."""
+    """A pause after the text before it, in seconds: above 0, up to MAX_PAUSE."""
 
     seconds: float
 

@@ -1,43 +1,21 @@
-"""One stream of text on a connection, and what of it is not spoken yet."""
+"""One stream of text on a connection, and the part of it that is not spoken yet."""
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import Enum, auto
 from typing import Any
 
 from streaming.protocol.context import Context, TurnEnd, Utterance
-from streaming.protocol.messages import Alignment, ClientMessage
+from streaming.protocol.messages import ClientMessage
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 
 
-class Phase(Enum):
-    OPEN = auto()
-    DRAINING = auto()  # closed: takes nothing more, and what it has is still spoken
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """One packet as the protocol sees it.
-
-    `audio` in base64. `seconds` is its length, `start` how much of its utterance came before. `original`: the characters
-    that begin in it as the client wrote them; `spoken`: those that the engine was given.
-    """
-
-    audio: str
-    seconds: float = 0.0
-    start: float = 0.0
-    original: Alignment | None = None
-    spoken: Alignment | None = None
-
-
 class Stream:
-    """`number` counts the streams of a connection and is never used twice; `name` is the client's, None if it has none."""
+    """`number`: no other stream of the connection has had it; `name`: the client's, or None."""
 
     def __init__(self, number: int, name: str | None, context: Context, *, now: float) -> None:
         self.number = number
         self.name = name
-        self.phase = Phase.OPEN
         self._context = context
         self._active_at = now
         # Handed to the speaker and not spoken yet, in order; and how many characters that is.
@@ -49,7 +27,7 @@ class Stream:
 
     @property
     def parameters(self) -> Parameters:
-        """The latest, whether or not they hold already."""
+        """The latest, even if they wait for the next turn."""
         return self._context.latest
 
     @property
@@ -62,7 +40,7 @@ class Stream:
 
     @property
     def deadline(self) -> float | None:
-        """When it has been idle for too long; None while it speaks."""
+        """When the stream will have been idle for too long; None while it speaks."""
         return None if self._pending else self._active_at + self.parameters.inactivity_timeout
 
     def touch(self, *, now: float) -> None:
@@ -90,10 +68,10 @@ class Stream:
         self._before_ms += round(self._sent * 1000)
         self._sent = 0.0
 
-    def send(self, sound: Sound, *, now: float) -> None:
+    def send(self, packet: Packet, *, now: float) -> None:
         """The packet goes out."""
         self.touch(now=now)
-        self._sent = max(self._sent, sound.start + sound.seconds)
+        self._sent = max(self._sent, packet.start + packet.seconds)
 
     @property
     def is_synchronised(self) -> bool:
@@ -101,32 +79,12 @@ class Stream:
         spoken = self._pending[0] if self._pending else None
         return isinstance(spoken, Utterance) and spoken.parameters.sync_alignment
 
-    def since_beginning(self, sound: Sound) -> Sound:
+    def since_beginning(self, packet: Packet) -> Packet:
         """The same packet with the times of its characters counted from the stream's first sound.
 
         Each utterance begins where the rounded one before it ended, so that spans still follow each other without a gap.
         """
-        offset = self._before_ms + round(sound.start * 1000)
-        return replace(sound, original=_later(sound.original, offset), spoken=_later(sound.spoken, offset))
-
-
-def since_first_character(sound: Sound) -> Sound:
-    """The same packet with the times of its characters counted from the first of them.
-
-    The sound before it belongs to the character before. Clients have a clock of their own, to which they add the end of each
-    message's last character (Pipecat): so counted, that end is where the next message's first one begins.
-    """
-    return replace(sound, original=_from_zero(sound.original), spoken=_from_zero(sound.spoken))
-
-
-def _from_zero(alignment: Alignment | None) -> Alignment | None:
-    return None if alignment is None else _later(alignment, -min(alignment.starts_ms, default=0))
-
-
-def _later(alignment: Alignment | None, offset_ms: int) -> Alignment | None:
-    if alignment is None:
-        return None
-    return replace(alignment, starts_ms=[start + offset_ms for start in alignment.starts_ms])
+        return packet.shifted(self._before_ms + round(packet.start * 1000))
 
 
 def _weight(item: Utterance | TurnEnd) -> int:

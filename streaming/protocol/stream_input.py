@@ -1,23 +1,24 @@
-"""`stream-input`: the connection is one stream without a name. Its laws, beside those of every session:
+"""`stream-input`: the connection is one stream without a name. Its laws, in addition to those of every
+session:
 
-1.  The dialect is the seed's if the first message is a ttsInitRequest or the query has a parameter that only the seed
-    knows; otherwise the vendor's.
-2.  The empty text ends the turn. The vendor's dialect closes with 1000 behind the final message; the seed's stays open for
-    the next turn.
+1.  The dialect is native if the first message is a ttsInitRequest, or if the query has a parameter that only the native
+    dialect knows; otherwise it is elevenlabs.
+2.  The empty text ends the turn. The elevenlabs dialect closes with 1000 after the final message; the native one stays
+    open for the next turn.
 3.  The final message stands alone.
-4.  Every error ends the connection; so does idleness: in the seed's dialect with 1000 and without a word.
+4.  Every error ends the connection; so does idleness: in the native dialect with 1000 and without a word.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from streaming.protocol.actions import Action, Send
+from streaming.protocol.actions import Action, Close, Send
 from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
 from streaming.protocol.opening import Dialect, dialect_of
+from streaming.protocol.packet import Packet
 from streaming.protocol.session import Session
-from streaming.protocol.states import NORMAL_CLOSE, Event, State
-from streaming.protocol.stream import Sound, Stream, since_first_character
+from streaming.protocol.states import NORMAL_CLOSE, Event
+from streaming.protocol.stream import Stream
 
 
 class StreamInput(Session):
@@ -27,28 +28,31 @@ class StreamInput(Session):
         return dialect_of(query)
 
     def _hear(self, data: Mapping[str, Any]) -> list[Action]:
-        if self._state is State.OPENING and is_init(data):
-            self._dialect = Dialect.SEED
+        if self._is_opening and is_init(data):
+            self._dialect = Dialect.NATIVE
         message = message_of(data)
-        return self._step(Event.INIT if message.is_init else Event.CONTENT, message)
+        return self._step(self._event(message), message)
 
-    def _open(self, message: ClientMessage) -> list[Action]:
-        actions = super()._open(message)
+    def _event(self, message: ClientMessage) -> Event:
+        if message.is_init:
+            return Event.INIT
+        is_last = message.is_end and self._dialect is Dialect.ELEVENLABS
+        return Event.LAST if is_last else Event.CONTENT
+
+    def _begin(self) -> None:
         self._begin_stream(None)
-        return actions
 
     @property
     def _stream(self) -> Stream:
-        return self._streams[0]
+        """There is one as soon as the connection is open."""
+        return next(iter(self._streams))
 
     def _take_content(self, message: ClientMessage) -> list[Action]:
         if self._parameters.mode == "forward":
             self._stream.configure(message.soft)
             self._stream.touch(now=self._active_at)
             return []
-        self._check_room(message)
-        if message.is_end and self._dialect is Dialect.VENDOR:
-            self._state = State.ENDING
+        self._streams.check_room(message)
         return self._speak(self._stream, message)
 
     def _take_last(self, message: ClientMessage) -> list[Action]:
@@ -57,17 +61,20 @@ class StreamInput(Session):
     def _idle_at(self) -> float | None:
         return self._stream.deadline
 
-    def _end_idle(self, message: ClientMessage) -> list[Action]:
-        if self._dialect is Dialect.SEED:
-            return self._close(NORMAL_CLOSE)
-        # Who may not open a session in silence is idle before there is a stream.
-        latest = self._stream.parameters if self._streams else self._parameters
-        return self._refuse_idle(latest.inactivity_timeout)
+    def _end_idle(self) -> list[Action]:
+        if self._dialect is Dialect.NATIVE:
+            return [Close(NORMAL_CLOSE)]
+        # A client that may not open a session in silence can be idle before there is a stream.
+        latest = next((stream.parameters for stream in self._streams), self._parameters)
+        return self._idle_error(latest.inactivity_timeout)
 
     def _end_turn(self, stream: Stream) -> list[Action]:
-        is_last = self._state is State.ENDING and not stream.is_speaking
-        return [Send(final_message()), *(self._close(NORMAL_CLOSE) if is_last else [])]
+        return [Send(final_message())]
 
-    def _with_times(self, sound: Sound, stream: Stream) -> Sound:
-        is_wanted = self._dialect is Dialect.VENDOR or stream.is_synchronised
-        return since_first_character(sound) if is_wanted else replace(sound, original=None, spoken=None)
+    @property
+    def _is_drained(self) -> bool:
+        return not self._stream.is_speaking
+
+    def _with_times(self, packet: Packet, stream: Stream) -> Packet:
+        is_wanted = self._dialect is Dialect.ELEVENLABS or stream.is_synchronised
+        return packet.since_first_character() if is_wanted else packet.without_alignment()

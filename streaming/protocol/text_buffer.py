@@ -1,9 +1,9 @@
 """When is there enough text to speak, and how much of it?
 
-Text is kept verbatim: token streams split words ("Hel" + "lo "), so nothing is inserted, and what comes out joins up to what
-went in. The one exception: blanks with nothing before them in the buffer are keep-alives and are dropped.
+Text is kept verbatim: token streams split words ("Hel" + "lo "), so nothing is inserted, and the pieces join up to the text
+that was appended. One exception: blanks with nothing before them in the buffer are keep-alives, and are dropped.
 
-A pause ends a piece: what stands before it is spoken by itself, and the pause is behind it.
+A pause ends a piece: the text before it is spoken by itself, and the pause follows.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ TRIGGER_MINIMUM = 50
 
 
 class Piece(NamedTuple):
-    """Text to speak at once, and the seconds of silence behind it. A pause that no text stands before has no text."""
+    """Text to speak at once, and the seconds of silence after it. A pause without text before it has an empty text."""
 
     text: str
     pause: float = 0.0
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class _Pause:
-    """Stands behind this many characters of the buffer."""
+    """Follows the first `place` characters of the buffer."""
 
     place: int
     seconds: float
@@ -51,7 +51,7 @@ class TextBuffer:
             self._text += text
 
     def pause(self, seconds: float) -> None:
-        """Be silent for so long behind what was appended so far. Pauses with nothing between them add up."""
+        """Be silent for so long after what was appended so far. Pauses with nothing between them add up."""
         last = self._pauses[-1] if self._pauses else None
         if last is None or self._text[last.place :].strip():
             self._pauses.append(_Pause(len(self._text), min(seconds, self._max_pause)))
@@ -59,7 +59,7 @@ class TextBuffer:
             last.seconds = min(last.seconds + seconds, self._max_pause)
 
     def take_scheduled(self, schedule: Sequence[int], done: int) -> list[Piece]:
-        """What `schedule` lets go when `done` generations of the turn have started. The n-th value is the number of
+        """What `schedule` releases when `done` generations of the turn have started. The n-th value is the number of
         characters that the n-th generation waits for; the last value repeats."""
         taken: list[Piece] = []
         while piece := self._take(schedule[min(done + len(taken), len(schedule) - 1)]):
@@ -67,14 +67,14 @@ class TextBuffer:
         return taken
 
     def take_triggered(self) -> list[Piece]:
-        """What a polite "now, if you can" lets go: all but the last words, if they are not enough."""
+        """What try_trigger_generation releases: everything but the last words, if these are too few."""
         taken: list[Piece] = []
         while piece := self._take(TRIGGER_MINIMUM):
             taken.append(piece)
         return taken
 
     def take_all(self) -> list[Piece]:
-        """Everything, for a flush or the end. A blank rest is dropped: there is nothing to say."""
+        """Everything, for a flush or the end. A rest of blanks is dropped."""
         taken: list[Piece] = []
         while self._pauses:
             taken += self._take_to_pause()
@@ -96,7 +96,7 @@ class TextBuffer:
         return _pieces(self._cut(pause.place), pause.seconds, most=most)
 
     def _cut(self, place: int) -> str:
-        """Take the first `place` characters off. No pause may stand before them."""
+        """Take the first `place` characters. No pause may stand before their end."""
         text, self._text = self._text[:place], self._text[place:]
         for pause in self._pauses:
             pause.place -= place
@@ -104,7 +104,7 @@ class TextBuffer:
 
 
 def _pieces(text: str, pause: float, *, most: int = MAX_UTTERANCE) -> list[Piece]:
-    """`text` in pieces, the last of them with the pause. Blanks say nothing; a pause says nothing, too, but takes time."""
+    """`text` in pieces, the last of them with the pause. Blanks without a pause give no piece."""
     *before, last = pieces(text, most=most) if text.strip() else [""]
     if not last and not pause:
         return []

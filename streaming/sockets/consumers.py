@@ -1,8 +1,7 @@
-"""The shell: moves messages between socket, session and speakers. No key of the wire and no close code in it."""
+"""The shell: moves messages between socket, session and speakers. It contains no protocol names and no close codes."""
 
 import asyncio
 import logging
-from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from streaming.access.gate import Gate, StreamMeter
 from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
 from streaming.conf import Config
+from streaming.connection.transport import close_reason
 from streaming.dispatch.executor import Executor, Place
 from streaming.errors import ClientStalled, ProtocolError, fault_of, is_of_the_connection
 from streaming.forwarding.forwarding import Forwarding
@@ -24,24 +24,26 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
+from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.session_rules import session_rules
-from streaming.sockets.stream_tasks import Speakers
+from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
-from streaming.speech.delivery import Packet
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.outlet import Outlet
-from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.playback import Playback
+from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.speaker import Speaker
+from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
 from voices.models import Voice
 
 logger = logging.getLogger("streaming")
 
-# How long the farewell of a closing connection may take.
+# How long a closing connection may take to send its last messages.
 GOODBYE_SECONDS = 1.0
 
 
@@ -60,7 +62,7 @@ class Parts:
 class SpeechConsumer(AsyncConsumer):
     """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
 
-    # No layer has this name: Channels would tie every connection to Redis, and lose even idle ones with it.
+    # No layer has this name: Channels ties each consumer to its layer, and a lost Redis would close even idle ones.
     channel_layer_alias = "none"
     session_type: ClassVar[type[Session]]
 
@@ -75,7 +77,7 @@ class SpeechConsumer(AsyncConsumer):
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
         self._parameters = Parameters()
-        self._speakers = Speakers(self._make_speaker, self._report_failure)
+        self._stream_tasks = StreamTasks(self._make_speaker, self._report_failure)
         self._timer: asyncio.TimerHandle | None = None
         self._gone = asyncio.Event()
         self._background: set[asyncio.Task[None]] = set()
@@ -105,7 +107,9 @@ class SpeechConsumer(AsyncConsumer):
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         fault = await visitor.arrive()
         if len(self._open_sockets) > self._config.service.max_connections:
-            fault = errors.OVERLOADED.because("The server has as many connections as it allows; try again later.")
+            fault = errors.OVERLOADED.because(
+                "The server has reached its maximum number of connections; try again later."
+            )
         self._session = self.session_type(
             visitor.query,
             session_rules(self._config),
@@ -144,19 +148,19 @@ class SpeechConsumer(AsyncConsumer):
             match action:
                 case Send(text):
                     await self._send_text(text, urgent=is_closing)
-                case Speak(item, stream):
-                    self._speakers.put(item, stream)
-                case Stop(stream):
-                    self._speakers.stop(stream)
+                case Speak(item, stream_number):
+                    self._stream_tasks.put(item, stream_number)
+                case Stop(stream_number):
+                    self._stream_tasks.stop(stream_number)
                 case Open(parameters):
                     self._open(parameters)
                 case Close(code, reason):
-                    await self.send({"type": "websocket.close", "code": code, "reason": reason})
+                    await self.send({"type": "websocket.close", "code": code, "reason": close_reason(reason)})
                     self._stop_speaking()
         self._set_timer()
 
     async def _answer(self, actions: Sequence[Action]) -> None:
-        """Perform what does not come from a speaker, whose own failures end its own stream."""
+        """Perform actions that do not come from a speaker. (A failure of a speaker ends its own stream.)"""
         try:
             await self._perform(actions)
         except ClientStalled as error:
@@ -177,50 +181,44 @@ class SpeechConsumer(AsyncConsumer):
             report = partial(self._report_forwarded, self._visitor.meter())
             packet_ms = self._config.service.max_packet_ms
             work = partial(self._forwarding.forward, parameters, self._outlet(0), report, packet_ms)
-            self._speakers.start(0, work)
+            self._stream_tasks.start(0, work)
 
-    def _outlet(self, stream: int) -> Outlet:
+    def _outlet(self, stream_number: int) -> Outlet:
         lead = self._parameters.target_lead_ms
-        return Outlet(partial(self._send_packet, stream), None if lead is None else lead / 1000)
+        return Outlet(partial(self._send_packet, stream_number), None if lead is None else lead / 1000)
 
-    def _make_speaker(self, stream: int) -> Speaker:
+    def _make_speaker(self, stream_number: int) -> Speaker:
         if self._visitor is None or self._visitor.voice is None:
             raise RuntimeError("A session without a voice was opened.")
-        service = self._config.service
-        return Speaker(
-            self._executor,
-            self._sound_of(self._visitor.voice),
-            FORMATS[self._parameters.output_format],
-            self._outlet(stream),
-            partial(self._report_spoken, stream),
-            max_packet_ms=service.max_packet_ms,
-            max_ahead=service.max_ahead_seconds,
-            meter=self._visitor.meter(),
-            place=Place(self, stream),
-            load_pronouncer=load_pronouncer,
-        )
+        service, output = self._config.service, FORMATS[self._parameters.output_format]
+        voice = self._speaker_voice(self._visitor.voice)
+        requests = RequestMaker(self._executor, voice, self._preparer.languages, load_pronouncer)
+        place = Place(self, stream_number)
+        queue = SpeechQueue(self._executor, requests, max_ahead=service.max_ahead_seconds, place=place)
+        playback = Playback(output, self._outlet(stream_number), max_packet_ms=service.max_packet_ms)
+        return Speaker(queue, playback, partial(self._report_spoken, stream_number), self._visitor.meter())
 
-    def _sound_of(self, voice: Voice) -> SpeakerVoice:
+    def _speaker_voice(self, voice: Voice) -> SpeakerVoice:
         # A ttsInitRequest may ask for speech although the query did not.
         self._preparation = self._preparation or self._preparer.begin(voice)
         return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
 
     # Reports from the speakers' tasks
 
-    async def _report_failure(self, error: Exception, stream: int) -> None:
+    async def _report_failure(self, error: Exception, stream_number: int) -> None:
         if self._session:
             fault, is_of_all = fault_of(error), is_of_the_connection(error)
-            await self._answer(self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream))
+            await self._answer(
+                self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream_number)
+            )
 
-    async def _send_packet(self, stream: int, packet: Packet) -> None:
+    async def _send_packet(self, stream_number: int, packet: Packet) -> None:
         if self._session:
-            audio = b64encode(packet.payload).decode("ascii")
-            sound = Sound(audio, packet.seconds, packet.start, packet.alignment, packet.normalized)
-            await self._perform(self._session.audio(sound, stream, now=self._now()))
+            await self._perform(self._session.audio(packet, stream_number, now=self._now()))
 
-    async def _report_spoken(self, stream: int, item: Utterance | TurnEnd) -> None:
+    async def _report_spoken(self, stream_number: int, item: Utterance | TurnEnd) -> None:
         if self._session:
-            await self._perform(self._session.spoken(item, stream, now=self._now()))
+            await self._perform(self._session.spoken(item, stream_number, now=self._now()))
 
     async def _report_forwarded(self, meter: StreamMeter, is_final: bool) -> None:
         await meter.check_key()  # nothing is charged here, which else would do it
@@ -269,7 +267,7 @@ class SpeechConsumer(AsyncConsumer):
 
     def _stop_speaking(self) -> None:
         self._stop_preparing()
-        self._speakers.stop_all()
+        self._stream_tasks.stop_all()
 
     def _release(self) -> None:
         if self._session:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.urls.resolvers import RoutePattern
 
-from streaming.paths import path_info_of
+from streaming.connection.paths import path_info_of
 from streaming.sockets.consumers import MultiStreamInputConsumer, Parts, StreamInputConsumer
 
 App = Callable[[Any, Any, Any], Awaitable[None]]

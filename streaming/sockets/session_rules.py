@@ -7,7 +7,7 @@ from streaming.protocol.opening import Rules
 
 def session_rules(config: Config) -> Rules:
     needs_redis = config.forward.raw_channels and not config.redis_url
-    refusal = "mode forward reads audio_channel from Redis, and this server has none (REDIS_URL is not set)."
+    refusal = "mode forward needs Redis, and REDIS_URL is not set on this server."
     return Rules(
         formats=frozenset(FORMATS),
         forward_prefixes=tuple(config.forward.allowed_prefixes),

@@ -1,4 +1,4 @@
-"""All that speaks on one connection: a speaker, in a task of its own, for each of its streams."""
+"""The tasks of one connection: each of its streams is spoken, or forwarded, in a task of its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,45 +14,49 @@ class _Running:
     speaker: Speaker | None
 
 
-class Speakers:
-    """`make` gives a stream its speaker. `on_failure` is told what ended the work for a stream early; it runs in the task
-    that has failed."""
+class StreamTasks:
+    """`make_speaker` makes the speaker of the stream with that number. `on_failure` is told which error ended the work for
+    a stream; it runs in the task that has failed."""
 
-    def __init__(self, make: Callable[[int], Speaker], on_failure: Callable[[Exception, int], Awaitable[None]]) -> None:
-        self._make = make
+    def __init__(
+        self, make_speaker: Callable[[int], Speaker], on_failure: Callable[[Exception, int], Awaitable[None]]
+    ) -> None:
+        self._make_speaker = make_speaker
         self._on_failure = on_failure
         self._running: dict[int, _Running] = {}
 
-    def put(self, item: Utterance | TurnEnd, stream: int) -> None:
-        """Have it spoken behind what its stream has to say already."""
-        running = self._running.get(stream)
+    def put(self, item: Utterance | TurnEnd, stream_number: int) -> None:
+        """Queue the item for its stream, whose task is started if it has none."""
+        running = self._running.get(stream_number)
         if running is None:
-            speaker = self._make(stream)
-            running = self.start(stream, speaker.run, speaker)
+            speaker = self._make_speaker(stream_number)
+            running = self.start(stream_number, speaker.run, speaker)
         if running.speaker:
             running.speaker.put(item)
 
-    def start(self, stream: int, work: Callable[[], Awaitable[None]], speaker: Speaker | None = None) -> _Running:
-        """Let `work` be what is done for the stream."""
-        running = _Running(asyncio.create_task(self._guard(work, stream)), speaker)
-        self._running[stream] = running
+    def start(
+        self, stream_number: int, work: Callable[[], Awaitable[None]], speaker: Speaker | None = None
+    ) -> _Running:
+        """Start the stream's task, which does `work`."""
+        running = _Running(asyncio.create_task(self._guard(work, stream_number)), speaker)
+        self._running[stream_number] = running
         return running
 
-    def stop(self, stream: int) -> None:
+    def stop(self, stream_number: int) -> None:
         """Cancel what is left of the stream, and free its slot within one step of the engine."""
-        if running := self._running.pop(stream, None):
+        if running := self._running.pop(stream_number, None):
             if running.speaker:
                 running.speaker.close()
-            # It may be this very task, which has just reported its last word and ends by itself.
+            # This very task may have reported the end of its stream: it ends by itself.
             if running.task is not asyncio.current_task():
                 running.task.cancel()
 
     def stop_all(self) -> None:
-        for stream in list(self._running):
-            self.stop(stream)
+        for stream_number in list(self._running):
+            self.stop(stream_number)
 
-    async def _guard(self, work: Callable[[], Awaitable[None]], stream: int) -> None:
+    async def _guard(self, work: Callable[[], Awaitable[None]], stream_number: int) -> None:
         try:
             await work()
         except Exception as error:
-            await self._on_failure(error, stream)
+            await self._on_failure(error, stream_number)

@@ -20,7 +20,8 @@ from voices.models import Voice
 
 class Visitor:
     """`refusal`: what is wrong with the request, to be said when the client has spoken. A client may bring its key in the
-    handshake or in its first message (wire.md 1.2), so without one in the handshake that message is waited for."""
+    handshake or in its first message, so a handshake without a key is accepted and the first message decides
+    (docs/protocol.md, Keys on a socket)."""
 
     def __init__(self, scope: Any, config: Config, gate: Gate) -> None:
         self._scope = scope
@@ -75,7 +76,7 @@ class Visitor:
     def meter(self) -> StreamMeter:
         """For one more stream of this visitor, who is known."""
         if self._client is None or self.voice is None:
-            raise RuntimeError("Nobody who is unknown has a session that is open, nor one without a voice.")
+            raise RuntimeError("An open session needs an identified client and a voice.")
         return self._gate.stream(self._client, self._address, self.voice.voice_id)
 
     def leave(self) -> None:

@@ -1,10 +1,9 @@
 """From the engine's chunks to packets: frames joined, resampled once, cut into shards, encoded, aligned.
 
-This is where the audio and the protocol cores meet; it does no I/O and reads no clock.
+The audio core and the protocol core meet here. No I/O, no clock.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,24 +11,8 @@ from streaming.audio.encoder import Encoder, Samples
 from streaming.audio.packets import FrameJoiner, shards
 from streaming.audio.resample import Resampler
 from streaming.protocol.alignment import Aligner
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment, Packet
 from streaming.text.rewriting import Rewriting
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """One audio message.
-
-    `payload`: encoded audio. `seconds`: how much sound went in, `start`: how much of its utterance went in before.
-    `alignment`: the characters, as the client wrote them, that begin in it; `normalized`: those that are spoken. Both in
-    milliseconds from the packet's start.
-    """
-
-    payload: bytes
-    seconds: float
-    start: float = 0.0
-    alignment: Alignment | None = None
-    normalized: Alignment | None = None
 
 
 class Delivery:
@@ -37,8 +20,8 @@ class Delivery:
 
     Every sample leaves once: the packets' audio is `encode(resample(all chunks))`, whatever the chunking. `encoder` is the
     stream's, and goes from utterance to utterance. `pause` seconds of silence follow the utterance and belong to it. With
-    `flush` so much silence follows that no decoder holds a sound back; where it is False (the next utterance will do that,
-    or the end of the stream) the last packet may have an empty payload.
+    `flush`, enough silence follows that no decoder holds a sound back. Without it, the next utterance or the end of the
+    stream brings out the rest, and the last packet may have an empty payload.
     """
 
     def __init__(
@@ -61,7 +44,7 @@ class Delivery:
         self._flush = flush
         self._resampler = Resampler(source_rate, self._rate)
         self._aligners = _Aligners(text)
-        # With a text, one sample waits for the end, so that the end always has a packet for the last character.
+        # With a text, one sample is kept for the end, so that there is always a packet for the last character.
         self._keep_back = 1 if text.segments else 0
         self._held: Samples = np.zeros(0, dtype=np.float32)
         self._received = 0  # samples at source_rate
@@ -74,7 +57,7 @@ class Delivery:
         self._received += len(samples)
         speech = shards(self._ready(samples, last=last), most=self._most)
         if not last:
-            # In whole output samples, so that it can never lie behind the end that `finish` is told.
+            # In whole output samples, so that it is never later than the end that `finish` is given.
             self._aligners.extend(self._received * self._rate // self._source_rate / self._rate, text_end)
             return self._packets(speech)
         silence = shards(self._silence(sum(map(len, speech))), most=self._most)
@@ -123,18 +106,19 @@ class Delivery:
 
     def _packet(self, payload: bytes, *, last: bool) -> Packet:
         start, self._sent = self._sent, self._encoded
-        original, spoken = self._aligners.take(start / self._rate, self._sent / self._rate, last=last)
-        return Packet(payload, (self._sent - start) / self._rate, start / self._rate, original, spoken)
+        alignments = self._aligners.take(start / self._rate, self._sent / self._rate, last=last)
+        return Packet(payload, (self._sent - start) / self._rate, start / self._rate, *alignments)
 
 
 def end_of_stream(encoder: Encoder) -> list[Packet]:
-    """The last packet of a stream, if its encoder still has bytes. They hold no speech that would be missed."""
+    """The last packet of a stream, if its encoder still has bytes. They contain no speech."""
     rest = encoder.finish()
-    return [Packet(rest, 0.0)] if rest else []
+    return [Packet(rest)] if rest else []
 
 
 class _Aligners:
-    """The spans of an utterance's characters, as they came and as they are spoken."""
+    """The spans of an utterance's characters: as the client wrote them, and as they are spoken. If both texts are the same,
+    one aligner serves both."""
 
     def __init__(self, text: Rewriting) -> None:
         self._text = text
@@ -151,6 +135,6 @@ class _Aligners:
             aligner.finish(until, last_packet_start=last_packet_start, end=end)
 
     def take(self, start: float, end: float, *, last: bool) -> tuple[Alignment | None, Alignment | None]:
-        """The original's characters, and the spoken ones."""
-        spoken = self._spoken.take(start, end, last=last)
-        return (self._original.take(start, end, last=last) if self._original else spoken), spoken
+        """A packet's alignment and its normalized alignment."""
+        normalized = self._spoken.take(start, end, last=last)
+        return (self._original.take(start, end, last=last) if self._original else normalized), normalized

@@ -1,4 +1,4 @@
-"""The pronunciation that a client asks for, from the dictionaries of the admin."""
+"""The pronunciation that a client asks for, from the stored dictionaries."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from voices.models import PronunciationDictionary
 
 async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronouncer:
     """The rules of all these dictionaries, given as (id, version); without a version the newest is meant. Of equal rules the
-    first one named wins. Raises UnknownDictionary; django.db.DatabaseError if there is no telling.
+    first wins. Raises UnknownDictionary, and django.db.DatabaseError if the database does not answer.
     """
     named = dict.fromkeys(locators)
     if not named:
@@ -24,10 +24,10 @@ async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronoun
 
 def _rules(dictionary: PronunciationDictionary | None, name: str, version: str | None) -> list[Alias]:
     if dictionary is None:
-        raise UnknownDictionary(f"There is no pronunciation dictionary {name!r:.100} here.")
+        raise UnknownDictionary(f"The pronunciation dictionary {name!r:.100} does not exist.")
     if version not in (None, "", dictionary.version_id):
         raise UnknownDictionary(
-            f"The pronunciation dictionary {name!r:.100} has no version {version!r:.100} here; its version is "
+            f"The pronunciation dictionary {name!r:.100} has no version {version!r:.100}; its current version is "
             f"{dictionary.version_id!r}."
         )
     return [Alias(*rule.content) for rule in dictionary.rules.all()]

@@ -1,33 +1,49 @@
-"""Which of an engine's languages is meant?"""
+"""Which of an engine's languages does a client mean?"""
 
 import logging
 from collections.abc import Iterable
-from functools import lru_cache
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import UnknownLanguage
 
 logger = logging.getLogger("streaming.speech.language")
 
+# Clients may ask for any number of languages.
+MOST_REMEMBERED = 64
 
-def spoken_language(asked: str | None, default: str, info: EngineInfo) -> str:
-    """What the engine is told to speak, in its own spelling: what the client asked for, else the default of voice and
-    settings. Raises UnknownLanguage.
 
-    A wish that the engine cannot fulfil is not held against the client (wire.md 5.8). An engine that cannot clone has one
-    voice, in its own language; it speaks every text as well as it can.
-    """
-    for wanted in filter(None, (asked, default)):
-        if known := known_language(wanted, info.languages):
-            return known
-        log_unknown(info.name, wanted)
-    if info.clones:
-        languages = ", ".join(sorted(info.languages))
-        raise UnknownLanguage(
-            f"The language of this voice, or of the server's settings, {default!r} is not spoken here; the languages are "
-            f"{languages}."
-        )
-    return asked or default
+class LanguageChooser:
+    """One for each server process: it logs each language that an engine lacks once, as long as there are few of them."""
+
+    def __init__(self) -> None:
+        self._logged: set[tuple[str, str]] = set()
+
+    def choose(self, asked: str | None, default: str, info: EngineInfo) -> str:
+        """What the engine is told to speak, in its own spelling: what the client asked for, else the default of the voice
+        and of the settings. Raises UnknownLanguage.
+
+        A client that asks for a language that the engine does not speak hears the default (docs/protocol.md, decision 8). An
+        engine that cannot clone has one voice, in its own language; it speaks every text as well as it can.
+        """
+        for wanted in filter(None, (asked, default)):
+            if known := known_language(wanted, info.languages):
+                return known
+            self._log(info.name, wanted)
+        if info.clones:
+            languages = ", ".join(sorted(info.languages))
+            raise UnknownLanguage(
+                f"The engine does not speak {default!r}, the language of this voice or of the settings. Its languages are "
+                f"{languages}."
+            )
+        return asked or default
+
+    def _log(self, engine: str, wanted: str) -> None:
+        if (engine, wanted) in self._logged:
+            return
+        if len(self._logged) >= MOST_REMEMBERED:
+            self._logged.clear()
+        self._logged.add((engine, wanted))
+        logger.info("The engine %s does not speak the language %r", engine, wanted)
 
 
 def known_language(wanted: str, languages: Iterable[str]) -> str | None:
@@ -38,9 +54,3 @@ def known_language(wanted: str, languages: Iterable[str]) -> str | None:
 def primary_subtag(tag: str) -> str:
     """The language of a tag, without region or script: zh of zh-CN, pt of pt_BR, en of EN."""
     return tag.strip().replace("_", "-").partition("-")[0].lower()
-
-
-@lru_cache(maxsize=64)
-def log_unknown(engine: str, wanted: str) -> None:
-    """Once for each language in the life of the process, or nearly: clients may ask for any number of them."""
-    logger.info("The engine %s does not speak the language %r", engine, wanted)

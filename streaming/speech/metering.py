@@ -1,4 +1,4 @@
-"""What a speaker asks whoever counts."""
+"""What a speaker tells the one that counts."""
 
 from typing import Protocol
 
@@ -13,14 +13,14 @@ class Meter(Protocol):
         """So much audio has been delivered."""
 
     def failed(self) -> None:
-        """What was charged last cannot be spoken."""
+        """What was charged last could not be spoken."""
 
     def end_turn(self) -> None:
         """Nothing is left to be spoken of this turn, or the stream is gone."""
 
 
 class Unmetered:
-    """For whom nobody counts."""
+    """Counts nothing."""
 
     async def charge(self, characters: int) -> None:
         pass

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from streaming.audio.pacing import Pacer
-from streaming.speech.delivery import Packet
+from streaming.protocol.packet import Packet
 
 
 class Outlet:
@@ -24,7 +24,7 @@ class Outlet:
                 await self._wait_until_due(self._pacer)
                 self._pacer.sent(packet.seconds)
             else:
-                await asyncio.sleep(0)  # a client that reads fast must not keep the loop from everybody else
+                await asyncio.sleep(0)  # a client that reads fast must not block the event loop
             await self._send(packet)
 
     async def _wait_until_due(self, pacer: Pacer) -> None:

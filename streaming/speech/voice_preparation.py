@@ -1,4 +1,4 @@
-"""What the engine is sent for a voice: looked up, or prepared from its recordings, as soon as a client connects."""
+"""A voice as the engine is sent it: looked up, or prepared from its recordings, as soon as a client connects."""
 
 import asyncio
 import logging
@@ -20,6 +20,7 @@ from streaming.errors import (
     VoicesUnavailable,
     VoiceUnusable,
 )
+from streaming.speech.language import LanguageChooser
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.models import Voice
 
@@ -27,7 +28,7 @@ logger = logging.getLogger("streaming.voices")
 
 # Conditioning in memory, about 130 KB each: a new connection need not ask the database for a voice that is in use.
 MOST_KEPT = 32
-# Voices whose recordings, megabytes each, are read and prepared at the same time. The others wait for their turn.
+# How many voices, whose recordings have megabytes each, are read and prepared at the same time. The others wait.
 AT_ONCE = 4
 
 
@@ -38,37 +39,41 @@ async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) ->
     try:
         voice = await Voice.objects.resolve(voice_id, unknown=unknown)
     except DatabaseError:
-        logger.exception("The database cannot be asked for voices")
+        logger.exception("Voices cannot be read from the database")
         raise VoicesUnavailable("The server's database does not answer; try again later.") from None
     if voice is None:
-        raise ProtocolError(VOICE_NOT_FOUND, f"There is no voice {voice_id!r:.100} here.")
+        raise ProtocolError(VOICE_NOT_FOUND, f"The voice {voice_id!r:.100} does not exist or is disabled.")
     return voice
 
 
 class VoicePreparer:
-    """All voices of this server process. Equal recordings that are asked for at the same time are prepared once."""
+    """All voices of this server process. Equal recordings that are asked for at the same time are prepared once.
+
+    `languages` chooses what an engine is told to speak with them.
+    """
 
     def __init__(self, executor: Executor) -> None:
+        self.languages = LanguageChooser()
         self._executor = executor
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._calls: SharedCalls[bytes] = SharedCalls()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     @property
     def is_idle(self) -> bool:
         return not self._calls
 
     def begin(self, voice: Voice) -> "VoicePreparation":
-        """Start on it. `voice` with its clips loaded."""
+        """Start to prepare the voice, whose clips are loaded."""
         return VoicePreparation(self, self._executor, voice)
 
     async def ref(self, voice: Voice) -> VoiceRef:
-        """What requests bring with them. Waits for an engine that is ready. Raises EngineFailed, EngineUnavailable,
+        """The voice as requests carry it. Waits for an engine that is ready. Raises EngineFailed, EngineUnavailable,
         VoiceUnusable."""
         info = await self._executor.ready()
         if not info.clones:
             if voice.key:
-                logger.info("Voice %s: the engine %s cannot clone and has its own sound", voice.voice_id, info.name)
+                logger.info("Voice %s: the engine %s cannot clone, so it uses its own voice", voice.voice_id, info.name)
             return VoiceRef(voice.key)
         if not voice.key:
             return VoiceRef(speaker=voice.name)
@@ -97,13 +102,14 @@ class VoicePreparer:
 
     async def _make(self, voice: Voice) -> bytes:
         try:
-            async with self._turns:
+            async with self._room:
                 return await self._executor.prepare(VoiceRef(voice.key, await clip_bytes(voice)))
         except RecordingsUnusable as error:
             raise VoiceUnusable(str(error)) from None
         except EngineFailed as error:
             reason = str(error)
-        # Not from inside: connections keep this error, and the traceback of the other one would keep the recordings.
+        # Raised outside of the handler: connections keep this error, and the traceback of the first one would keep the
+        # recordings in memory.
         raise EngineFailed(f"The voice {voice.voice_id!r} cannot be prepared: {reason}")
 
 
@@ -117,13 +123,13 @@ class VoicePreparation:
         self._task = self._begin()
 
     async def ref(self) -> VoiceRef:
-        """Waits until it is prepared, but not for an engine that is away. Raises like `VoicePreparer.ref`."""
+        """Waits until the voice is prepared, but not for an engine that is away. Raises what `VoicePreparer.ref` raises."""
         if not self._executor.status.is_ready:
             raise EngineUnavailable("The speech engine is not ready; try again shortly.")
         if self._has_failed:
-            # Whatever it was, nobody has been told, and it may be over: the engine has come back, say.
+            # Nobody has been told of this failure, and its cause may be over: the engine may have come back.
             self._task = self._begin()
-        # Shielded: a context that is stopped must not take the voice from the connection's other ones.
+        # Shielded: a context that is stopped must not cancel the preparation for the connection's other contexts.
         return await asyncio.shield(self._task)
 
     def cancel(self) -> None:
@@ -135,7 +141,7 @@ class VoicePreparation:
 
     def _begin(self) -> "asyncio.Task[VoiceRef]":
         task = asyncio.create_task(self._preparer.ref(self._voice))
-        # A failure that no text ever asks about is not a task that nobody looked at.
+        # Reads the failure, which asyncio would otherwise report as never retrieved where no text asks for the voice.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
@@ -145,7 +151,7 @@ async def _stored(key: str, fingerprint: str) -> bytes | None:
         await aclose_old_connections()
         return await stored_conditioning(key, fingerprint)
     except DatabaseError:
-        logger.exception("The database cannot be asked for conditioning; preparing the voice without it")
+        logger.exception("Stored conditioning cannot be read from the database; the voice is prepared again")
         return None
 
 
@@ -153,4 +159,4 @@ async def _store(key: str, fingerprint: str, conditioning: bytes) -> None:
     try:
         await store_conditioning(key, fingerprint, conditioning)
     except DatabaseError:
-        logger.exception("The conditioning of a voice cannot be stored; it will be prepared again")
+        logger.exception("The conditioning of a voice cannot be stored; it will be computed again next time")

@@ -1,7 +1,7 @@
 """Where a text may be cut: after a sentence, a clause or a word, never inside a word.
 
 Pure text, shared by the session (how much to hand to the engine) and by engines (how much to speak in one step). A
-boundary lies *behind* the blanks that follow a word, so that the pieces of a text always join up to the text itself.
+boundary lies *after* the blanks that follow a word, so that the pieces of a text always join up to the text itself.
 """
 
 import re
@@ -60,7 +60,7 @@ def _strength_of_blank(text: str, match: re.Match[str]) -> Strength:
     if marks == "." and _ABBREVIATION.search(before):
         return Strength.WORD
     if marks.startswith("-"):
-        # A hyphen is a clause mark only between blanks ("one - two"), never in or behind a word ("twenty-one").
+        # A hyphen is a clause mark only between blanks ("one - two"), never in or directly after a word ("twenty-one").
         return Strength.CLAUSE if before[: -len(marks)][-1:].isspace() else Strength.WORD
     return _strength_of_marks(marks)
 

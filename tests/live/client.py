@@ -67,7 +67,7 @@ async def receive_all(socket: ClientConnection) -> Turn:
 
 
 async def speak(socket: ClientConnection, text: str, **settings: Any) -> Turn:
-    """One turn of the seed's protocol on an open connection."""
+    """One turn of the native protocol on an open connection."""
     await send(socket, text=text, **settings)
     await send(socket, text="")
     return await receive_turn(socket)

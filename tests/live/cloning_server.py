@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management import execute_from_command_line
 
-from streaming import server_parts
 from streaming.dispatch import executor
+from streaming.serving import server_parts
 from tests.process.engine.cloning_engine import cloning_spec
 
 

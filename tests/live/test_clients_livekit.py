@@ -1,4 +1,4 @@
-"""What LiveKit's plugins (Python 1.8, JS 1.9) require of `multi-stream-input`, each by itself. wire.md 4.3, 4.4."""
+"""What LiveKit's plugins (Python 1.8, JS 1.9) require of `multi-stream-input`, each by itself. docs/protocol.md, LiveKit."""
 
 import asyncio
 from itertools import pairwise

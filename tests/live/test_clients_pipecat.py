@@ -1,4 +1,4 @@
-"""What Pipecat requires: 1.14 of `multi-stream-input` (wire.md 4.5), 0.0.60 of `stream-input` (4.6)."""
+"""What Pipecat requires: 1.14 of `multi-stream-input`, 0.0.60 of `stream-input`. docs/protocol.md, Client by client."""
 
 import asyncio
 import json

@@ -1,5 +1,6 @@
-"""What the other clients of `stream-input` require: the vendor's Python SDK (wire.md 4.1), LiveKit 1.1.7 (4.6), the seed's
-example (4.7). What Pipecat requires is in test_clients_pipecat.py."""
+"""What the other clients of `stream-input` require: ElevenLabs' Python SDK, LiveKit 1.1.7, the native example. What Pipecat
+requires is in test_clients_pipecat.py. docs/protocol.md, Client by client.
+"""
 
 import asyncio
 import json
@@ -38,7 +39,7 @@ def texts_of(turn: Turn) -> str:
     )
 
 
-# The vendor's Python SDK
+# ElevenLabs' Python SDK
 
 
 @pytest.mark.parametrize("model", ["Ellipsis", "None", "eleven_turbo_v2_5", ""])
@@ -153,10 +154,10 @@ async def test_livekit_gets_one_mp3_stream(server: LiveServer) -> None:
     assert len(decoded(stream, FORMATS["mp3_22050_32"])) > 2 * 22_050
 
 
-# The seed's example
+# The native example
 
 
-async def test_seed_example_every_audio_key_has_audio(server: LiveServer) -> None:
+async def test_the_native_example_every_audio_key_has_audio(server: LiveServer) -> None:
     """It decodes whatever the key holds: null would end it with an exception."""
     async with server.connect() as socket:
         await send(socket, type="ttsInitRequest", audio_format="pcm_24000", target_lead_ms=5000)
@@ -168,7 +169,7 @@ async def test_seed_example_every_audio_key_has_audio(server: LiveServer) -> Non
     assert turn.messages[-1]["isFinal"] is True
 
 
-async def test_seed_example_the_socket_stays_for_a_second_batch(server: LiveServer) -> None:
+async def test_the_native_example_the_socket_stays_for_a_second_batch(server: LiveServer) -> None:
     async with server.connect() as socket:
         await send(socket, type="ttsInitRequest", audio_format="pcm_24000", target_lead_ms=5000)
         for _ in range(2):

@@ -12,8 +12,8 @@ from benchmarks.live_server import LiveServer, manage, write_settings
 from tests.live.client import Turn, receive_all, receive_turn, send, speak
 
 TEXT = "The weather is fine today."
-SEED = "?mode=generate&target_lead_ms=5000&output_format=pcm_16000"
-VENDOR = "?output_format=pcm_16000"
+NATIVE = "?mode=generate&target_lead_ms=5000&output_format=pcm_16000"
+ELEVENLABS = "?output_format=pcm_16000"
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def create_voice(server: LiveServer, voice_id: str, **fields: Any) -> None:
     assert created.returncode == 0, created.stderr
 
 
-async def vendor_turn(server: LiveServer, voice_id: str = "demo", query: str = VENDOR, **message: Any) -> Turn:
+async def elevenlabs_turn(server: LiveServer, voice_id: str = "demo", query: str = ELEVENLABS, **message: Any) -> Turn:
     async with server.connect(voice_id, query) as client:
         await send(client, text=TEXT, **message)
         await send(client, text="")
         return await receive_all(client)
 
 
-async def seed_turn(server: LiveServer, voice_id: str = "demo", query: str = SEED) -> Turn:
+async def native_turn(server: LiveServer, voice_id: str = "demo", query: str = NATIVE) -> Turn:
     async with server.connect(voice_id, query) as client:
         return await speak(client, TEXT)
 
@@ -48,52 +48,52 @@ def alignments(turn: Turn) -> list[dict[str, Any]]:
 
 async def test_a_voice_made_while_the_server_runs_speaks_with_its_own_speed(own: LiveServer) -> None:
     await asyncio.to_thread(create_voice, own, "slow-one", speed=0.5, language="en")
-    plain = await seed_turn(own, query=f"{SEED}&seed=1")
-    slow = await seed_turn(own, "slow-one", f"{SEED}&seed=1")
+    plain = await native_turn(own, query=f"{NATIVE}&seed=1")
+    slow = await native_turn(own, "slow-one", f"{NATIVE}&seed=1")
     assert len(slow.pcm) > 1.6 * len(plain.pcm)
 
 
 async def test_a_request_overrides_the_speed_of_its_voice(own: LiveServer) -> None:
     await asyncio.to_thread(create_voice, own, "slow-two", speed=0.5)
-    plain = await seed_turn(own, query=f"{SEED}&seed=1")
-    overridden = await seed_turn(own, "slow-two", f"{SEED}&seed=1&speed=1.0")
+    plain = await native_turn(own, query=f"{NATIVE}&seed=1")
+    overridden = await native_turn(own, "slow-two", f"{NATIVE}&seed=1&speed=1.0")
     assert len(overridden.pcm) == len(plain.pcm)
 
 
 async def test_a_disabled_voice_is_unknown(server: LiveServer) -> None:
     await asyncio.to_thread(create_voice, server, "silent", enabled=False)
-    turn = await vendor_turn(server, "silent")
+    turn = await elevenlabs_turn(server, "silent")
     assert turn.close_code == 1008
     assert (turn.error or {})["error"] == "voice_not_found"
     assert not turn.packets
 
 
 async def test_unknown_voices_may_be_spoken_by_the_default_voice(own: LiveServer) -> None:
-    turn = await vendor_turn(own, "VOICE123")
+    turn = await elevenlabs_turn(own, "VOICE123")
     assert (turn.close_code, turn.error) == (1000, None)
     assert turn.packets
 
 
 @pytest.mark.parametrize("voice_id", ["d%65mo", "%64%65%6d%6f"])
 async def test_a_percent_encoded_voice_is_the_same_voice(server: LiveServer, voice_id: str) -> None:
-    assert (await vendor_turn(server, voice_id)).packets
+    assert (await elevenlabs_turn(server, voice_id)).packets
 
 
 @pytest.mark.parametrize("voice_id", ["no%20such%2Fvoice", "%F0%9F%98%80", "%00", "%FF", "x" * 500])
 async def test_any_text_that_is_no_voice_is_answered(server: LiveServer, voice_id: str) -> None:
-    turn = await vendor_turn(server, voice_id)
+    turn = await elevenlabs_turn(server, voice_id)
     assert turn.close_code == 1008
     assert (turn.error or {})["error"] == "voice_not_found"
 
 
-async def test_the_seed_has_no_alignment_unless_it_asks(server: LiveServer) -> None:
-    assert alignments(await seed_turn(server)) == []
-    asked = alignments(await seed_turn(server, query=f"{SEED}&sync_alignment=true"))
+async def test_the_native_dialect_has_no_alignment_unless_it_asks(server: LiveServer) -> None:
+    assert alignments(await native_turn(server)) == []
+    asked = alignments(await native_turn(server, query=f"{NATIVE}&sync_alignment=true"))
     assert "".join(char for part in asked for char in part["chars"]) == TEXT
 
 
-async def test_the_vendor_always_has_alignment(server: LiveServer) -> None:
-    turn = await vendor_turn(server)
+async def test_elevenlabs_clients_always_get_alignment(server: LiveServer) -> None:
+    turn = await elevenlabs_turn(server)
     parts = alignments(turn)
     assert "".join(char for part in parts for char in part["chars"]) == TEXT
     assert all(len(part["chars"]) == len(part["charStartTimesMs"]) == len(part["charDurationsMs"]) for part in parts)
@@ -101,13 +101,13 @@ async def test_the_vendor_always_has_alignment(server: LiveServer) -> None:
 
 async def test_a_clock_that_adds_up_the_messages_keeps_time(server: LiveServer) -> None:
     """As Pipecat's does: it adds the end of each message's last character."""
-    turn = await vendor_turn(server)
+    turn = await elevenlabs_turn(server)
     ends = [part["charStartTimesMs"][-1] + part["charDurationsMs"][-1] for part in alignments(turn)]
     assert abs(sum(ends) - len(turn.pcm) / 16) <= 1
 
 
 async def test_text_behind_the_silent_opening_is_spoken(server: LiveServer) -> None:
-    async with server.connect(query=VENDOR) as client:
+    async with server.connect(query=ELEVENLABS) as client:
         await asyncio.sleep(1.7)
         await send(client, text=TEXT)
         await send(client, text="")
@@ -117,7 +117,7 @@ async def test_text_behind_the_silent_opening_is_spoken(server: LiveServer) -> N
 
 
 async def test_an_init_behind_the_silent_opening_is_too_late(server: LiveServer) -> None:
-    async with server.connect(query=SEED) as client:
+    async with server.connect(query=NATIVE) as client:
         await asyncio.sleep(2.5)
         await send(client, type="ttsInitRequest")
         turn = await receive_all(client)
@@ -125,8 +125,8 @@ async def test_an_init_behind_the_silent_opening_is_too_late(server: LiveServer)
     assert "1.5 seconds" in (turn.error or {})["message"]
 
 
-async def test_an_idle_client_of_the_vendor_is_told(server: LiveServer) -> None:
-    async with server.connect(query=f"{VENDOR}&inactivity_timeout=1") as client:
+async def test_an_idle_client_of_elevenlabs_is_told(server: LiveServer) -> None:
+    async with server.connect(query=f"{ELEVENLABS}&inactivity_timeout=1") as client:
         await send(client, text=" ")
         turn = await receive_all(client)
     assert turn.close_code == 1008
@@ -134,21 +134,21 @@ async def test_an_idle_client_of_the_vendor_is_told(server: LiveServer) -> None:
     assert len(turn.messages) == 1
 
 
-async def test_an_idle_client_of_the_seed_is_closed_without_a_word(server: LiveServer) -> None:
-    async with server.connect(query=f"{SEED}&inactivity_timeout=1") as client:
+async def test_an_idle_native_client_is_closed_without_a_word(server: LiveServer) -> None:
+    async with server.connect(query=f"{NATIVE}&inactivity_timeout=1") as client:
         await send(client, text=" ")
         turn = await receive_all(client)
     assert (turn.close_code, turn.messages) == (1000, [])
 
 
 async def test_who_never_says_anything_is_idle_too(server: LiveServer) -> None:
-    async with server.connect(query=f"{VENDOR}&inactivity_timeout=1") as client:
+    async with server.connect(query=f"{ELEVENLABS}&inactivity_timeout=1") as client:
         turn = await asyncio.wait_for(receive_all(client), 10)
     assert (turn.error or {})["error"] == "input_timeout_exceeded"
 
 
 async def test_a_blank_keeps_the_connection_alive(server: LiveServer) -> None:
-    async with server.connect(query=f"{VENDOR}&inactivity_timeout=2") as client:
+    async with server.connect(query=f"{ELEVENLABS}&inactivity_timeout=2") as client:
         for _ in range(6):
             await send(client, text=" ")
             await asyncio.sleep(0.4)
@@ -170,7 +170,7 @@ async def test_speech_that_lasts_longer_than_the_timeout_is_not_idleness(server:
 
 @pytest.mark.parametrize("language", ["\ud800", "x\udfff"])
 async def test_a_language_that_is_no_text_costs_nobody_a_slot(server: LiveServer, language: str) -> None:
-    async with server.connect(query=SEED) as client:
+    async with server.connect(query=NATIVE) as client:
         await send(client, type="ttsInitRequest", language=language)
         await send(client, text=TEXT)
         await send(client, text="")

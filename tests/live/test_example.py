@@ -203,7 +203,7 @@ def test_nothing_listens() -> None:
 def test_a_bad_address_is_one_sentence(server: LiveServer, arguments: tuple[str, ...]) -> None:
     done = example(server.port, "--text", SENTENCE, *arguments)
     assert done.returncode == 1
-    assert done.stderr.startswith("Cannot talk to ")
+    assert done.stderr.startswith("Cannot connect to ")
     assert done.stderr.count("\n") == 1
 
 
@@ -264,7 +264,7 @@ def test_the_player_gets_what_is_saved(server: LiveServer, tmp_path: Path) -> No
 def test_without_a_player_it_says_so_and_goes_on(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     done = example(server.port, "--text", SENTENCE, "--play")
-    assert (done.returncode, done.stderr) == (0, "Nothing is played: ffplay (a part of FFmpeg) is not on PATH.\n")
+    assert (done.returncode, done.stderr) == (0, "Cannot play: ffplay (a part of FFmpeg) is not on PATH.\n")
     assert seconds() > 1.0
 
 

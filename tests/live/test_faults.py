@@ -13,6 +13,8 @@ import websockets
 from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import receive_all, receive_turn, send, speak
 
+pytestmark = pytest.mark.both_servers
+
 LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. " * 20
 
 

@@ -11,6 +11,8 @@ from benchmarks.live_server import LiveServer
 from streaming.daphne.flow_control import Valve
 from tests.live.client import receive_all, send, speak
 
+pytestmark = pytest.mark.both_servers
+
 UPGRADE = (
     "GET /v1/text-to-speech/demo/stream-input HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

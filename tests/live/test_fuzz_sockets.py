@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.live_server import LiveServer
 from tests.live.servers import WatchedServer
 
+pytestmark = pytest.mark.both_servers
+
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 ANSWER_SECONDS = 60.0  # far longer than anything here takes: a hang, not a slow machine
 
@@ -135,7 +137,7 @@ async def converse(url: str, steps: list[Any], *, vanishes: bool) -> list[dict[s
                 while True:
                     heard.append(json.loads(await socket.recv()))
                     if heard[-1].get("isFinal") and "contextId" not in heard[-1]:
-                        break  # the seed's dialect leaves the socket open
+                        break  # the native dialect leaves the socket open
         if vanishes:
             socket.transport.abort()
         await socket.close()

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 
+pytestmark = pytest.mark.both_servers
+
 
 def get(server: LiveServer, path: str, host: str | None = None) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)

@@ -1,4 +1,4 @@
-"""The vendor's endpoints for voices on a real server, beyond what its SDKs ask for."""
+"""ElevenLabs' endpoints for voices on a real server, beyond what its SDKs ask for."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -66,7 +66,7 @@ def key_header(secret: str) -> dict[str, Any]:
 
 
 async def speech(client: Any, **first: Any) -> Turn:
-    """One turn of the vendor's protocol, whose first message is `first`."""
+    """One turn of ElevenLabs' protocol, whose first message is `first`."""
     await send(client, text=" ", **first)
     await send(client, text=TEXT)
     await send(client, text="")

@@ -15,15 +15,17 @@ from websockets.exceptions import InvalidStatus
 from benchmarks.live_server import LiveServer, write_settings
 from streaming import conf
 from streaming.conf import with_sections
+from streaming.connection.paths import path_info_of
 from streaming.errors import Refused
 from streaming.http.api import api
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
-from streaming.paths import path_info_of
+
+pytestmark = pytest.mark.both_servers
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def locked(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     access = {"require_keys": True}
     with LiveServer(write_settings(tmp_path_factory.mktemp("locked"), access=access)) as live:
         yield live

@@ -1,4 +1,4 @@
-"""The vendor's own Python client, unmodified, against a live server over TLS."""
+"""ElevenLabs' own Python client, unmodified, against a live server over TLS."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,20 @@ from elevenlabs.core.api_error import ApiError
 
 from benchmarks.live_server import LiveServer, write_settings
 from streaming.audio.formats import FORMATS
-from tests.live.vendor import speak
+from tests.live.elevenlabs_client import speak
 from tests.pure.audio.decoding import decoded
 
 # The client reads attributes that its own websocket library has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.both_servers,
+    pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning"),
+]
 
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 
 
 @pytest.fixture(scope="module")
-def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def tls_server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
     certificate = authority.issue_cert("127.0.0.1", "localhost")

@@ -1,4 +1,4 @@
-"""The vendor's own Python client, unmodified, over HTTP against a live server."""
+"""ElevenLabs' own Python client, unmodified, over HTTP against a live server."""
 
 import asyncio
 import io

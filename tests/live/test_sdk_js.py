@@ -1,4 +1,4 @@
-"""The vendor's JavaScript SDK, unmodified. It validates what it gets: a required field that lacks is an exception."""
+"""ElevenLabs' JavaScript SDK, unmodified. It validates what it gets: a required field that lacks is an exception."""
 
 import json
 import shutil

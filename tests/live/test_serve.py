@@ -19,9 +19,10 @@ from twisted.internet.endpoints import serverFromString
 from benchmarks.live_server import LiveServer, command_environment, free_port, manage, run_python, write_settings
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
+from streaming.daphne.server import endpoint
 from tests.live.client import send
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig
-from xtts_site.management.commands.serve import endpoint, key_warning, what_speaks
+from xtts_site.management.commands.serve import key_warning, listening_of, what_speaks
 
 
 def engines_reading(settings_file: Path) -> list[int]:
@@ -168,12 +169,12 @@ def test_other_modules_than_asgi_know_no_engine(ready_folder: Path) -> None:
     ],
 )
 def test_the_endpoint_in_the_language_of_twisted(settings: dict[str, Any], expected: str) -> None:
-    assert endpoint(ServiceConfig(**settings)) == expected
+    assert endpoint(listening_of(ServiceConfig(**settings))) == expected
 
 
 def test_twisted_reads_an_ipv6_endpoint() -> None:
     read: Any = serverFromString  # Twisted has no types
-    made = read(reactor, endpoint(ServiceConfig(host="::1", port=80)))
+    made = read(reactor, endpoint(listening_of(ServiceConfig(host="::1", port=80))))
     assert (made._port, made._interface) == (80, "::1")
 
 
@@ -206,7 +207,7 @@ async def test_the_command_line_of_daphne_works_without_serve(tmp_path: Path, st
         async with server.connect() as client:
             await send(client, text="Hello.", flush=True)
             assert "audio" in str(await client.recv())
-        assert "command line: it sets address" in server.log
+        assert "command line, which sets address" in server.log
         [pid] = server.engine_pids()
         server.process.terminate()
         assert server.process.wait(15) == 0
@@ -240,7 +241,7 @@ def wait_until_gone(settings_file: Path) -> None:
 
 
 def test_it_says_what_speaks_and_under_which_licence() -> None:
-    assert "the embedded one" in what_speaks(ModelConfig())
+    assert "the embedded voice" in what_speaks(ModelConfig())
     xtts = what_speaks(ModelConfig(checkpoint_path=Path("/srv/xtts")))
     assert xtts.startswith("XTTS v2 from /srv/xtts. ")
     assert "non-commercial use only (CPML)" in xtts

@@ -16,8 +16,8 @@ from benchmarks.live_server import LiveServer, manage, run_python, write_setting
 from streaming.audio.pcm import encode_pcm16
 from streaming.engine.contract import EngineEvent, PcmChunk, Prepared, SpeechRequest, VoiceRef
 from tests.live.client import receive_all, send
+from tests.live.elevenlabs_client import speak
 from tests.live.tls_proxy import tls_proxy
-from tests.live.vendor import speak
 from tests.pure.engine.collect import collect
 from tests.pure.voices.recordings import recording
 
@@ -110,7 +110,7 @@ def test_the_example_client_speaks(xtts_server: LiveServer, tmp_path: Path) -> N
 
 
 @pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
-def test_the_vendors_client_hears_the_engine(
+def test_the_elevenlabs_client_hears_the_engine(
     xtts_server: LiveServer, made: NDArray[np.float32], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with tls_proxy(xtts_server.port, tmp_path) as url:

@@ -39,5 +39,5 @@ class Watched:
 
 
 if __name__ == "__main__":
-    asgi.application = Watched(asgi.application)  # type: ignore[assignment] # before `serve` takes it
+    asgi.application = Watched(asgi.application)  # before `serve` takes it
     execute_from_command_line(["manage.py", "serve"])

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 
 from benchmarks.live_server import LiveServer
 from tests.live.client import receive_all, send
-from tests.live.vendor import speak
+from tests.live.elevenlabs_client import speak
 from tests.pure.voices.recordings import encoded, speech
 
 # The client reads attributes that its own websocket library has deprecated.
@@ -46,12 +46,12 @@ def socket_url(port: int, end: str = "stream-input") -> str:
     return f"wss://127.0.0.1:{port}/v1/text-to-speech/demo/{end}{PCM}"
 
 
-def test_the_vendors_client_speaks_over_its_socket(client: ElevenLabs) -> None:
+def test_the_elevenlabs_client_speaks_over_its_socket(client: ElevenLabs) -> None:
     words = re.findall(r"\S+\s*", TEXT)
     assert len(speak(client, "demo", words, output_format="pcm_16000")) > 2 * 16_000
 
 
-def test_the_vendors_client_speaks_over_http(client: ElevenLabs) -> None:
+def test_the_elevenlabs_client_speaks_over_http(client: ElevenLabs) -> None:
     whole = b"".join(client.text_to_speech.convert("demo", text=TEXT, output_format="pcm_16000"))
     assert len(whole) > 2 * 16_000
 

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             field=models.JSONField(
                 blank=True,
                 default=dict,
-                help_text='What clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
+                help_text='Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
                 validators=[voices.models.check_labels],
             ),
         ),

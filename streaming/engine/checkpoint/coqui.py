@@ -24,6 +24,7 @@ from TTS.tts.models.xtts import Xtts
 
 from streaming.engine.checkpoint.files import CheckpointError, CheckpointFiles
 from streaming.engine.checkpoint.tensors import Speakers, read_speakers, read_state
+from streaming.engine.conditioning import FORMAT
 
 # What the conditioning of a voice is computed with: these settings and these weights.
 _CONDITIONING_SETTINGS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
@@ -94,7 +95,9 @@ def build_model(config_path: Path, vocab_path: Path) -> Any:
             model.tokenizer = _read_vocabulary(vocab_path)
             model.init_models()
     except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
-        raise CheckpointError(f"{config_path} describes no model that can be built: {_first_line(error)}.") from error
+        raise CheckpointError(
+            f"{config_path} does not describe a model that can be built: {_first_line(error)}."
+        ) from error
     return model
 
 
@@ -130,7 +133,7 @@ def _check_taken(path: Path, config: Any) -> None:
     if wrong := [pair for pair in pairs if pair[1] != pair[2]]:
         # One wrong type replaces everything beside it as well.
         name, value, _ = next((pair for pair in wrong if not isinstance(pair[1], type(pair[2]))), wrong[0])
-        raise CheckpointError(f"{path} sets {name} to {value!r}, which is nothing that coqui-tts takes for it.")
+        raise CheckpointError(f"{path} sets {name} to {value!r}, a value that coqui-tts does not accept.")
 
 
 def _read_vocabulary(path: Path) -> Any:
@@ -150,7 +153,7 @@ def _check_fit(files: CheckpointFiles, wanted: Mapping[str, Tensor], found: Mapp
     wanted = {_folded_name(name): weight for name, weight in wanted.items()}
     _check_tokens(files, wanted, found)
     if missing := sorted(wanted.keys() - found.keys()):
-        raise CheckpointError(f"{files.model} lacks {_some(missing)}: it is not an XTTS v2 model, or not all of it.")
+        raise CheckpointError(f"{files.model} lacks {_some(missing)}: it is not an XTTS v2 model, or it is incomplete.")
     if unknown := sorted(found.keys() - wanted.keys()):
         raise CheckpointError(f"{files.model} holds {_some(unknown)}, which XTTS v2 does not have.")
     if wrong := [name for name, weight in wanted.items() if found[name].shape != weight.shape]:
@@ -188,8 +191,8 @@ def _prepare(model: Any) -> None:
 
 
 def conditioning_fingerprint(model: Any) -> str:
-    """A name for everything that decides the conditioning of a voice, equal on every machine."""
-    settings = {name: getattr(model.config, name) for name in _CONDITIONING_SETTINGS}
+    """A name for everything that decides the conditioning of a voice and how it is stored, equal on every machine."""
+    settings = {"format": FORMAT, **{name: getattr(model.config, name) for name in _CONDITIONING_SETTINGS}}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, weight in _sorted_weights(model.state_dict()):
         digest.update(f"{name}{tuple(weight.shape)}".encode())

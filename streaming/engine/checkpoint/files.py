@@ -80,7 +80,9 @@ def _refuse_stand_ins(path: Path, head: bytes) -> None:
     if not head:
         raise CheckpointError(f"{path} is empty.")
     if head.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path} is only a Git LFS pointer: fetch the file itself, e.g. with `git lfs pull`.")
+        raise CheckpointError(
+            f"{path} is only a Git LFS pointer: download the file itself, for example with `git lfs pull`."
+        )
     if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
         raise CheckpointError(f"{path} is a web page, not the file itself: it was downloaded from the wrong address.")
 
@@ -92,7 +94,7 @@ def _check_weights(path: Path, named_by: str) -> None:
         with zipfile.ZipFile(path) as archive:
             complete = any(name.endswith("data.pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
-        raise CheckpointError(f"{path} is damaged or not complete: fetch it again.") from None
+        raise CheckpointError(f"{path} is damaged or incomplete: download it again.") from None
     if not complete:
         raise CheckpointError(f"{path} is a zip archive, but not one that torch.save wrote ({named_by}).")
 
@@ -125,7 +127,7 @@ def _check_config(path: Path) -> None:
             raise CheckpointError(f"{path} sets {name} to {arguments[name]!r}: only {wanted} is supported.")
     width = arguments.get("gpt_n_model_channels", 1024)
     if arguments.get("decoder_input_dim", 1024) != width:
-        raise CheckpointError(f"{path} sets decoder_input_dim to something else than gpt_n_model_channels ({width}).")
+        raise CheckpointError(f"{path} sets decoder_input_dim to a value other than gpt_n_model_channels ({width}).")
 
 
 def _check_vocabulary(path: Path) -> None:

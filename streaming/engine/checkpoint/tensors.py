@@ -49,7 +49,7 @@ def read_speech_weights(files: CheckpointFiles) -> SpeechWeights:
         gpt, vocoder = read_gpt_weights(state, config), read_hifigan_weights(state)
     except KeyError as error:
         raise CheckpointError(
-            f"{files.model} lacks {error.args[0]}: it is not an XTTS v2 model, or not all of it."
+            f"{files.model} lacks {error.args[0]}: it is not an XTTS v2 model, or it is incomplete."
         ) from None
     return SpeechWeights(config, gpt, vocoder, read_speakers(files.speakers, gpt.width) if files.speakers else {})
 
@@ -83,7 +83,7 @@ def read_speakers(path: Path, width: int) -> Speakers:
         }
     except (AttributeError, KeyError, TypeError, RuntimeError):
         raise CheckpointError(
-            f"{path} does not hold built-in voices for this model: remove it or fetch it again."
+            f"{path} does not contain built-in voices for this model: delete it or download it again."
         ) from None
 
 

@@ -35,7 +35,7 @@ GROWTH = 4
 _NOT_SPOKEN = str.maketrans(dict.fromkeys("*_`~|^\\[]{}\0", " "))
 
 NOTICE = (
-    "Embedded voice: piper-tts (GPL-3.0, in a process of its own) with en_US-joe-medium (CC0). "
+    "Embedded voice: piper-tts (GPL-3.0, in its own process) with en_US-joe-medium (CC0). "
     "It speaks English only and cannot clone: uploaded voices sound like it."
 )
 

@@ -7,11 +7,12 @@ threads run the same layer side by side, each its share. A dilated filter works 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from streaming.engine.kernels.compiled import compiled
 from streaming.engine.kernels.float_kernels import PANEL, ROWS, make_panel_transform, make_row_transform, multiply_tile
 from streaming.engine.kernels.minimal_filtering import TAPS_3, TAPS_7, TAPS_11, Doubles
+from streaming.engine.kernels.simd import wait_for_all
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
@@ -60,9 +61,6 @@ class LayerRow(NamedTuple):
 KIND, SOURCE, SOURCE_ROWS, CHANNELS, FIRST, DILATION, PARTS, WEIGHTS, BIAS = range(9)
 TARGET, TARGET_ROWS, OUTPUTS, TERMS, MORE, SLOPE_IN, SLOPE_OUT = range(9, 16)
 
-# Not kept on disk: they become part of the function that runs a network, which is.
-_compile = njit(nogil=True, error_model="numpy", boundscheck=False)
-
 
 class Packed(NamedTuple):
     """A filter for one kind of layer: weights [panels, points, parts * inputs, PANEL]."""
@@ -94,17 +92,26 @@ def _in_panels(weights: Doubles) -> Floats:
     return np.ascontiguousarray(panels, np.float32)
 
 
-@_compile
-def run_layer(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: int, scratch: int) -> None:
-    """One thread's share of a layer. `zeros`: the address of zeros, as many as any layer has channels; `scratch`: that of
-    SCRATCH_FLOATS floats of the thread's own."""
+@compiled
+def run_table(thread: int, threads: int, table: Longs, slopes: Floats, zeros: int, scratch: int, meeting: int) -> None:
+    """The layers of `table`, a LayerRow each, one after the other. Every thread calls this with its number; after each layer
+    they meet at a barrier, whose counter is at the address `meeting`. `zeros`: the address of zeros, as many as any layer
+    has channels; `scratch`: that of SCRATCH_FLOATS floats of the thread's own."""
+    for index in range(len(table)):
+        _run_layer(thread, threads, table[index], slopes, zeros, scratch)
+        wait_for_all(meeting, threads)
+
+
+@compiled
+def _run_layer(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: int, scratch: int) -> None:
+    """One thread's share of a layer."""
     if layer[KIND] == PLAIN:
         _run_plain(thread, threads, layer, slopes, zeros, scratch)
     else:
         _run_tiles(thread, threads, layer, slopes, zeros, scratch)
 
 
-@_compile
+@compiled
 def _run_tiles(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: int, scratch: int) -> None:
     dilation, parts = layer[DILATION], layer[PARTS]
     tiles = -(-layer[TARGET_ROWS] // (dilation * _TILE[layer[KIND]]))
@@ -120,7 +127,7 @@ def _run_tiles(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: i
         _multiply_block(layer, start, stop, line, tiles, slopes[layer[SLOPE_OUT]], zeros, scratch)
 
 
-@_compile
+@compiled
 def _mix_block(layer: Longs, start: int, stop: int, line: int, slope: float, zeros: int, scratch: int) -> None:
     """The mixed inputs of tiles start to stop, [points, tiles + ROWS, channels]."""
     kind, channels, dilation = layer[KIND], layer[CHANNELS], layer[DILATION]
@@ -137,7 +144,7 @@ def _mix_block(layer: Longs, start: int, stop: int, line: int, slope: float, zer
             _mix_inputs_11(source, row, dilation, rows, zeros, channels, slope, out, plane)
 
 
-@_compile
+@compiled
 def _multiply_block(
     layer: Longs, start: int, stop: int, line: int, tiles: int, slope: float, zeros: int, scratch: int
 ) -> None:
@@ -157,7 +164,7 @@ def _multiply_block(
         _finish_block(layer, panel, start, stop, line, tiles, slope, zeros, products, groups * ROWS * PANEL)
 
 
-@_compile
+@compiled
 def _finish_block(
     layer: Longs,
     panel: int,
@@ -190,7 +197,7 @@ def _finish_block(
             _mix_products_11(source, plane, bias, terms, terms_step, more, more_step, slope, out, step, count)
 
 
-@_compile
+@compiled
 def _run_plain(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: int, scratch: int) -> None:
     """A plain layer: undilated, nothing before it and nothing added, with zeros (to be) in memory around the source."""
     _clear_behind(layer, zeros)
@@ -205,7 +212,7 @@ def _run_plain(thread: int, threads: int, layer: Longs, slopes: Floats, zeros: i
         _multiply_part(layer, 0, groups, thread * share, min(panels, (thread + 1) * share), slope, zeros, scratch)
 
 
-@_compile
+@compiled
 def _clear_behind(layer: Longs, zeros: int) -> None:
     """Zeros behind the source, as far as the filter reaches. Every thread writes them: none waits for another."""
     beyond = layer[FIRST] + layer[TARGET_ROWS] + layer[PARTS] - 1 - layer[SOURCE_ROWS]
@@ -214,7 +221,7 @@ def _clear_behind(layer: Longs, zeros: int) -> None:
         _finish(zeros, 0, zeros, zeros, 0, zeros, 0, np.float32(1.0), end + panel * PANEL * _BYTES, 0, 1)
 
 
-@_compile
+@compiled
 def _multiply_part(
     layer: Longs, first: int, last: int, panel: int, last_panel: int, slope: float, zeros: int, scratch: int
 ) -> None:

@@ -16,7 +16,6 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from streaming.engine.kernels.llvm_vectors import (
-    FEATURES,
     FLOAT,
     LONG,
     Signature,
@@ -28,12 +27,11 @@ from streaming.engine.kernels.llvm_vectors import (
     spread,
     store,
 )
+from streaming.engine.kernels.processor import FLOAT_LANES
 
-HAS_FUSED_MULTIPLY_ADD = bool(FEATURES.get("fma") or FEATURES.get("neon"))
-# A tile of the product stays in registers: ROWS x PANEL sums, 12 of 16 registers, or 24 of 32 where they are twice as wide.
-_IS_WIDE = bool(FEATURES.get("avx512f"))
-LANES = 16 if _IS_WIDE else 8
-ROWS = 12 if _IS_WIDE else 6
+LANES = FLOAT_LANES
+# A tile of the product stays in registers: ROWS x PANEL sums, 12 of 16 registers, or 24 of 32 where they are widest.
+ROWS = 12 if LANES == 16 else 6
 PANEL = 2 * LANES
 # Sums of so many products are added up in turn: rounding errors grow with the number of additions in a row.
 DEPTH = 64

@@ -17,7 +17,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from streaming.engine.kernels.llvm_vectors import (
-    FEATURES,
     FLOAT,
     INT,
     LONG,
@@ -31,20 +30,23 @@ from streaming.engine.kernels.llvm_vectors import (
     spread,
     store,
 )
+from streaming.engine.kernels.processor import INTEGER_LANES, IS_X86
 
-IS_WIDE = bool(FEATURES.get("avx512bw"))
-# What multiplies pairs of 16-bit integers and adds the two products; None: several instructions do.
-PAIRWISE: str | None = (
-    "llvm.x86.avx512.pmaddw.d.512" if IS_WIDE else "llvm.x86.avx2.pmadd.wd" if FEATURES.get("avx2") else None
-)
 # Sums of 32 bits in a register, and outputs in a panel.
-LANES = 16 if IS_WIDE else 8
+LANES = INTEGER_LANES
 PANEL = 2 * LANES
+# What multiplies pairs of 16-bit integers and adds the two products; None: several instructions do. Where the processor has
+# one instruction for this and for the addition to the sums (VNNI), LLVM makes it of both.
+PAIRWISE: str | None = (
+    {16: "llvm.x86.avx512.pmaddw.d.512", 8: "llvm.x86.avx2.pmadd.wd", 4: "llvm.x86.sse2.pmadd.wd"}[LANES]
+    if IS_X86
+    else None
+)
 # Weights come from memory, one panel behind the other: what is needed so much later is asked for now. A processor does so by
 # itself, but not far enough ahead when many rows share a weight, and not beyond the page.
 PREFETCH_BYTES = 4096
 # A tile of sums stays in registers: 24 of 32, or 12 of 16.
-MOST_ROWS = 12 if IS_WIDE else 6
+MOST_ROWS = 12 if LANES == 16 else 6
 
 _BYTES, _PAIRS = ir.VectorType(ir.IntType(8), 2 * LANES), ir.VectorType(SHORT, 2 * LANES)
 _SUMS, _FLOATS = ir.VectorType(INT, LANES), ir.VectorType(FLOAT, LANES)

@@ -7,22 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba.core import cgutils
+
+from streaming.engine.kernels.processor import HAS_FUSED_MULTIPLY_ADD
 
 SHORT, INT, LONG, FLOAT = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 # What an intrinsic gives back: the signature, and the function that writes its code.
 Signature = tuple[Any, Callable[..., Any]]
-
-
-def _features() -> dict[str, bool]:
-    try:
-        return dict(binding.get_host_cpu_features())
-    except RuntimeError:  # a processor that LLVM cannot ask
-        return {}
-
-
-FEATURES = _features()
 
 
 def pointer(builder: ir.IRBuilder, address: ir.Value, kind: ir.Type = FLOAT) -> ir.Value:
@@ -50,7 +42,9 @@ def spread(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
 
 
 def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-    """a * b + c for vectors of float32, rounded once."""
+    """a * b + c for vectors of float32, rounded once where the processor can do that."""
+    if not HAS_FUSED_MULTIPLY_ADD:
+        return builder.fadd(builder.fmul(a, b), c)
     function = f"llvm.fma.v{a.type.count}f32"
     kind = ir.FunctionType(a.type, [a.type] * 3)
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, function), [a, b, c])

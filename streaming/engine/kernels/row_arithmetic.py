@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.engine.kernels.compiled import compiled
 from streaming.engine.kernels.compiled import compiled_with_reordered_sums as _compile
+from streaming.engine.kernels.processor import HAS_FUSED_MULTIPLY_ADD
 from streaming.engine.kernels.simd import bits_of_float, float_from_bits
 
 Floats = NDArray[np.float32]
@@ -13,12 +15,22 @@ Shorts = NDArray[np.int16]
 ACTIVATION_MAX = 4095.0
 
 
+@compiled
+def _without_twos(x: float, n: float) -> float:
+    """x - n * log(2), the logarithm in two parts: the first has so few digits that its product is not rounded."""
+    return x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+
+
 @_compile
 def exponential(x: float) -> float:
     """e to the x in float32, within two units in the last place; unlike the library's it can be vectorised."""
     x = min(max(x, np.float32(-87.0)), np.float32(88.0))
     n = np.rint(x * np.float32(1.44269504))
-    r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+    if HAS_FUSED_MULTIPLY_ADD:  # noqa: SIM108 (numba leaves out the branch that cannot be taken)
+        # Reordered, the two parts are one, whose product is not rounded either.
+        r = x - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
+    else:
+        r = _without_twos(x, n)
     p = np.float32(1.9875691500e-4)
     p = p * r + np.float32(1.3981999507e-3)
     p = p * r + np.float32(8.3334519073e-3)

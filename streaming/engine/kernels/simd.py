@@ -7,18 +7,16 @@ Each function here is for use in functions compiled by numba. Addresses are plai
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types, uint32
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from streaming.engine.kernels.llvm_vectors import FLOAT, INT, LONG, Signature
+from streaming.engine.kernels.processor import IS_X86
 
 # How often a waiting thread looks before it offers its core to somebody else: some tens of microseconds.
 _LOOKS_BEFORE_YIELD = 2000
-
-
-IS_X86 = "x86" in binding.get_default_triple() or "amd64" in binding.get_default_triple()
 
 
 @intrinsic

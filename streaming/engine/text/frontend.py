@@ -87,7 +87,7 @@ class TextFrontEnd:
         return _Limits(language, tag, characters, expansion * characters)
 
     def _audible(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
-        """What says nothing belongs to the piece behind it, or at the end of the text to the last one."""
+        """Text without speech belongs to the next piece, or at the end of the text to the last one."""
         held: TextPiece | None = None
         for piece in self._all_pieces(text, limits):
             if held and piece.tokens:
@@ -107,7 +107,7 @@ class TextFrontEnd:
             start = piece.text_end
 
     def _next_piece(self, text: str, start: int, length: int, limits: _Limits) -> TextPiece:
-        """The longest good piece from `start` on. Its end includes the blanks behind it."""
+        """The longest suitable piece from `start` on, including the blanks after it."""
         most = limits.characters
         while True:
             end = length if length - start <= most else start + _cut(text[start : start + most + 1], length - start)
@@ -165,7 +165,7 @@ def _cut(window: str, rest: int) -> int:
 def _places(window: str) -> Iterator[tuple[Strength, int]]:
     most = len(window) - 1
     for index, strength in boundaries(window):
-        # Blanks may go on behind the window; the next piece begins behind them all.
+        # Blanks may continue after the window; the next piece starts after all of them.
         yield strength, min(index, most) if window[most].isspace() else index
 
 

@@ -1,4 +1,4 @@
-"""Numbers in Hindi words, which the number library behind coqui's cleaners lacks: it fails for every digit."""
+"""Numbers in Hindi words, which the number library of coqui's cleaners lacks: it fails for every digit."""
 
 import re
 
@@ -29,7 +29,7 @@ _SCALE = (
 )
 _POINT = "दशमलव"
 _RUPEES = "रुपये"
-# 5, 1,00,000, 2.75; the sign of the currency is said behind the amount.
+# 5, 1,00,000, 2.75; the currency is spoken after the amount.
 _NUMBER = re.compile(r"(₹ ?)?([0-9]{1,3}(?:,[0-9]{2,3})+|[0-9]+)(?:\.([0-9]+))?")
 
 

@@ -4,17 +4,14 @@ A window becomes a table of layers, which several threads work through side by s
 residual blocks' convolutions run by minimal filtering; all others are matrix products as they are.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-from streaming.engine.kernels import filter_layers, float_kernels, llvm_vectors, minimal_filtering, simd
+from streaming.engine.kernels.crew import Crew
 from streaming.engine.kernels.filter_layers import (
     ROWS_BEHIND,
     SCRATCH_FLOATS,
@@ -24,11 +21,11 @@ from streaming.engine.kernels.filter_layers import (
     Packed,
     pack_plain,
     pack_tiles,
-    run_layer,
+    run_table,
 )
-from streaming.engine.kernels.float_kernels import HAS_FUSED_MULTIPLY_ADD, PANEL
+from streaming.engine.kernels.float_kernels import PANEL
 from streaming.engine.kernels.minimal_filtering import Doubles
-from streaming.engine.kernels.simd import wait_for_all
+from streaming.engine.kernels.processor import HAS_FUSED_MULTIPLY_ADD
 from streaming.engine.vocoder.weights import Filter, HifiganWeights, Interval, PairWindow, StageWindow
 
 # The leaky rectifiers by number: none, that of the layers, that before the last one.
@@ -39,44 +36,12 @@ MOST_REACH = 8
 _BYTES = 4
 
 
-class Crew(Protocol):
-    """Threads that run one function side by side, the caller's among them."""
-
-    threads: int
-
-    def run(self, function: Callable[[int], None]) -> None: ...
-
-
-def _sources() -> str:
-    """A digest of the files whose code becomes part of the compiled function."""
-    files = (float_kernels, llvm_vectors, minimal_filtering, filter_layers, simd)
-    return hashlib.sha256(b"".join(Path(str(file.__file__)).read_bytes() for file in files)).hexdigest()
-
-
-def _make_run_table(sources: str) -> Any:
-    @njit(nogil=True, cache=True, error_model="numpy", boundscheck=False)
-    def run_table(
-        thread: int, threads: int, table: Longs, slopes: Floats, zeros: int, scratch: int, meeting: int
-    ) -> None:
-        # numba keeps the compiled function on disk until this file changes, or a value that the function mentions: without
-        # this one it would go on with what the other files were.
-        _ = len(sources)
-        for index in range(len(table)):
-            run_layer(thread, threads, table[index], slopes, zeros, scratch)
-            wait_for_all(meeting, threads)
-
-    return run_table
-
-
-run_table = _make_run_table(_sources())
-
-
 class Rows(NamedTuple):
-    """A piece of a signal in memory: `count` rows of `channels` floats, the first of them at position `start`."""
+    """A piece of a signal in memory: `length` rows of `channels` floats, the first of them at position `start`."""
 
     address: int
     start: int
-    count: int
+    length: int
     channels: int
 
     def part(self, wanted: Interval) -> "Rows":
@@ -103,7 +68,7 @@ class Arena:
 
     def array(self, rows: Rows) -> Floats:
         start = self._margin
-        return self._floats[start : start + rows.count * rows.channels].reshape(rows.count, rows.channels)
+        return self._floats[start : start + rows.length * rows.channels].reshape(rows.length, rows.channels)
 
 
 class Layer:
@@ -121,7 +86,7 @@ class Layer:
         return LayerRow(
             kind=self.packed.kind,
             source=source.address,
-            source_rows=source.count,
+            source_rows=source.length,
             channels=source.channels,
             first=first - source.start,
             dilation=self.dilation,
@@ -129,7 +94,7 @@ class Layer:
             weights=self.packed.weights.ctypes.data,
             bias=self.bias.ctypes.data,
             target=target.address,
-            target_rows=target.count,
+            target_rows=target.length,
             outputs=self.outputs,
             slope_in=SLOPE,
         )
@@ -220,7 +185,7 @@ class CompiledGenerator:
         pairs: Sequence[tuple[Layer, Layer]],
         signal: Rows,
     ) -> None:
-        running = self._running.rows(Interval(signal.start, signal.start + signal.count), signal.channels)
+        running = self._running.rows(Interval(signal.start, signal.start + signal.length), signal.channels)
         for window, (first, second) in zip(windows, pairs, strict=True):
             hidden = self._hidden.rows(window.inner, signal.channels)
             table.append(first.row(signal, hidden, window.inner.start - window.first.reach))

@@ -9,7 +9,7 @@ no state in the network, nothing lost at the end.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from streaming.engine.devices import sent
-from streaming.engine.vocoder.compiled_generator import CompiledGenerator, Crew, is_supported
+from streaming.engine.kernels.crew import Crew
 from streaming.engine.vocoder.latent_grid import Floats, LatentGrid
 from streaming.engine.vocoder.torch_generator import Generator
 from streaming.engine.vocoder.weights import FRAME_SCALES, SAMPLE_RATE, HifiganWeights, Interval
@@ -26,6 +26,13 @@ from streaming.engine.vocoder.weights import FRAME_SCALES, SAMPLE_RATE, HifiganW
 SLOWEST = 0.05
 # More frames than this (2.7 s) are decoded one part after the other: memory for a window does not grow with what is due.
 MOST_FRAMES = 256
+
+
+class Network(Protocol):
+    """Frames to samples: `torch_generator.Generator`, `compiled_generator.CompiledGenerator`."""
+
+    def __call__(self, frames: Tensor, speaker_biases: Sequence[Tensor], emitted: Interval) -> Tensor:
+        """See `torch_generator.Generator`."""
 
 
 class Window(NamedTuple):
@@ -212,9 +219,11 @@ class Vocoder:
         return functional.pad(stream.frames(window), (0, 0, 0, self._padding(window)))
 
 
-def _make_generator(
-    weights: HifiganWeights, device: torch.device, dtype: torch.dtype, crew: Crew | None
-) -> Generator | CompiledGenerator:
-    if crew and device.type == "cpu" and dtype == torch.float32 and is_supported(weights):
-        return CompiledGenerator(weights, crew)
+def _make_generator(weights: HifiganWeights, device: torch.device, dtype: torch.dtype, crew: Crew | None) -> Network:
+    if crew and device.type == "cpu" and dtype == torch.float32:
+        # Here, because it brings numba, which somebody may have no use for.
+        from streaming.engine.vocoder.compiled_generator import CompiledGenerator, is_supported
+
+        if is_supported(weights):
+            return CompiledGenerator(weights, crew)
     return Generator(weights, device, dtype)

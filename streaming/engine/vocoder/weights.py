@@ -1,7 +1,7 @@
 """The weights of XTTS's HiFi-GAN generator, and which part of each signal a window needs.
 
 A window is some frames with their context on both sides, or with less where the stream begins or ends. Each layer computes
-the interval that the layers behind it still need; zeros stand in only beyond a true end. So the work shrinks from layer to
+the interval that the following layers need; zeros stand in only beyond a true end. So the work shrinks from layer to
 layer to the samples asked for, and no state is kept between windows.
 """
 
@@ -111,7 +111,7 @@ class ResidualBlock:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """An upsampling and the residual blocks behind it, whose results are summed."""
+    """An upsampling and the residual blocks after it, whose results are summed."""
 
     upsampling: Upsampling
     blocks: Sequence[ResidualBlock]

@@ -21,13 +21,13 @@ NEEDED = (CONFIG, VOCAB, MODEL)
 WELCOME = (SPEAKERS, "hash.md5", "LICENSE.txt")
 LICENCE = """\
 The weights of XTTS v2 are under the Coqui Public Model License 1.0.0 (CPML): the model, and the speech that it makes, may be
-used for non-commercial purposes only. Read it before you go on:
+used for non-commercial purposes only. Read the licence before you continue:
   {url}
 """
 
 
 class Command(BaseCommand):
-    help = f"Fetch the XTTS v2 model ({REPOSITORY}, about 1.9 GB). What has come already is not fetched again."
+    help = f"Download the XTTS v2 model ({REPOSITORY}, about 1.9 GB). Files that are complete are not downloaded again."
     # It needs neither the database nor any URL.
     requires_system_checks = ()
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             self._fetch_all(f"{hub}/{REPOSITORY}/resolve/{revision}", folder)
             find_checkpoint(None, folder, None)
         except OSError as error:
-            raise CommandError(f"{folder} cannot be made: {error.strerror}.") from None
+            raise CommandError(f"{folder} cannot be created: {error.strerror}.") from None
         except (FetchError, CheckpointError) as error:
             raise CommandError(f"{error}{_kept(folder)}") from None
         except KeyboardInterrupt:
@@ -60,12 +60,12 @@ class Command(BaseCommand):
         self.stdout.write(LICENCE.format(url=url))
         if not sys.stdin.isatty():
             raise CommandError(
-                "Without a terminal to ask on: --accept-licence says that you have read it and accept it."
+                "There is no terminal to ask on. --accept-licence states that you have read the licence and accept it."
             )
         self.stdout.write("Do you accept it? [yes/no] ", ending="")
         self.stdout.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise CommandError("Nothing has been fetched.")
+            raise CommandError("Nothing was downloaded.")
 
     def _fetch_all(self, base: str, folder: Path) -> None:
         with hub_client() as client:
@@ -76,16 +76,16 @@ class Command(BaseCommand):
                 except NotOnHub:
                     if name in NEEDED:
                         raise
-                    self.stdout.write(f"{name}: not on this hub, left out")
+                    self.stdout.write(f"{name}: not on this hub, skipped")
                     continue
                 finally:
                     progress.close()
-                self.stdout.write(f"{name}: {'fetched' if is_new else 'there already'}")
+                self.stdout.write(f"{name}: {'downloaded' if is_new else 'already complete'}")
                 self.stdout.flush()
 
 
 def _kept(folder: Path) -> str:
-    return " What has come is kept: the same command goes on from there." if any(folder.glob("*.part")) else ""
+    return " The downloaded part is kept; run the same command again to continue." if any(folder.glob("*.part")) else ""
 
 
 class Progress:

@@ -21,19 +21,19 @@ class Command(BaseCommand):
     help = "Play a WAV (or FLAC, OGG, MP3) file into an audio channel of forward mode."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("channel", help="what sessions name in audio_channel, e.g. sess:123:audio")
+        parser.add_argument("channel", help="the audio_channel of the sessions, e.g. sess:123:audio")
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--raw",
             action="store_true",
-            help="publish raw Redis messages, as foreign producers do: the file must have the sessions' sample rate",
+            help="publish raw Redis messages, as other producers do; the file must have the sessions' sample rate",
         )
-        parser.add_argument("--realtime", action="store_true", help="publish as fast as it plays, not all at once")
+        parser.add_argument("--realtime", action="store_true", help="publish in real time, not all at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = get_config().redis_url
         if url is None:
-            raise CommandError("REDIS_URL is not set: without Redis no other process hears what is published here.")
+            raise CommandError("REDIS_URL is not set; without Redis, no other process receives what is published here.")
         samples, rate = _read(options["file"])
         pause = CHUNK_SECONDS if options["realtime"] else 0.0
         channel = options["channel"]
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             else:
                 asyncio.run(_play(channel, samples, rate, pause))
         except (RedisError, OSError) as error:
-            raise CommandError(f"Redis does not take the audio: {error}.") from None
+            raise CommandError(f"Redis does not accept the audio: {error}.") from None
         self.stdout.write(f"Played {len(samples) / rate:.2f} s at {rate} Hz into {options['channel']}.")
 
 

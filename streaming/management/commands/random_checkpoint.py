@@ -9,23 +9,25 @@ from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB
 
 
 class Command(BaseCommand):
-    help = "Write an XTTS v2 checkpoint with random weights: for tests, and to measure what a model costs. It says nothing."
+    help = "Write an XTTS v2 checkpoint with random weights, for tests and measurements. It speaks noise."
     # It needs neither the database nor any URL.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument(
-            "--size", choices=("tiny", "full"), default="tiny", help="full: as the published model, 2 GB"
+            "--size", choices=("tiny", "full"), default="tiny", help="full: the size of the published model, 2 GB"
         )
         parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
-        parser.add_argument("--force", action="store_true", help="replace a checkpoint that is there")
+        parser.add_argument("--force", action="store_true", help="replace an existing checkpoint")
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"]
         there = [name for name in (CONFIG, MODEL, VOCAB, SPEAKERS) if (folder / name).exists()]
         if there and not options["force"]:
-            raise CommandError(f"{folder} already holds {there[0]}: name another folder, or replace it with --force.")
+            raise CommandError(
+                f"{folder} already contains {there[0]}: name another folder, or replace it with --force."
+            )
         # Only now: torch and coqui-tts take seconds to import.
         from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
 

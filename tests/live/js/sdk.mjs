@@ -1,4 +1,4 @@
-// The vendor's JavaScript SDK against a server: what each call gave, as one JSON object on stdout.
+// ElevenLabs' JavaScript SDK against a server: what each call gave, as one JSON object on stdout.
 // Usage: node sdk.mjs BASE_URL RECORDING.wav
 import { createReadStream } from "node:fs";
 import { ElevenLabsClient } from "@elevenlabs/elevenlabs-js";

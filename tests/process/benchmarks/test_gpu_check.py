@@ -65,7 +65,7 @@ def test_a_gpu_that_is_not_there_fails_every_part_and_soon(tmp_path: Path) -> No
     check = Check("tiny", "cuda:0", tmp_path, "1", 1.0, deadline=time.monotonic() + 300)
     (result,) = check._parts(["graph"])
     assert result.verdict == "fails"
-    assert "model.device is cuda:0, but PyTorch finds no CUDA GPU here." in result.said
+    assert "model.device is cuda:0, but PyTorch finds no CUDA GPU." in result.said
 
 
 def breaking(folder: Path, *, part_seconds: float) -> Check:

@@ -32,7 +32,7 @@ def config_with(folder: Path, **model: Any) -> Config:
 
 
 def test_without_a_checkpoint_the_embedded_voice_speaks(tmp_path: Path) -> None:
-    assert engine_specs(config_with(tmp_path)) == ([DEMO], "model.checkpoint_path names no XTTS model")
+    assert engine_specs(config_with(tmp_path)) == ([DEMO], "model.checkpoint_path is not set")
 
 
 def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoint: Path) -> None:
@@ -66,6 +66,7 @@ def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
         "threads": 2,
         "slots": 3,
         "voice_cache_bytes": 512 * 2**20,
+        "compiled_kernels": True,
     }
     assert specs == [EngineSpec("xtts", options)]
     assert reason == f"model.checkpoint_path names {checkpoint}"

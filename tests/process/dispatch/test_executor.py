@@ -5,17 +5,21 @@ import gc
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
 from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import PcmChunk, SpeechRequest
 from streaming.errors import EngineFailed, EngineUnavailable, Overloaded, SpeechError
+
+# An executor reports to the event loop on which it was started: the tests that share one share the loop, too.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MAX_RUNNING = 2
 MAX_WAITING = 3
@@ -57,15 +61,15 @@ async def ending(stream: SpeechStream) -> str:
     return "finished"
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Executor]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Executor]:
     executor = make_executor()
     executor.start()
     yield executor
-    executor.stop()
+    await asyncio.to_thread(executor.stop)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def executor(shared: Executor) -> AsyncIterator[Executor]:
     """A ready executor, handed back with nothing running."""
     await until(lambda: shared.status.is_ready)
@@ -73,14 +77,14 @@ async def executor(shared: Executor) -> AsyncIterator[Executor]:
     await until(lambda: is_idle(shared))
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def own_executor() -> AsyncIterator[Executor]:
     """One generation at once, and the test may damage it."""
     async with started(make_executor(max_running=1)) as executor:
         yield executor
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def impatient() -> AsyncIterator[Executor]:
     """The same, and an engine may be silent for a few seconds only."""
     async with started(make_executor(max_running=1, silence=5)) as executor:
@@ -124,7 +128,7 @@ async def test_by_default_as_many_run_as_the_engine_says() -> None:
 async def test_running_and_waiting_are_bounded_and_the_rest_is_refused(executor: Executor) -> None:
     streams = [executor.speak(request(LONG)) for _ in range(MAX_RUNNING + MAX_WAITING)]
     assert (executor.status.running, executor.status.waiting) == (MAX_RUNNING, MAX_WAITING)
-    with pytest.raises(Overloaded, match="3 utterances are waiting already"):
+    with pytest.raises(Overloaded, match="3 utterances are waiting"):
         executor.speak(request())
     for stream in streams:
         await stream.aclose()

@@ -232,31 +232,7 @@ def test_a_recording_that_is_silent_as_far_as_it_is_used(conditioner: "Condition
         conditioner.compute([encoded(np.concatenate((silence, speech(rate=8_000))), rate=8_000)])
 
 
-# As bytes
-
-
-def test_bytes_give_back_the_same_numbers(voice: "Conditioning") -> None:
-    from streaming.engine.conditioning import Conditioning
-
-    again = Conditioning.from_bytes(voice.to_bytes())
-    assert np.array_equal(again.gpt, voice.gpt)
-    assert np.array_equal(again.speaker, voice.speaker)
-    assert len(voice.to_bytes()) == 20 + 4 * (voice.gpt.numel() + voice.speaker.numel())
-
-
-def test_bytes_that_were_not_made_here_are_refused(voice: "Conditioning") -> None:
-    from streaming.engine.conditioning import Conditioning
-
-    data = voice.to_bytes()
-    flipped = bytearray(data)
-    flipped[100] ^= 1
-    wider = bytearray(data)
-    wider[8] += 1
-    for wrong in (b"", b"XTTC", b"x" * len(data), data[:-1], data + b"x", bytes(flipped), bytes(wider)):
-        with pytest.raises(ValueError, match="conditioning"):
-            Conditioning.from_bytes(wrong)
-    with pytest.raises(ValueError, match="version 2; 1 is known"):
-        Conditioning.from_bytes(data[:4] + b"\x02\x00" + data[6:])
+# From coqui's tensors
 
 
 def test_a_built_in_voice(tiny_parts: "XttsParts") -> None:

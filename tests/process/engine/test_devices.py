@@ -44,7 +44,7 @@ def test_without_a_gpu_the_cpu_is_taken() -> None:
 @pytest.mark.usefixtures("without_gpu")
 @pytest.mark.parametrize("name", ["cuda", "cuda:0"])
 def test_a_gpu_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"model.device is {name}, but PyTorch finds no CUDA GPU here."):
+    with pytest.raises(ValueError, match=f"model.device is {name}, but PyTorch finds no CUDA GPU."):
         choose_device(name)
 
 
@@ -52,7 +52,7 @@ def test_a_gpu_that_is_not_there_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
 def test_a_gpu_that_cannot_be_used_is_refused_with_the_reason(name: str) -> None:
     reason = (
-        f"model.device is {name}, but the GPU that is here cannot be used: The NVIDIA driver on your system is too old "
+        f"model.device is {name}, but the GPU cannot be used: The NVIDIA driver on your system is too old "
         "(found version 11040). Set model.device to cpu to speak without a GPU."
     )
     with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
@@ -96,7 +96,7 @@ def test_a_gpu_that_is_there_is_taken_with_its_number() -> None:
 
 @pytest.mark.usefixtures("with_two_gpus")
 def test_a_gpu_beyond_the_last_is_refused() -> None:
-    with pytest.raises(ValueError, match="cuda:2, but there are only 2 GPUs"):
+    with pytest.raises(ValueError, match="cuda:2, but this machine has only 2 GPUs"):
         choose_device("cuda:2")
 
 
@@ -119,6 +119,14 @@ def test_the_precision_is_what_the_device_is_good_at(name: str, device: torch.de
 def test_a_precision_that_the_device_is_no_good_at_is_refused(name: str, device: torch.device) -> None:
     with pytest.raises(ValueError, match=re.escape(f"model.precision {name} is for")):
         choose_precision(name, device)
+
+
+def test_without_compiled_kernels_a_cpu_computes_in_fp32() -> None:
+    assert choose_precision("auto", CPU, compiled_kernels=False) == "fp32"
+    assert choose_precision("auto", CUDA, compiled_kernels=False) == "fp16"
+    told = "model.precision int8 needs model.compiled_kernels, which is off; without them use fp32."
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        choose_precision("int8", CPU, compiled_kernels=False)
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ REFUSED = {
     "language": (request(language="tlh"), "does not speak the language 'tlh'"),
     "voice": (request(voice=VoiceRef(speaker="Nobody")), "'Nobody' has no recordings"),
     "rubbish": (request(voice=VoiceRef(conditioning=b"rubbish")), "not the stored conditioning"),
-    "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-1] + b"!")), "damaged"),
+    "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-4] + b"\xff" * 4)), "damaged"),
     "of another model": (request(voice=VoiceRef(conditioning=WRONG_WIDTH)), "another model"),
     "too long": (request(voice=VoiceRef(conditioning=TOO_LONG)), "another model"),
     "seed": (request(seed=2**70), ""),
@@ -320,7 +320,7 @@ def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
     listener = Listener()
     int8.submit(request("twin"), listener.hear)
     int8.submit(request("twin", "Another text."), listener.hear)
-    assert Failed("twin", "There is a request of that id already.") in listener.of("twin")
+    assert Failed("twin", "A request with this id already exists.") in listener.of("twin")
     (events,) = speak(int8, request("later"))
     assert len(audio(events)) > 0
 

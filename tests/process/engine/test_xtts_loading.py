@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,25 @@ from streaming.engine.gpt.gpt import positions_needed
 from streaming.engine.gpt.int8_transformer import Int8Transformer
 from streaming.engine.gpt.sampling import SamplingSettings
 from streaming.engine.gpt.torch_transformer import TorchTransformer
+from streaming.engine.vocoder.compiled_generator import CompiledGenerator
+from streaming.engine.vocoder.torch_generator import Generator
 from streaming.engine.xtts_loading import CheckpointPaths, load_model
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, _sampling
 
 CPU = torch.device("cpu")
+PROJECT = Path(__file__).resolve().parents[3]
+SPEAK_WITHOUT_NUMBA = """
+import sys
+from pathlib import Path
+from tests.process.engine.xtts import Listener, VoiceRef, request, xtts
+from tests.pure.voices.recordings import recording
+with xtts(Path(sys.argv[1]), threads=1, slots=1, compiled_kernels=False) as engine:
+    listener = Listener()
+    engine.prepare("voice", VoiceRef("key", (recording(1.0),)), listener.hear)
+    (prepared,) = listener.of("voice")
+    engine.submit(request("speech", voice=VoiceRef("key", conditioning=prepared.conditioning)), listener.hear)
+    print(len(listener.first("speech").samples) > 0, {"numba", "llvmlite"} & set(sys.modules))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +56,26 @@ def test_a_model_is_loaded_ready_to_speak(tiny_checkpoint: Path, precision: str,
     # What others have taken over is in memory once.
     assert model.weights.layers == ()
     model.stop()
+
+
+@pytest.mark.parametrize(
+    ("compiled_kernels", "transformer", "generator"),
+    [(True, Int8Transformer, CompiledGenerator), (False, TorchTransformer, Generator)],
+)
+def test_compiled_kernels_can_be_turned_off(
+    tiny_checkpoint: Path, compiled_kernels: bool, transformer: type, generator: type
+) -> None:
+    model = load(tiny_checkpoint, threads=1, compiled_kernels=compiled_kernels)
+    assert isinstance(model.gpt._transformer, transformer)
+    assert isinstance(model.vocoder._generator, generator)
+    assert (model.crew is not None) is compiled_kernels
+    model.stop()
+
+
+def test_without_compiled_kernels_an_engine_speaks_without_numba(tiny_checkpoint: Path) -> None:
+    command = [sys.executable, "-c", SPEAK_WITHOUT_NUMBA, str(tiny_checkpoint)]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert result.stdout == "True set()\n", result.stderr
 
 
 def test_on_a_cpu_two_speak_at_once_unless_told_otherwise(tiny_checkpoint: Path) -> None:

@@ -84,11 +84,11 @@ def test_what_it_prints_at_the_end_are_settings(settings_file: Path, hub: Hub, t
 
 def test_a_second_run_fetches_nothing(settings_file: Path, hub: Hub, tmp_path: Path) -> None:
     arguments = (str(tmp_path / "model"), "--hub", hub.url, "--accept-licence")
-    assert "model.pth: fetched" in fetch_xtts(settings_file, *arguments).stdout
+    assert "model.pth: downloaded" in fetch_xtts(settings_file, *arguments).stdout
     again = fetch_xtts(settings_file, *arguments)
     assert again.returncode == 0
     assert [line for line in again.stdout.splitlines() if ": " in line][:6] == [
-        f"{name}: there already"
+        f"{name}: already complete"
         for name in ("config.json", "vocab.json", "model.pth", "speakers_xtts.pth", "hash.md5", "LICENSE.txt")
     ]
 
@@ -97,7 +97,7 @@ def test_another_revision_can_be_asked_for(settings_file: Path, hub: Hub, tmp_pa
     result = fetch_xtts(settings_file, str(tmp_path), "--hub", hub.url, "--accept-licence", "--revision", "v/2")
     assert result.returncode == 1
     assert hub.requests == [("/coqui/XTTS-v2/resolve/v%2F2/config.json", None)]
-    assert result.stderr == f"CommandError: {hub.url}/coqui/XTTS-v2/resolve/v%2F2/config.json is not there (404).\n"
+    assert result.stderr == f"CommandError: {hub.url}/coqui/XTTS-v2/resolve/v%2F2/config.json does not exist (404).\n"
 
 
 def test_without_a_terminal_the_licence_has_to_be_accepted_by_an_option(
@@ -122,7 +122,7 @@ def test_on_a_terminal_it_asks_and_shows_a_bar(settings_file: Path, hub: Hub, tm
 def test_who_does_not_accept_gets_nothing(settings_file: Path, hub: Hub, tmp_path: Path, answer: str) -> None:
     status, read = on_a_terminal(settings_file, hub, str(tmp_path / "model"), answer=answer)
     assert status == 1
-    assert "Nothing has been fetched." in read
+    assert "Nothing was downloaded." in read
     assert hub.requests == []
 
 
@@ -130,7 +130,7 @@ def test_what_is_only_welcome_may_be_missing(settings_file: Path, hub: Hub, tmp_
     del hub.small[f"{BASE}hash.md5"], hub.large[f"{BASE}speakers_xtts.pth"]
     result = fetch_xtts(settings_file, str(tmp_path / "model"), "--hub", hub.url, "--accept-licence")
     assert result.returncode == 0, result.stderr
-    assert "speakers_xtts.pth: not on this hub, left out" in result.stdout
+    assert "speakers_xtts.pth: not on this hub, skipped" in result.stdout
 
 
 def test_a_model_of_another_kind_is_said(settings_file: Path, hub: Hub, tmp_path: Path) -> None:
@@ -144,14 +144,16 @@ def test_a_hub_that_is_not_there_is_one_sentence(settings_file: Path, tmp_path: 
     hub = f"http://127.0.0.1:{free_port()}"
     result = fetch_xtts(settings_file, str(tmp_path / "model"), "--hub", hub, "--accept-licence")
     assert result.returncode == 1
-    assert result.stderr.startswith(f"CommandError: {hub}/coqui/XTTS-v2/resolve/main/config.json cannot be fetched: ")
+    assert result.stderr.startswith(
+        f"CommandError: {hub}/coqui/XTTS-v2/resolve/main/config.json cannot be downloaded: "
+    )
     assert result.stderr.count("\n") == 1
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(settings_file: Path, hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = fetch_xtts(settings_file, str(tmp_path / "file" / "model"), "--hub", hub.url, "--accept-licence")
-    assert result.stderr == f"CommandError: {tmp_path}/file/model cannot be made: Not a directory.\n"
+    assert result.stderr == f"CommandError: {tmp_path}/file/model cannot be created: Not a directory.\n"
 
 
 def test_what_has_come_before_it_was_stopped_is_kept(
@@ -163,7 +165,7 @@ def test_what_has_come_before_it_was_stopped_is_kept(
     arguments = (str(folder), "--hub", hub.url, "--accept-licence")
     content = hub.large.pop(f"{BASE}model.pth")
     stopped = fetch_xtts(settings_file, *arguments)
-    assert stopped.stderr.endswith("What has come is kept: the same command goes on from there.\n")
+    assert stopped.stderr.endswith("The downloaded part is kept; run the same command again to continue.\n")
     hub.large[f"{BASE}model.pth"] = content
     assert fetch_xtts(settings_file, *arguments).returncode == 0
     assert (f"/store{BASE}model.pth", "bytes=50-") in hub.requests

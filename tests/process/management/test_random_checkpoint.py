@@ -18,7 +18,7 @@ def folder() -> Iterator[Path]:
 @pytest.mark.parametrize("name", ["config.json", "model.pth", "vocab.json", "speakers_xtts.pth"])
 def test_it_does_not_touch_a_checkpoint_that_is_there(folder: Path, name: str) -> None:
     (folder / name).write_text("precious")
-    with pytest.raises(CommandError, match=f"already holds {name}.*--force"):
+    with pytest.raises(CommandError, match=f"already contains {name}.*--force"):
         call_command("random_checkpoint", str(folder), size="tiny")
     assert [path.name for path in folder.iterdir()] == [name]
     assert (folder / name).read_text() == "precious"

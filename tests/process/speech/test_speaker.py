@@ -1,10 +1,9 @@
 """The speaker's task on the real engine: order, submitting ahead, leaving nothing behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +18,15 @@ from streaming.forwarding.forwarder import Forwarder
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import Locators, Parameters
-from streaming.speech.delivery import Packet
+from streaming.speech.language import LanguageChooser
+from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet
-from streaming.speech.speaker import Speaker, SpeakerVoice
+from streaming.speech.playback import Playback
+from streaming.speech.request_maker import RequestMaker, SpeakerVoice, as_written
+from streaming.speech.speaker import Speaker
+from streaming.speech.speech_queue import SpeechQueue
 from streaming.text.pronunciation import Alias, Pronouncer
 
 OUTPUT = FORMATS["pcm_16000"]
@@ -88,10 +91,17 @@ async def anybody() -> VoiceRef:
     return VoiceRef()
 
 
-def make_speaker(executor: Executor, client: Client, max_ahead: float = 100, **options: Any) -> Speaker:
-    voice = SpeakerVoice(anybody, "en", 1.0)
-    outlet = Outlet(client.take, None)
-    return Speaker(executor, voice, OUTPUT, outlet, client.note, max_packet_ms=60, max_ahead=max_ahead, **options)
+def make_speaker(
+    executor: Executor,
+    client: Client,
+    *,
+    max_ahead: float = 100,
+    meter: Meter | None = None,
+    load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
+) -> Speaker:
+    requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser(), load_pronouncer)
+    queue = SpeechQueue(executor, requests, max_ahead=max_ahead)
+    return Speaker(queue, Playback(OUTPUT, Outlet(client.take, None), max_packet_ms=60), client.note, meter)
 
 
 def utterance(index: int, text: str = "Hello there.", turn: int = 0) -> Utterance:
@@ -258,7 +268,7 @@ def original(packet: Packet) -> Alignment | None:
 
 
 def normalized(packet: Packet) -> Alignment | None:
-    return packet.normalized
+    return packet.normalized_alignment
 
 
 async def test_a_pause_follows_its_text_and_may_stand_alone(executor: Watched) -> None:

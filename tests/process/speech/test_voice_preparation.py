@@ -2,30 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
-from streaming.engine.contract import VoiceRef
+from streaming.engine.contract import EngineInfo, VoiceRef
 from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
 from streaming.speech import voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
+from tests.process.speech.stored_voices import make_voice, resolved, run
 from tests.pure.voices.recordings import recording
-from voices.models import ReferenceClip, Voice, VoiceConditioning
+from voices.models import ReferenceClip, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
-Result = TypeVar("Result")
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
+
+
+class Roaming(Executor):
+    """Serves the tests, which have an event loop each: reports to the one that waits for it."""
+
+    _has_started = False
+
+    async def ready(self) -> EngineInfo:
+        if not self._has_started:
+            self.start()
+            self._has_started = True
+        self._loop = asyncio.get_running_loop()
+        return await super().ready()
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[Executor]:
-    executor = Executor(cloning_spec(folder), max_running=4, max_waiting=4)
-    executor.start()
+    executor = Roaming(cloning_spec(folder), max_running=4, max_waiting=4)
     run(executor.ready())
     yield executor
     executor.stop()
@@ -62,29 +73,6 @@ def media_root(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """On an event loop, as the server does it, but with the connection of this test's transaction."""
-
-    async def wait() -> Result:
-        async with asyncio.timeout(30):
-            return await work
-
-    return async_to_sync(wait)()
-
-
-def make_voice(voice_id: str, *contents: bytes) -> Voice:
-    voice = Voice.objects.create(voice_id=voice_id, name=voice_id.title())
-    for content in contents:
-        clip = ReferenceClip(voice=voice, file=SimpleUploadedFile("a.wav", content))
-        clip.full_clean()
-        clip.save()
-    return resolved(voice_id)
-
-
-def resolved(voice_id: str) -> Voice:
-    return Voice.objects.prefetch_related("clips").get(voice_id=voice_id)
-
-
 async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         await asyncio.sleep(0.01)
@@ -107,8 +95,7 @@ def test_a_voice_without_clips_is_a_speaker_of_the_engine(executor: Executor) ->
 
 def test_an_engine_that_cannot_clone_is_sent_the_key_alone(caplog: pytest.LogCaptureFixture) -> None:
     voice = make_voice("anna", HIGH)
-    demo = Executor(EngineSpec("demo", {"threads": 1}), max_running=1, max_waiting=1)
-    demo.start()
+    demo = Roaming(EngineSpec("demo", {"threads": 1}), max_running=1, max_waiting=1)
     with caplog.at_level(logging.INFO, "streaming.voices"):
         ref = run(VoicePreparer(demo).ref(voice))
     demo.stop()
@@ -221,7 +208,7 @@ def test_without_its_table_every_process_prepares_for_itself(
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE voices_voiceconditioning RENAME TO elsewhere")
     assert run(VoicePreparer(executor).ref(voice)).conditioning == conditioning_of([HIGH])
-    assert "cannot be asked for conditioning" in caplog.text
+    assert "Stored conditioning cannot be read" in caplog.text
     assert "cannot be stored" in caplog.text
 
 

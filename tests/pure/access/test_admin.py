@@ -64,7 +64,7 @@ def test_editing_a_key_keeps_its_secret(admin_client: Browser, new_key: NewKey) 
 
 def test_all_voices_and_some_exclude_each_other(admin_client: Browser, voice: Voice) -> None:
     refused = admin_client.post(ADD_KEY, form(voices=[voice.pk]))
-    assert "Choose all voices or some, not both." in text_of(refused.content)
+    assert "Allow all voices, or choose some, but not both." in text_of(refused.content)
     accepted = form(voices=[voice.pk])
     del accepted["all_voices"]
     admin_client.post(ADD_KEY, accepted)

@@ -1,11 +1,11 @@
-"""Every way of wire.md 1.2 in which clients bring a key."""
+"""Every way in which clients send a key: docs/protocol.md, Keys on a socket."""
 
 import pytest
 
 from streaming.access.credentials import Credentials
 
 
-def test_the_header_of_the_vendor() -> None:
+def test_the_header_of_elevenlabs() -> None:
     found = Credentials.from_headers([(b"host", b"x"), (b"xi-api-key", b"sk_1")])
     assert (found.api_key, found.bearer) == ("sk_1", None)
 

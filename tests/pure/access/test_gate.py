@@ -183,7 +183,7 @@ def test_the_quota_of_a_month(new_key: NewKey) -> None:
 
     error = run(gate, work)
     assert (error.status, error.code, error.retry_after) == (401, "quota_exceeded", None)
-    assert "5 are left, and 6 are needed" in error.message
+    assert "needs 6 characters, but only 5 of the" in error.message
     assert used(voice_id="anna") == (15, 3.0, 3, 1)
 
 
@@ -299,7 +299,7 @@ def test_sockets_of_an_address() -> None:
     gate = gate_with(max_sockets_per_address=2)
     seats = [gate.connect("192.0.2.1"), gate.connect("192.0.2.1")]
     gate.connect("192.0.2.2")
-    with pytest.raises(Refused, match="address has 2 sockets") as caught:
+    with pytest.raises(Refused, match="address already has 2 open sockets") as caught:
         gate.connect("192.0.2.1")
     assert (caught.value.status, caught.value.code) == (429, "too_many_concurrent_requests")
     seats[0].leave()
@@ -313,7 +313,7 @@ def test_sockets_of_a_key(new_key: NewKey) -> None:
     gate, client = gate_with(max_sockets_per_key=1), client_of(new_key()[0])
     first, second = gate.connect("a"), gate.connect("b")
     first.take_for(client)
-    with pytest.raises(Refused, match="API key has 1 sockets"):
+    with pytest.raises(Refused, match="API key already has 1 open sockets"):
         second.take_for(client)
     second.take_for(ANYBODY)
     first.leave()

@@ -1,23 +1,23 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from streaming.engine.scheduler import PLENTY_SECONDS, SCARCE_SECONDS, Scheduler, Sequence
+from streaming.engine.scheduler import PLENTY_SECONDS, SCARCE_SECONDS, ScheduledRequest, Scheduler
 
 
-def scheduler(slots: int, *names: str) -> tuple[Scheduler, list[Sequence]]:
-    """With these sequences, as many of them running as there are slots."""
-    made, sequences = Scheduler(slots), [Sequence(name) for name in names]
-    for sequence in sequences:
-        made.add(sequence)
-    while made.admit():
+def scheduler(slots: int, *names: str) -> tuple[Scheduler, list[ScheduledRequest]]:
+    """With these requests, as many of them running as there are slots."""
+    made, requests = Scheduler(slots), [ScheduledRequest(name) for name in names]
+    for request in requests:
+        made.add(request)
+    while made.start_next():
         pass
-    return made, sequences
+    return made, requests
 
 
 def test_a_new_one_is_idle() -> None:
     assert Scheduler(3).is_idle
-    assert Scheduler(3).admit() is None
-    assert Scheduler(3).turn(now=0.0) == []
+    assert Scheduler(3).start_next() is None
+    assert Scheduler(3).next_step(now=0.0) == []
 
 
 def test_the_lowest_slots_are_taken_first() -> None:
@@ -25,8 +25,8 @@ def test_the_lowest_slots_are_taken_first() -> None:
     assert [first.slot, second.slot, third.slot] == [0, 1, 2]
     made.release(first)
     made.release(third)
-    made.add(Sequence("d"))
-    fourth = made.admit()
+    made.add(ScheduledRequest("d"))
+    fourth = made.start_next()
     assert fourth is not None
     assert fourth.slot == 0
 
@@ -41,7 +41,7 @@ def test_who_finds_no_slot_waits() -> None:
 def test_a_freed_slot_goes_to_the_first_in_line() -> None:
     made, (first, second, third) = scheduler(1, "a", "b", "c")
     made.release(first)
-    assert made.admit() is second
+    assert made.start_next() is second
     assert made.waiting == [third]
 
 
@@ -49,13 +49,13 @@ def test_one_that_waits_can_leave() -> None:
     made, (first, second, third) = scheduler(1, "a", "b", "c")
     made.release(second)
     made.release(first)
-    assert made.admit() is third
+    assert made.start_next() is third
 
 
 def test_leaving_twice_takes_nobody_elses_slot() -> None:
     made, (first, second) = scheduler(1, "a", "b")
     made.release(first)
-    made.admit()
+    made.start_next()
     made.release(first)
     assert made.running == [second]
 
@@ -76,10 +76,10 @@ def test_the_lead_runs_out_with_time() -> None:
 
 
 def test_who_has_plenty_goes_on_while_nobody_starves() -> None:
-    made, sequences = scheduler(2, "a", "b")
-    made.produced(sequences[0], PLENTY_SECONDS + 1, now=0.0)
-    made.produced(sequences[1], SCARCE_SECONDS + 0.1, now=0.0)
-    assert made.turn(now=0.0) == sequences
+    made, requests = scheduler(2, "a", "b")
+    made.produced(requests[0], PLENTY_SECONDS + 1, now=0.0)
+    made.produced(requests[1], SCARCE_SECONDS + 0.1, now=0.0)
+    assert made.next_step(now=0.0) == requests
 
 
 def test_who_has_plenty_yields_to_one_who_starves() -> None:
@@ -87,14 +87,14 @@ def test_who_has_plenty_yields_to_one_who_starves() -> None:
     made.produced(rich, PLENTY_SECONDS + 1, now=0.0)
     made.produced(middling, PLENTY_SECONDS - 0.5, now=0.0)
     made.produced(poor, SCARCE_SECONDS - 0.1, now=0.0)
-    assert made.turn(now=0.0) == [middling, poor]
+    assert made.next_step(now=0.0) == [middling, poor]
 
 
 def test_who_has_plenty_yields_to_one_without_any_audio() -> None:
     made, (rich, new) = scheduler(2, "a", "b")
     made.produced(rich, PLENTY_SECONDS + 1, now=0.0)
-    assert made.turn(now=0.0) == [new]
-    assert made.turn(now=2.0) == [rich, new]
+    assert made.next_step(now=0.0) == [new]
+    assert made.next_step(now=2.0) == [rich, new]
 
 
 class Life(RuleBasedStateMachine):
@@ -105,34 +105,34 @@ class Life(RuleBasedStateMachine):
         self.slots = slots
         self.scheduler = Scheduler(slots)
         self.now = 0.0
-        self.expected: list[Sequence] = []
-        self.gone: list[Sequence] = []
-        self.admitted: list[Sequence] = []
+        self.expected: list[ScheduledRequest] = []
+        self.gone: list[ScheduledRequest] = []
+        self.started: list[ScheduledRequest] = []
 
     @rule(name=st.sampled_from("abc"))
     def add(self, name: str) -> None:
-        sequence = Sequence(name)
-        self.scheduler.add(sequence)
-        self.expected.append(sequence)
+        request = ScheduledRequest(name)
+        self.scheduler.add(request)
+        self.expected.append(request)
 
     @rule()
     def admit(self) -> None:
-        waiting = [sequence for sequence in self.expected if sequence not in self.admitted]
+        waiting = [request for request in self.expected if request not in self.started]
         is_full = len(self.expected) - len(waiting) == self.slots
-        sequence = self.scheduler.admit()
+        request = self.scheduler.start_next()
         if not waiting or is_full:
-            assert sequence is None
+            assert request is None
         else:
-            assert sequence is waiting[0]
-            self.admitted.append(sequence)
+            assert request is waiting[0]
+            self.started.append(request)
 
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
     def release(self, data: st.DataObject) -> None:
-        sequence = data.draw(st.sampled_from(self.expected))
-        self.scheduler.release(sequence)
-        self.expected.remove(sequence)
-        self.gone.append(sequence)
+        request = data.draw(st.sampled_from(self.expected))
+        self.scheduler.release(request)
+        self.expected.remove(request)
+        self.gone.append(request)
 
     @precondition(lambda self: self.gone)
     @rule(data=st.data())
@@ -150,43 +150,43 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def everybody_is_there_and_nobody_else(self) -> None:
-        running = [sequence for sequence in self.expected if sequence in self.admitted]
-        waiting = [sequence for sequence in self.expected if sequence not in self.admitted]
+        running = [request for request in self.expected if request in self.started]
+        waiting = [request for request in self.expected if request not in self.started]
         assert set(self.scheduler.running) == set(running)
         assert self.scheduler.waiting == waiting
         assert self.scheduler.is_idle == (not self.expected)
 
     @invariant()
     def a_slot_has_one_owner(self) -> None:
-        slots = [sequence.slot for sequence in self.scheduler.running]
+        slots = [request.slot for request in self.scheduler.running]
         assert slots == sorted({slot for slot in slots if slot is not None})
         assert set(slots) <= set(range(self.slots))
-        assert all(sequence.slot is None for sequence in (*self.scheduler.waiting, *self.gone))
+        assert all(request.slot is None for request in (*self.scheduler.waiting, *self.gone))
 
     @invariant()
     def somebody_goes_on(self) -> None:
-        running, turn = self.scheduler.running, self.scheduler.turn(now=self.now)
-        assert [sequence for sequence in running if sequence in turn] == turn
-        assert bool(turn) == bool(running)
+        running, stepping = self.scheduler.running, self.scheduler.next_step(now=self.now)
+        assert [request for request in running if request in stepping] == stepping
+        assert bool(stepping) == bool(running)
 
     @invariant()
     def only_who_has_plenty_yields_and_only_to_one_who_starves(self) -> None:
-        turn = self.scheduler.turn(now=self.now)
-        resting = [sequence for sequence in self.scheduler.running if sequence not in turn]
-        assert all(sequence.lead(self.now) >= PLENTY_SECONDS for sequence in resting)
+        stepping = self.scheduler.next_step(now=self.now)
+        resting = [request for request in self.scheduler.running if request not in stepping]
+        assert all(request.lead(self.now) >= PLENTY_SECONDS for request in resting)
         if resting:
-            assert min(sequence.lead(self.now) for sequence in turn) < SCARCE_SECONDS
+            assert min(request.lead(self.now) for request in stepping) < SCARCE_SECONDS
 
     def teardown(self) -> None:
         if not hasattr(self, "scheduler"):
             return
-        for sequence in self.expected:
-            self.scheduler.release(sequence)
+        for request in self.expected:
+            self.scheduler.release(request)
         assert self.scheduler.is_idle
-        again = [Sequence(str(number)) for number in range(self.slots)]
-        for sequence in again:
-            self.scheduler.add(sequence)
-        assert [self.scheduler.admit() for _ in again] == again
+        again = [ScheduledRequest(str(number)) for number in range(self.slots)]
+        for request in again:
+            self.scheduler.add(request)
+        assert [self.scheduler.start_next() for _ in again] == again
 
 
 TestLife = Life.TestCase

@@ -93,7 +93,7 @@ class TestEventOrder:
     def test_a_gap_or_a_repetition_ends_the_source(self, second: int) -> None:
         order = EventOrder()
         order.take(event(0))
-        with pytest.raises(SourceError, match=f"part 1 was expected, part {second} came"):
+        with pytest.raises(SourceError, match=f"part 1 was expected, but part {second} arrived"):
             order.take(event(second))
 
     def test_the_next_batch_begins_at_zero(self) -> None:

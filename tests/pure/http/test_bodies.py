@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.http.bodies import Base64Stream, raw_audio, timed_lines, timed_object
-from streaming.protocol.messages import Alignment
-from streaming.speech.delivery import Packet
+from streaming.protocol.packet import Alignment, Packet
 
 
 @given(st.lists(st.binary(max_size=10)))

@@ -54,9 +54,9 @@ def test_what_nobody_expected_is_logged_and_not_told(caplog: pytest.LogCaptureFi
     assert "the secret" in caplog.text
 
 
-def test_the_vendor_says_status_code_and_message() -> None:
+def test_elevenlabs_says_status_code_and_message() -> None:
     problem = Problem(400, "invalid_parameter", "Too fast.", "speed")
-    assert problem.in_the_vendors_words() == {
+    assert problem.in_elevenlabs_words() == {
         "detail": {
             "status": "invalid_parameter",
             "code": "invalid_parameter",

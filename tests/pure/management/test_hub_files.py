@@ -94,7 +94,7 @@ def test_a_connection_that_breaks_is_taken_up_again(hub: Hub, client: httpx.Clie
 
 def test_the_next_call_goes_on_from_what_has_come(hub: Hub, client: httpx.Client, target: Path, part: Path) -> None:
     hub.break_after = [1_500_000, 0, 0]
-    assert "cannot be fetched: peer closed connection" in refusal(hub, client, target)
+    assert "cannot be downloaded: peer closed connection" in refusal(hub, client, target)
     assert not target.exists()
     have = part.stat().st_size
     assert 0 < have <= 1_500_000
@@ -172,7 +172,7 @@ def test_a_busy_server_is_asked_again(hub: Hub, client: httpx.Client, target: Pa
 
 
 def test_a_file_that_is_not_there_is_said(hub: Hub, client: httpx.Client, target: Path) -> None:
-    with pytest.raises(NotOnHub, match=r"/vocab\.json is not there \(404\)\."):
+    with pytest.raises(NotOnHub, match=r"/vocab\.json does not exist \(404\)\."):
         get(hub, client, target, "/vocab.json")
     assert os.listdir(target.parent) == []
 
@@ -180,14 +180,14 @@ def test_a_file_that_is_not_there_is_said(hub: Hub, client: httpx.Client, target
 def test_nobody_at_the_address_is_said_at_once(client: httpx.Client, target: Path, part: Path) -> None:
     part.write_bytes(b"kept")
     url = f"http://127.0.0.1:{free_port()}/model.pth"
-    with pytest.raises(FetchError, match=r"cannot be fetched: .*[Cc]onnection refused\.$"):
+    with pytest.raises(FetchError, match=r"cannot be downloaded: .*[Cc]onnection refused\.$"):
         fetch(client, url, target, lambda have, size: None, pauses=(1000.0,))
     assert part.read_bytes() == b"kept"
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://host/model.pth", "http://[model", "http://host:99999/model.pth"])
 def test_an_address_that_is_none_is_said_at_once(client: httpx.Client, target: Path, url: str) -> None:
-    with pytest.raises(FetchError, match="cannot be fetched"):
+    with pytest.raises(FetchError, match="cannot be downloaded"):
         fetch(client, url, target, lambda have, size: None, pauses=(1000.0,))
     assert os.listdir(target.parent) == []
 
@@ -216,5 +216,5 @@ def test_two_do_not_write_the_same_file(hub: Hub, client: httpx.Client, target: 
             told.append(refusal(hub, client, target))
 
     assert fetch(client, hub.url + MODEL, target, second)
-    assert told == [f"{target}.part is being written by another process already."]
+    assert told == [f"Another process is already writing {target}.part."]
     assert target.read_bytes() == CONTENT

@@ -37,11 +37,11 @@ def opened(query: dict[str, str] | None = None, *, rules: Rules = RULES, **first
     return opening
 
 
-def seed(**query: str) -> Session:
+def native(**query: str) -> Session:
     return opened({"mode": "generate", **query})
 
 
-def vendor(**query: str) -> Session:
+def elevenlabs(**query: str) -> Session:
     return opened(query)
 
 
@@ -72,7 +72,7 @@ def spoken_texts(actions: Sequence[Action]) -> list[str]:
 def report(to: Session, actions: Sequence[Action], *, now: float = 0.0) -> list[Action]:
     """Everything that `actions` asked to be spoken has been spoken."""
     speaks = [action for action in actions if isinstance(action, Speak)]
-    return [answer for speak in speaks for answer in to.spoken(speak.item, speak.stream, now=now)]
+    return [answer for speak in speaks for answer in to.spoken(speak.item, speak.stream_number, now=now)]
 
 
 def close_code(actions: Sequence[Action]) -> int | None:

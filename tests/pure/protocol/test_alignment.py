@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.protocol.alignment import Aligner
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment
 
 TEXTS = st.text("abc ,.é你。", min_size=1, max_size=60)
 

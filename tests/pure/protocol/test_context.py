@@ -10,11 +10,11 @@ from streaming.protocol.parameters import Parameters
 LONG = "word " * 100
 
 
-def seeds() -> Context:
+def native_context() -> Context:
     return Context(Parameters(), by_turn=True, default_schedule=False)
 
 
-def vendors() -> Context:
+def elevenlabs_context() -> Context:
     return Context(Parameters(), by_turn=False, default_schedule=True)
 
 
@@ -31,36 +31,36 @@ def spoken(context: Context, text: str | None = None, **parts: Any) -> Utterance
 
 
 def test_an_utterance_says_where_it_stands() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     assert spoken(context, "One") == Utterance(0, 0, "One", Parameters())
     assert spoken(context, "Two") == Utterance(0, 1, "Two", Parameters())
 
 
 def test_the_pieces_of_one_flush_are_counted_one_by_one() -> None:
-    places = [item.index for item in say(seeds(), LONG, flush=True) if isinstance(item, Utterance)]
+    places = [item.index for item in say(native_context(), LONG, flush=True) if isinstance(item, Utterance)]
     assert places == [0, 1]
 
 
 def test_an_end_speaks_the_rest_and_begins_a_turn() -> None:
-    context = seeds()
+    context = native_context()
     say(context, "One")
     assert say(context, "") == [Utterance(0, 0, "One", Parameters()), TurnEnd(0)]
     assert spoken(context, "Two") == Utterance(1, 0, "Two", Parameters())
 
 
 def test_an_end_of_nothing_is_an_end() -> None:
-    assert say(seeds(), "") == [TurnEnd(0)]
+    assert say(native_context(), "") == [TurnEnd(0)]
 
 
 def test_a_blank_rest_is_not_spoken_at_the_end() -> None:
-    context = seeds()
+    context = native_context()
     say(context, "One", flush=True)
     say(context, " ")
     assert say(context, "") == [TurnEnd(0)]
 
 
 def test_what_is_buffered_is_counted() -> None:
-    context = seeds()
+    context = native_context()
     say(context, "Hello")
     assert context.buffered_chars == 5
     say(context, flush=True)
@@ -68,19 +68,19 @@ def test_what_is_buffered_is_counted() -> None:
 
 
 def test_no_default_schedule_waits_for_a_flush() -> None:
-    assert say(seeds(), LONG) == []
+    assert say(native_context(), LONG) == []
 
 
 def test_the_default_schedule_speaks_by_itself() -> None:
-    assert say(vendors(), LONG) != []
+    assert say(elevenlabs_context(), LONG) != []
 
 
 def test_a_given_schedule_replaces_the_default_one() -> None:
-    assert say(vendors(), LONG, settings={"chunk_length_schedule": (500, 500)})[1:] == []
+    assert say(elevenlabs_context(), LONG, settings={"chunk_length_schedule": (500, 500)})[1:] == []
 
 
 def test_by_turn_settings_wait_for_the_next_turn() -> None:
-    context = seeds()
+    context = native_context()
     say(context, "One")
     assert spoken(context, settings={"speed": 1.5}).parameters.speed is None
     say(context, "")
@@ -88,14 +88,14 @@ def test_by_turn_settings_wait_for_the_next_turn() -> None:
 
 
 def test_by_turn_a_blank_text_does_not_begin_the_turn() -> None:
-    context = seeds()
+    context = native_context()
     say(context, " ")
     say(context, settings={"speed": 1.5})
     assert spoken(context, "One").parameters.speed == 1.5
 
 
 def test_by_turn_several_changes_add_up() -> None:
-    context = seeds()
+    context = native_context()
     say(context, "One", settings={"speed": 1.5})
     say(context, settings={"language": "ru"})
     say(context, "", settings={"speed": 1.2})
@@ -104,13 +104,13 @@ def test_by_turn_several_changes_add_up() -> None:
 
 
 def test_by_utterance_settings_hold_at_once() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     say(context, "One")
     assert spoken(context, settings={"speed": 1.5}).parameters.speed == 1.5
 
 
 def test_auto_mode_speaks_each_message_with_what_was_buffered() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     say(context, "One ")
     (utterance,) = say(context, "two", settings={"auto_mode": True})
     assert isinstance(utterance, Utterance)
@@ -118,25 +118,25 @@ def test_auto_mode_speaks_each_message_with_what_was_buffered() -> None:
 
 
 def test_auto_mode_says_nothing_for_a_message_without_text() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     say(context, settings={"auto_mode": True})
     assert say(context) == []
 
 
 def test_a_break_is_a_pause_behind_the_text_before_it() -> None:
-    found = say(vendors(), 'One. <break time="1.5s"/> Two.', flush=True)
+    found = say(elevenlabs_context(), 'One. <break time="1.5s"/> Two.', flush=True)
     assert found == [Utterance(0, 0, "One. ", Parameters(), 1.5), Utterance(0, 1, " Two.", Parameters())]
 
 
 def test_a_break_before_any_text_is_a_silence_of_its_own() -> None:
-    assert say(vendors(), "<break/>One.", flush=True) == [
+    assert say(elevenlabs_context(), "<break/>One.", flush=True) == [
         Utterance(0, 0, "", Parameters(), 0.5),
         Utterance(0, 1, "One.", Parameters()),
     ]
 
 
 def test_a_tag_may_come_in_pieces() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     assert say(context, "One <pho") == []
     assert context.buffered_chars == 8
     say(context, 'neme alphabet="ipa" ph="tuː">two</phon')
@@ -144,7 +144,7 @@ def test_a_tag_may_come_in_pieces() -> None:
 
 
 def test_auto_mode_does_not_speak_half_a_tag() -> None:
-    context = vendors()
+    context = elevenlabs_context()
     (utterance,) = say(context, "One. <break ti", settings={"auto_mode": True})
     assert isinstance(utterance, Utterance)
     assert utterance.text == "One. "
@@ -152,7 +152,7 @@ def test_auto_mode_does_not_speak_half_a_tag() -> None:
 
 
 def test_half_a_tag_does_not_outlive_its_turn() -> None:
-    context = seeds()
+    context = native_context()
     assert say(context, 'One <break time="') == []
     assert say(context, "") == [Utterance(0, 0, "One ", Parameters()), TurnEnd(0)]
     assert spoken(context, '1s"/>Two').text == '1s"/>Two'

@@ -1,6 +1,7 @@
 """Names and shapes on the wire."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from streaming.errors import ProtocolError
 from streaming.protocol.messages import (
-    Alignment,
     ClientMessage,
     audio_message,
     context_message_of,
@@ -20,8 +20,11 @@ from streaming.protocol.messages import (
     message_of,
     read_object,
 )
+from streaming.protocol.packet import Alignment, Packet
 
 ALIGNMENT = Alignment(["a", "b"], [5, 10], [5, 10])
+TWO = Alignment(["ä", '"'], [0, 30], [30, 30])
+AUDIO = Packet(b"ABC")
 A_AND_B = {"chars": ["a", "b"], "charStartTimesMs": [5, 10], "charDurationsMs": [5, 10]}
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -161,13 +164,13 @@ def test_unknown_keys_are_ignored(name: str, value: object) -> None:
 
 
 def test_audio() -> None:
-    message = json.loads(audio_message("QUJD", Alignment(["ä", '"'], [0, 30], [30, 30]), ALIGNMENT, None))
+    message = json.loads(audio_message(replace(AUDIO, alignment=TWO, normalized_alignment=ALIGNMENT), None))
     aligned = {"chars": ["ä", '"'], "charStartTimesMs": [0, 30], "charDurationsMs": [30, 30]}
     assert message == {"audio": "QUJD", "isFinal": False, "normalizedAlignment": A_AND_B, "alignment": aligned}
 
 
 def test_audio_without_characters() -> None:
-    assert json.loads(audio_message("QUJD", None, None, None)) == {
+    assert json.loads(audio_message(AUDIO, None)) == {
         "audio": "QUJD",
         "isFinal": False,
         "normalizedAlignment": None,
@@ -257,7 +260,7 @@ NAMED = {"contextId": 'a"b', "context_id": 'a"b'}
 
 
 def test_every_answer_names_its_context_in_both_spellings() -> None:
-    assert json.loads(audio_message("QUJD", None, None, 'a"b')).items() >= NAMED.items()
+    assert json.loads(audio_message(AUDIO, 'a"b')).items() >= NAMED.items()
     assert json.loads(final_message('a"b')) == {"isFinal": True, **NAMED}
     error = error_message(message="m", error="e", close_code=1008, context='a"b')
     assert json.loads(error) == {"message": "m", "error": "e", "code": 1008, **NAMED}

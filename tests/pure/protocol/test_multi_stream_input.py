@@ -8,9 +8,8 @@ import pytest
 from streaming import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd
-from streaming.protocol.messages import Alignment
 from streaming.protocol.multi_stream_input import MAX_FAILED, MultiStreamInput
-from streaming.protocol.stream import Sound
+from streaming.protocol.packet import Alignment, Packet
 from tests.pure.protocol.peer import RULES, close_code, error, items, report, say, sent, spoken_texts, utterances
 
 LONG = "This is a sentence of somewhat more than fifty characters. " * 5
@@ -34,7 +33,7 @@ def final(context: str) -> dict[str, Any]:
 
 
 def numbers(actions: list[Action]) -> set[int]:
-    return {action.stream for action in actions if isinstance(action, Speak)}
+    return {action.stream_number for action in actions if isinstance(action, Speak)}
 
 
 def context_error(actions: list[Action], context: str) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def test_the_default_context_can_be_named() -> None:
 
 
 @pytest.mark.parametrize("query", [{"mode": "generate"}, {"speed": "1.1"}, {"language": "en"}])
-def test_it_is_always_the_vendors_dialect(query: dict[str, str]) -> None:
+def test_it_is_always_the_elevenlabs_dialect(query: dict[str, str]) -> None:
     multi = connection(**query)
     assert spoken_texts(say(multi, text=LONG, context_id="a")) != []
     assert close_code(multi.timeout(now=20.0)) is None
@@ -142,7 +141,7 @@ def test_every_packet_says_whose_it_is() -> None:
     multi = connection()
     say(multi, text="One", context_id="a", flush=True)
     say(multi, text="Two", context_id="b", flush=True)
-    messages = [message for number in (1, 0) for message in sent(multi.audio(Sound("AAAA"), number, now=0.0))]
+    messages = [message for number in (1, 0) for message in sent(multi.audio(Packet(bytes(3)), number, now=0.0))]
     assert [message["contextId"] for message in messages] == ["b", "a"]
     assert [message["context_id"] for message in messages] == ["b", "a"]
 
@@ -182,10 +181,10 @@ def test_closing_drains() -> None:
     multi = opened("a")
     actions = say(multi, text="Hello", context_id="a", flush=True) + say(multi, context_id="a", close_context=True)
     utterance, end = (action for action in actions if isinstance(action, Speak))
-    assert multi.spoken(utterance.item, utterance.stream, now=1.0) == []
-    done = multi.spoken(end.item, end.stream, now=1.0)
+    assert multi.spoken(utterance.item, utterance.stream_number, now=1.0) == []
+    done = multi.spoken(end.item, end.stream_number, now=1.0)
     assert sent(done) == [final("a")]
-    assert done[0] == Stop(utterance.stream)
+    assert done[0] == Stop(utterance.stream_number)
 
 
 def test_closing_speaks_what_was_never_flushed() -> None:
@@ -213,7 +212,7 @@ def test_a_second_close_does_not_wait() -> None:
     actions = say(multi, context_id="a", close_context=True)
     assert actions[0] == Stop(0)
     assert sent(actions) == [final("a")]
-    assert multi.audio(Sound("AAAA"), 0, now=0.0) == []
+    assert multi.audio(Packet(bytes(3)), 0, now=0.0) == []
 
 
 def test_a_context_whose_end_is_on_its_way_has_one_final_message() -> None:
@@ -247,7 +246,7 @@ def test_a_name_that_is_used_again_is_another_stream() -> None:
     new = say(multi, text="Hello", context_id="a", flush=True)
     assert numbers(old).isdisjoint(numbers(new))
     assert report(multi, old) == []
-    assert multi.audio(Sound("AAAA"), min(numbers(old)), now=0.0) == []
+    assert multi.audio(Packet(bytes(3)), min(numbers(old)), now=0.0) == []
 
 
 def test_one_context_ends_and_the_other_goes_on() -> None:
@@ -263,7 +262,7 @@ def test_more_contexts_than_may_be_are_refused_by_name_and_the_others_go_on() ->
     multi = opened("a", "b", "c")
     message = context_error(say(multi, text=" ", context_id="d"), "d")
     assert (message["error"], message["code"]) == ("max_active_conversations", 1008)
-    assert "3 contexts" in message["message"]
+    assert "3 open contexts" in message["message"]
     assert spoken_texts(say(multi, text="Hello", context_id="a", flush=True)) == ["Hello"]
 
 
@@ -408,9 +407,9 @@ def test_closing_the_socket_drains_every_context_and_ends_with_1000() -> None:
     actions = say(multi, close_socket=True)
     assert spoken_texts(actions) == ["One"]
     first, second, third = (action for action in actions if isinstance(action, Speak))
-    assert multi.spoken(first.item, first.stream, now=1.0) == []
-    assert sent(multi.spoken(second.item, second.stream, now=1.0)) == [final("a")]
-    last = multi.spoken(third.item, third.stream, now=1.0)
+    assert multi.spoken(first.item, first.stream_number, now=1.0) == []
+    assert sent(multi.spoken(second.item, second.stream_number, now=1.0)) == [final("a")]
+    last = multi.spoken(third.item, third.stream_number, now=1.0)
     assert sent(last) == [final("b")]
     assert last[-1] == Close(1000)
 
@@ -505,7 +504,7 @@ def test_a_sign_of_life_keeps_its_context() -> None:
 def heard(multi: MultiStreamInput, number: int, start: float) -> list[int]:
     """Of two characters of 30 ms each in a packet of 60 ms."""
     aligned = Alignment(["a", "b"], [0, 30], [30, 30])
-    (message,) = sent(multi.audio(Sound("AAAA", 0.06, start, aligned, aligned), number, now=0.0))
+    (message,) = sent(multi.audio(Packet(bytes(3), 0.06, start, aligned, aligned), number, now=0.0))
     assert message["normalizedAlignment"] == message["alignment"]
     return list(message["alignment"]["charStartTimesMs"])
 
@@ -528,7 +527,7 @@ def test_the_first_character_of_a_message_begins_it() -> None:
     multi = opened("a")
     (number,) = numbers(say(multi, text="ab", context_id="a", flush=True))
     aligned, spoken = Alignment(["a", "b"], [20, 50], [30, 30]), Alignment(["b"], [50], [30])
-    (message,) = sent(multi.audio(Sound("AAAA", 0.06, 0.06, aligned, spoken), number, now=0.0))
+    (message,) = sent(multi.audio(Packet(bytes(3), 0.06, 0.06, aligned, spoken), number, now=0.0))
     assert message["alignment"]["charStartTimesMs"] == [0, 30]
     assert message["normalizedAlignment"]["charStartTimesMs"] == [0]
 
@@ -542,16 +541,16 @@ def test_synchronised_times_go_on_through_the_context() -> None:
 def test_alignment_is_always_sent() -> None:
     multi = connection(sync_alignment="false")
     say(multi, text="a", context_id="a", flush=True)
-    assert json.loads(multi.audio(SOUND, 0, now=0.0)[0].text)["alignment"]["chars"] == ["a"]  # type: ignore[union-attr]
+    assert json.loads(multi.audio(PACKET, 0, now=0.0)[0].text)["alignment"]["chars"] == ["a"]  # type: ignore[union-attr]
 
 
-SOUND = Sound("AAAA", 0.06, original=Alignment(["a"], [0], [60]), spoken=Alignment(["b"], [0], [60]))
+PACKET = Packet(bytes(3), 0.06, alignment=Alignment(["a"], [0], [60]), normalized_alignment=Alignment(["b"], [0], [60]))
 
 
 def test_original_and_spoken_characters_go_where_they_belong() -> None:
     multi = connection()
     say(multi, text="a", context_id="a", flush=True)
-    (action,) = multi.audio(SOUND, 0, now=0.0)
+    (action,) = multi.audio(PACKET, 0, now=0.0)
     assert isinstance(action, Send)
     message = json.loads(action.text)
     assert (message["alignment"]["chars"], message["normalizedAlignment"]["chars"]) == (["a"], ["b"])
@@ -572,7 +571,7 @@ def test_a_stranger_who_says_nothing_is_idle() -> None:
 
 
 def test_audio_without_characters_has_no_times() -> None:
-    (message,) = sent(opened("a").audio(Sound("AAAA", 0.06, 0.06), 0, now=0.0))
+    (message,) = sent(opened("a").audio(Packet(bytes(3), 0.06, 0.06), 0, now=0.0))
     assert message.get("alignment") is None
     assert message.get("normalizedAlignment") is None
 

@@ -10,9 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from streaming import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.messages import Alignment
 from streaming.protocol.multi_stream_input import MultiStreamInput
-from streaming.protocol.stream import Sound
+from streaming.protocol.packet import Alignment, Packet
 from tests.pure.protocol.peer import RULES, say, spoken_texts, texts_in
 from tests.pure.protocol.test_messages import ANYTHING
 from tests.pure.protocol.test_session_properties import CONFIGS, FAULTS, GARBAGE, TEXTS
@@ -114,7 +113,7 @@ class Crowd(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 8))
     def audio(self, number: int) -> None:
-        actions = self.session.audio(Sound("AAAA", 0.06, 0.0, ALIGNED, ALIGNED), number, now=self.now)
+        actions = self.session.audio(Packet(bytes(3), 0.06, 0.0, ALIGNED, ALIGNED), number, now=self.now)
         if number in self.ended or number in self.queues:
             assert len(actions) == (number in self.queues and not self.is_over)
         self.take(actions)

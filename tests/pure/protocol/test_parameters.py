@@ -11,8 +11,8 @@ from streaming.errors import ProtocolError
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,
+    NATIVE_ONLY,
     PARSERS,
-    SEED_ONLY,
     VOICE_SETTINGS,
     Parameters,
     parse_parameters,
@@ -53,7 +53,7 @@ def test_every_parameter_has_a_parser() -> None:
 
 
 def test_every_name_in_a_list_of_names_is_a_parameter() -> None:
-    assert PARSERS.keys() >= HARD | VOICE_SETTINGS | SEED_ONLY | set(ALIASES.values())
+    assert PARSERS.keys() >= HARD | VOICE_SETTINGS | NATIVE_ONLY | set(ALIASES.values())
 
 
 @pytest.mark.parametrize("seconds", [181, "300"])

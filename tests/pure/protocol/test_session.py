@@ -8,42 +8,41 @@ import pytest
 from streaming import errors
 from streaming.errors import ProtocolError
 from streaming.protocol.actions import Close, Open, Send
-from streaming.protocol.messages import Alignment
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from tests.pure.protocol.peer import (
     RULES,
     close_code,
+    elevenlabs,
     error,
     init,
     items,
     lead,
+    native,
     opened,
     parameters,
     report,
     say,
-    seed,
     sent,
     session,
     spoken_texts,
     texts_in,
     utterances,
-    vendor,
 )
 
 REPEATED: list[dict[str, Any]] = [{"output_format": "pcm_24000"}, {"mode": "generate"}, {"audio_format": None}]
 ALIGNMENT = Alignment(["a"], [0], [60])
-SOUND = Sound("AAAA", 0.06, original=ALIGNMENT, spoken=ALIGNMENT)
+PACKET = Packet(bytes(3), 0.06, alignment=ALIGNMENT, normalized_alignment=ALIGNMENT)
 FORWARD: dict[str, Any] = {"mode": "forward", "audio_channel": "sess:1:audio"}
-NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "There is no voice 'x' here.")
+NO_VOICE = ProtocolError(errors.VOICE_NOT_FOUND, "The voice 'x' does not exist or is disabled.")
 SENTENCE = "This is a sentence of somewhat more than fifty characters. "
 # 8 characters each: a schedule is easy to count in them.
 WORDS = "letters "
 
 
 def ends_with_1000(connection: Session) -> bool:
-    """Whether the end of a turn closes: the mark of the vendor's dialect."""
+    """Whether the end of a turn closes: the mark of the elevenlabs dialect."""
     return close_code(report(connection, say(connection, text=""))) == 1000
 
 
@@ -118,7 +117,7 @@ def test_a_parameter_that_only_the_seed_knows_makes_it_the_seeds_dialect(query: 
         {"target_lead_ms": "20"},
     ],
 )
-def test_any_other_query_is_the_vendors_dialect(query: dict[str, str]) -> None:
+def test_any_other_query_is_the_elevenlabs_dialect(query: dict[str, str]) -> None:
     assert ends_with_1000(opened(query))
 
 
@@ -126,14 +125,14 @@ def test_another_type_of_first_message_is_no_init() -> None:
     assert ends_with_1000(opened(type="hello"))
 
 
-def test_silence_without_seed_parameters_is_the_vendors_dialect() -> None:
+def test_silence_without_native_parameters_is_the_elevenlabs_dialect() -> None:
     connection = session()
     connection.timeout(now=1.5)
     assert ends_with_1000(connection)
 
 
 def test_the_dialect_does_not_change_behind_the_first_message() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     say(connection, text="Hello ", generation_config={"speed": 1.1, "language": "ru"})
     assert ends_with_1000(connection)
 
@@ -198,11 +197,11 @@ def test_a_hard_parameter_cannot_change_behind_the_silence() -> None:
 
 @pytest.mark.parametrize("repeated", REPEATED)
 def test_repeating_a_hard_parameter_is_harmless(repeated: dict[str, Any]) -> None:
-    assert spoken_texts(say(seed(), text="Hello", flush=True, **repeated)) == ["Hello"]
+    assert spoken_texts(say(native(), text="Hello", flush=True, **repeated)) == ["Hello"]
 
 
 def test_repeating_the_lead_that_is_in_force_is_harmless() -> None:
-    assert spoken_texts(say(seed(), text="Hello", flush=True, target_lead_ms=20)) == ["Hello"]
+    assert spoken_texts(say(native(), text="Hello", flush=True, target_lead_ms=20)) == ["Hello"]
 
 
 @pytest.mark.parametrize("dialect", [{}, {"mode": "generate"}])
@@ -233,11 +232,11 @@ def test_the_seeds_dialect_is_paced_20_ms_ahead() -> None:
     assert lead(init(session())) == 20.0
 
 
-def test_the_vendors_dialect_is_not_paced() -> None:
+def test_the_elevenlabs_dialect_is_not_paced() -> None:
     assert lead(say(session(), text=" ")) is None
 
 
-def test_the_vendors_dialect_is_paced_when_a_lead_is_given() -> None:
+def test_the_elevenlabs_dialect_is_paced_when_a_lead_is_given() -> None:
     assert lead(say(session({"target_lead_ms": "100"}), text=" ")) == 100.0
 
 
@@ -286,7 +285,7 @@ def test_a_bad_format_closes_with_1003_in_the_seeds_dialect() -> None:
     assert (message["message"], message["code"]) == (message["error"], 1003)
 
 
-def test_a_bad_format_closes_with_1008_in_the_vendors_dialect() -> None:
+def test_a_bad_format_closes_with_1008_in_the_elevenlabs_dialect() -> None:
     message = error(say(session({"output_format": "mp3_44100_128"}), text=" "))
     assert message["error"].startswith("Invalid EL_AUDIO_FORMAT: ")
     assert message["code"] == 1008
@@ -327,7 +326,7 @@ def test_forward_mode_is_refused_where_it_cannot_work() -> None:
     assert error(init(session(rules=rules), **FORWARD))["message"] == "There is no Redis."
 
 
-def test_forward_mode_is_not_for_the_vendors_dialect() -> None:
+def test_forward_mode_is_not_for_the_elevenlabs_dialect() -> None:
     assert close_code(say(session(), text=" ", **FORWARD)) == 1008
 
 
@@ -368,33 +367,33 @@ def test_a_publication_behind_the_close_does_nothing() -> None:
 # Turns and their end
 
 
-@pytest.mark.parametrize("connection", [seed(), vendor()])
+@pytest.mark.parametrize("connection", [native(), elevenlabs()])
 def test_the_final_message_stands_alone_and_has_no_audio(connection: Session) -> None:
     assert sent(report(connection, say(connection, text=""))) == [{"isFinal": True}]
 
 
 def test_an_end_speaks_what_is_left_before_it() -> None:
-    connection = seed()
+    connection = native()
     say(connection, text="Hello")
     assert spoken_texts(say(connection, text="")) == ["Hello"]
 
 
 def test_the_final_message_waits_for_everything_of_its_turn() -> None:
-    connection = seed()
+    connection = native()
     utterance, end = items(say(connection, text="Hello", flush=True) + say(connection, text=""))
     assert connection.spoken(utterance, 0, now=1.0) == []
     assert sent(connection.spoken(end, 0, now=1.0)) == [{"isFinal": True}]
 
 
-def test_the_vendors_dialect_closes_with_1000_behind_the_final_message() -> None:
-    connection = vendor()
+def test_the_elevenlabs_dialect_closes_with_1000_behind_the_final_message() -> None:
+    connection = elevenlabs()
     actions = report(connection, say(connection, text="Hello") + say(connection, text=""))
     assert [type(action) for action in actions] == [Send, Close]
     assert close_code(actions) == 1000
 
 
-def test_the_vendors_dialect_ignores_what_comes_behind_the_end() -> None:
-    connection = vendor()
+def test_the_elevenlabs_dialect_ignores_what_comes_behind_the_end() -> None:
+    connection = elevenlabs()
     say(connection, text="")
     assert say(connection, text="More", flush=True) == []
     assert init(connection) == []
@@ -403,7 +402,7 @@ def test_the_vendors_dialect_ignores_what_comes_behind_the_end() -> None:
 
 
 def test_the_seeds_dialect_speaks_one_batch_after_the_other() -> None:
-    connection = seed()
+    connection = native()
     for text in ("One", "Two", "Three"):
         actions = [*say(connection, text=text), *say(connection, text="")]
         assert spoken_texts(actions) == [text]
@@ -412,7 +411,7 @@ def test_the_seeds_dialect_speaks_one_batch_after_the_other() -> None:
 
 
 def test_the_seeds_dialect_takes_the_next_batch_while_it_speaks() -> None:
-    connection = seed()
+    connection = native()
     first = [*say(connection, text="One"), *say(connection, text="")]
     second = [*say(connection, text="Two"), *say(connection, text="")]
     assert [item.turn for item in items(first + second)] == [0, 0, 1, 1]
@@ -421,13 +420,13 @@ def test_the_seeds_dialect_takes_the_next_batch_while_it_speaks() -> None:
 
 
 def test_a_flush_ends_nothing() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     assert report(connection, say(connection, text="Hello", flush=True)) == []
     assert spoken_texts(say(connection, text="again", flush=True)) == ["again"]
 
 
 def test_an_empty_text_with_flush_is_an_end() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     assert close_code(report(connection, say(connection, text="", flush=True))) == 1000
 
 
@@ -444,53 +443,53 @@ def test_a_flush_speaks_the_buffer_whatever_its_text(query: dict[str, str], flus
 
 @pytest.mark.parametrize("text", [None, " ", " \n"])
 def test_a_flush_of_nothing_does_nothing(text: str | None) -> None:
-    assert say(vendor(), text=text, flush=True) == []
+    assert say(elevenlabs(), text=text, flush=True) == []
 
 
 def test_a_keep_alive_is_not_spoken() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     assert say(connection, text=" ") == []
     assert spoken_texts(say(connection, text="Hello", flush=True)) == ["Hello"]
 
 
 def test_a_trigger_waits_for_50_characters() -> None:
-    connection = seed()
+    connection = native()
     assert say(connection, text="w" * 48 + " ", try_trigger_generation=True) == []
     assert len(spoken_texts(say(connection, text="w ", try_trigger_generation=True))) == 1
 
 
 def test_a_trigger_cuts_behind_a_word() -> None:
-    connection = seed()
+    connection = native()
     assert spoken_texts(say(connection, text=7 * WORDS + "lett", try_trigger_generation=True)) == [7 * WORDS]
     assert spoken_texts(say(connection, text="ers", flush=True)) == ["letters"]
 
 
 def test_without_a_trigger_the_seeds_dialect_waits_for_the_flush() -> None:
-    connection = seed()
+    connection = native()
     assert say(connection, text=30 * SENTENCE) == []
 
 
-def test_the_vendors_dialect_speaks_when_120_characters_are_there() -> None:
-    connection = vendor()
+def test_the_elevenlabs_dialect_speaks_when_120_characters_are_there() -> None:
+    connection = elevenlabs()
     assert say(connection, text=14 * WORDS + "letters") == []
     assert spoken_texts(say(connection, text=" ")) == [15 * WORDS]
 
 
-def test_the_schedule_of_the_vendor_grows_and_its_last_value_repeats() -> None:
-    connection = vendor()
+def test_the_elevenlabs_schedule_grows_and_its_last_value_repeats() -> None:
+    connection = elevenlabs()
     said = [text for _ in range(140) for text in spoken_texts(say(connection, text="lettering "))]
     assert [len(text) for text in said] == [120, 160, 250, 290, 290, 290]
 
 
 def test_a_schedule_works_in_the_seeds_dialect_too() -> None:
-    connection = seed()
+    connection = native()
     say(connection, generation_config={"chunk_length_schedule": [16, 32]})
     said = [len(spoken_texts(say(connection, text=WORDS))) for _ in range(10)]
     assert said == [0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
 
 
 def test_a_new_turn_starts_its_schedule_anew() -> None:
-    connection = seed()
+    connection = native()
     say(connection, generation_config={"chunk_length_schedule": [16, 400]})
     say(connection, text=4 * WORDS)
     say(connection, text="")
@@ -498,7 +497,7 @@ def test_a_new_turn_starts_its_schedule_anew() -> None:
 
 
 def test_auto_mode_speaks_every_message() -> None:
-    connection = vendor(auto_mode="true")
+    connection = elevenlabs(auto_mode="true")
     assert spoken_texts(say(connection, text="Hello")) == ["Hello"]
     assert spoken_texts(say(connection, text="again.")) == ["again."]
     assert say(connection, text=" ") == []
@@ -512,7 +511,7 @@ def spoken_speed(connection: Session, **message: Any) -> float | None:
 
 
 def test_the_seeds_dialect_applies_new_settings_from_the_next_batch() -> None:
-    connection = seed()
+    connection = native()
     say(connection, text="One ")
     assert spoken_speed(connection, generation_config={"speed": 1.5}, flush=True) is None
     assert spoken_speed(connection, text="still one", flush=True) is None
@@ -521,29 +520,29 @@ def test_the_seeds_dialect_applies_new_settings_from_the_next_batch() -> None:
 
 
 def test_settings_before_the_text_of_a_batch_belong_to_it() -> None:
-    connection = seed()
+    connection = native()
     say(connection, generation_config={"speed": 1.5})
     assert spoken_speed(connection, text="One", flush=True) == 1.5
 
 
-def test_the_vendors_dialect_applies_new_settings_from_the_next_generation() -> None:
-    connection = vendor()
+def test_the_elevenlabs_dialect_applies_new_settings_from_the_next_generation() -> None:
+    connection = elevenlabs()
     assert spoken_speed(connection, text="One", flush=True) is None
     assert spoken_speed(connection, text="Two", flush=True, generation_config={"speed": 1.5}) == 1.5
 
 
 def test_settings_wait_behind_an_end_for_the_next_batch() -> None:
-    connection = seed()
+    connection = native()
     say(connection, text="One")
     assert spoken_speed(connection, text="", generation_config={"speed": 1.5}) is None
     assert spoken_speed(connection, text="Two", flush=True) == 1.5
 
 
 def test_the_alignment_of_a_batch_does_not_change_within_it() -> None:
-    connection = seed()
+    connection = native()
     say(connection, text="One ", flush=True)
     say(connection, generation_config={"sync_alignment": True})
-    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is None
+    assert sent(connection.audio(PACKET, 0, now=1.0))[0]["alignment"] is None
 
 
 def test_a_message_wins_over_init_and_init_over_the_query() -> None:
@@ -552,17 +551,17 @@ def test_a_message_wins_over_init_and_init_over_the_query() -> None:
     assert spoken_speed(connection, text="One", flush=True, generation_config={"speed": 1.1}) == 1.1
 
 
-def test_the_vendors_voice_settings_give_the_speed() -> None:
-    assert spoken_speed(vendor(), text="One", flush=True, voice_settings={"speed": 1.2}) == 1.2
+def test_the_elevenlabs_voice_settings_give_the_speed() -> None:
+    assert spoken_speed(elevenlabs(), text="One", flush=True, voice_settings={"speed": 1.2}) == 1.2
 
 
 @pytest.mark.parametrize("settings", [None, {}, {"speed": None, "stability": None, "style": None}])
 def test_voice_settings_may_be_empty(settings: dict[str, Any] | None) -> None:
-    assert spoken_speed(vendor(), text="One", flush=True, voice_settings=settings) is None
+    assert spoken_speed(elevenlabs(), text="One", flush=True, voice_settings=settings) is None
 
 
 def test_a_bad_setting_is_named_with_its_range() -> None:
-    message = error(say(vendor(), text="One", generation_config={"speed": 2.5}))
+    message = error(say(elevenlabs(), text="One", generation_config={"speed": 2.5}))
     assert all(word in message["message"] for word in ("speed", "0.5", "2", "2.5"))
     assert message["code"] == 1008
 
@@ -572,65 +571,65 @@ def test_a_bad_setting_is_named_with_its_range() -> None:
 
 def test_audio_is_not_final_and_carries_its_alignment() -> None:
     aligned = {"chars": ["a"], "charStartTimesMs": [0], "charDurationsMs": [60]}
-    assert sent(vendor().audio(SOUND, 0, now=1.0)) == [
+    assert sent(elevenlabs().audio(PACKET, 0, now=1.0)) == [
         {"audio": "AAAA", "isFinal": False, "normalizedAlignment": aligned, "alignment": aligned}
     ]
 
 
 def test_audio_without_characters_carries_null() -> None:
-    (message,) = sent(vendor().audio(Sound("AAAA"), 0, now=1.0))
+    (message,) = sent(elevenlabs().audio(Packet(bytes(3)), 0, now=1.0))
     assert (message["normalizedAlignment"], message["alignment"]) == (None, None)
 
 
 @pytest.mark.parametrize(("query", "is_aligned"), [({}, False), ({"sync_alignment": "true"}, True)])
 def test_the_seeds_dialect_aligns_only_when_asked(query: dict[str, str], is_aligned: bool) -> None:
-    connection = seed(**query)
+    connection = native(**query)
     say(connection, text="a", flush=True)
-    (message,) = sent(connection.audio(SOUND, 0, now=1.0))
+    (message,) = sent(connection.audio(PACKET, 0, now=1.0))
     assert (message["alignment"] is not None) == is_aligned
 
 
 def test_alignment_may_be_asked_for_from_the_next_turn_on() -> None:
-    connection = seed()
+    connection = native()
     first = say(connection, text="One", generation_config={"sync_alignment": True}) + say(connection, text="")
     report(connection, first)
     say(connection, text="Two", flush=True)
-    assert sent(connection.audio(SOUND, 0, now=1.0))[0]["alignment"] is not None
+    assert sent(connection.audio(PACKET, 0, now=1.0))[0]["alignment"] is not None
 
 
 def test_audio_behind_the_close_is_dropped() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     connection.receive_binary()
-    assert connection.audio(Sound("AAAA"), 0, now=1.0) == []
+    assert connection.audio(Packet(bytes(3)), 0, now=1.0) == []
 
 
 # Idleness
 
 
 def test_the_seeds_dialect_closes_an_idle_session_silently() -> None:
-    assert seed().timeout(now=20.0) == [Close(1000)]
+    assert native().timeout(now=20.0) == [Close(1000)]
 
 
-def test_the_vendors_dialect_names_the_time_that_was_idle() -> None:
-    actions = vendor(inactivity_timeout="30").timeout(now=30.0)
+def test_the_elevenlabs_dialect_names_the_time_that_was_idle() -> None:
+    actions = elevenlabs(inactivity_timeout="30").timeout(now=30.0)
     assert error(actions)["error"] == "input_timeout_exceeded"
     assert "30 seconds" in error(actions)["message"]
     assert close_code(actions) == 1008
 
 
 def test_before_the_deadline_nothing_happens() -> None:
-    assert seed().timeout(now=19.9) == []
+    assert native().timeout(now=19.9) == []
 
 
 @pytest.mark.parametrize("message", [{"text": " "}, {}, {"generation_config": {"speed": 1.0}}, {"flush": True}])
 def test_every_message_is_activity(message: dict[str, Any]) -> None:
-    connection = vendor()
+    connection = elevenlabs()
     say(connection, now=15.0, **message)
     assert connection.deadline == 35.0
 
 
 def test_time_spent_speaking_is_not_idle() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     actions = say(connection, text="Hello", flush=True)
     assert connection.deadline is None
     assert connection.timeout(now=1000.0) == []
@@ -639,13 +638,13 @@ def test_time_spent_speaking_is_not_idle() -> None:
 
 
 def test_time_spent_draining_is_not_idle() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     say(connection, text="")
     assert connection.deadline is None
 
 
 def test_text_that_only_waits_in_the_buffer_is_idle() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     say(connection, text="Hello")
     assert close_code(connection.timeout(now=20.0)) == 1008
 
@@ -674,7 +673,7 @@ def test_a_stranger_of_the_seed_is_left_without_a_word() -> None:
     "raw", ["", "no json", "[]", "1", "null", '"text"', "{", '{"text": 1}', '{"flush": "yes"}', "[" * 9999]
 )
 def test_a_message_that_is_none_closes_with_1008(raw: str) -> None:
-    actions = vendor().receive(raw, now=0.0)
+    actions = elevenlabs().receive(raw, now=0.0)
     assert error(actions)["error"] == "invalid_input_message"
     assert close_code(actions) == 1008
 
@@ -691,20 +690,20 @@ def test_a_binary_frame_may_be_the_first() -> None:
 
 def test_the_shell_may_refuse() -> None:
     refusal = ProtocolError(errors.INVALID_MESSAGE, "The message is longer than 1024 bytes.")
-    actions = vendor().refuse(refusal)
+    actions = elevenlabs().refuse(refusal)
     assert error(actions)["message"] == refusal.message
     assert close_code(actions) == 1008
 
 
 def test_an_oversized_message_behind_the_end_does_not_cost_the_audio() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     actions = [*say(connection, text="Hello"), *say(connection, text="")]
     assert connection.refuse(ProtocolError(errors.INVALID_MESSAGE, "The message is longer than 1024 bytes.")) == []
     assert close_code(report(connection, actions)) == 1000
 
 
 def test_more_text_than_may_wait_is_an_error() -> None:
-    connection = seed()
+    connection = native()
     assert say(connection, text="word " * 1000) == []
     actions = say(connection, text="x")
     assert error(actions)["error"] == "max_character_limit_exceeded"
@@ -712,26 +711,26 @@ def test_more_text_than_may_wait_is_an_error() -> None:
 
 
 def test_text_that_is_being_spoken_counts_as_waiting() -> None:
-    connection = seed()
+    connection = native()
     say(connection, text="word " * 1000, flush=True)
     assert close_code(say(connection, text="x")) == 1008
 
 
 def test_text_that_has_been_spoken_makes_room() -> None:
-    connection = seed()
+    connection = native()
     report(connection, say(connection, text="word " * 1000, flush=True))
     assert close_code(say(connection, text="word " * 1000)) is None
 
 
 def test_ends_without_text_do_not_pile_up_either() -> None:
-    connection = seed()
+    connection = native()
     codes = [close_code(say(connection, text="")) for _ in range(5001)]
     assert codes[-2:] == [None, 1008]
 
 
 @pytest.mark.parametrize("name", ["speed", "chunk_length_schedule", "sync_alignment", "mode", "output_format"])
 def test_an_error_does_not_repeat_everything_that_was_sent(name: str) -> None:
-    actions = say(vendor(), generation_config={name: "\x7f" * 40_000})
+    actions = say(elevenlabs(), generation_config={name: "\x7f" * 40_000})
     assert len(error(actions)["message"]) < 1000
 
 
@@ -768,7 +767,7 @@ def test_a_fault_may_come_before_the_first_message() -> None:
 
 
 def test_a_fault_while_draining_closes_without_a_final_message() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     actions = say(connection, text="")
     assert close_code(connection.fail(errors.ENGINE_FAILED)) == 1011
     assert report(connection, actions) == []
@@ -778,13 +777,13 @@ def test_a_fault_while_draining_closes_without_a_final_message() -> None:
 
 
 def closed_by_error() -> Session:
-    connection = vendor()
+    connection = elevenlabs()
     connection.receive("no json", now=0.0)
     return connection
 
 
 def closed_by_the_peer() -> Session:
-    connection = vendor()
+    connection = elevenlabs()
     connection.disconnected()
     return connection
 
@@ -801,13 +800,13 @@ def test_nothing_comes_behind_the_close(connection: Session) -> None:
 
 
 def test_what_was_still_spoken_when_the_peer_left_is_reported_in_vain() -> None:
-    connection = vendor()
+    connection = elevenlabs()
     actions = [*say(connection, text="Hello"), *say(connection, text="")]
     connection.disconnected()
     assert report(connection, actions) == []
 
 
 def test_an_engine_that_fails_ends_the_session_of_its_only_stream() -> None:
-    actions = vendor().fail_stream(errors.ENGINE_FAILED, 0)
+    actions = elevenlabs().fail_stream(errors.ENGINE_FAILED, 0)
     assert isinstance(actions[-1], Close)
     assert actions[-1].code == errors.ENGINE_FAILED.close_code

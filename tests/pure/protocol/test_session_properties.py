@@ -12,10 +12,9 @@ from streaming import errors
 from streaming.errors import Fault, ProtocolError
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.messages import Alignment
 from streaming.protocol.opening import Rules
+from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.session import Session
-from streaming.protocol.stream import Sound
 from streaming.protocol.stream_input import StreamInput
 from tests.pure.protocol.peer import report, say, session, spoken_texts, texts_in
 from tests.pure.protocol.test_messages import ANYTHING
@@ -27,7 +26,7 @@ RULES = Rules(
     max_message_chars=1000,
     max_contexts=3,
 )
-SOUND = Sound("AAAA", 0.06, 0.0, Alignment(["a"], [0], [60]), Alignment(["a"], [0], [60]))
+PACKET = Packet(bytes(3), 0.06, 0.0, Alignment(["a"], [0], [60]), Alignment(["a"], [0], [60]))
 REFUSAL = ProtocolError(errors.VOICE_NOT_FOUND, "There is no such voice.")
 FAULTS = [value for value in vars(errors).values() if isinstance(value, Fault)]
 GOOD_QUERIES: list[dict[str, str]] = [
@@ -147,7 +146,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.mode)
     @rule()
     def audio(self) -> None:
-        self.take(self.session.audio(SOUND, 0, now=self.now))
+        self.take(self.session.audio(PACKET, 0, now=self.now))
 
     @precondition(lambda self: self.mode == "forward")
     @rule(is_final=st.booleans())

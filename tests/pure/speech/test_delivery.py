@@ -13,8 +13,8 @@ from streaming.audio.formats import FORMATS, PCM_RATES
 from streaming.audio.packets import FrameJoiner
 from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
-from streaming.protocol.messages import Alignment
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.packet import Alignment, Packet
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.text.rewriting import Rewriting, Segment
 
 SOURCE_RATE = 24000
@@ -83,7 +83,9 @@ def chars(packets: list[Packet]) -> str:
 
 
 def spoken_chars(packets: list[Packet]) -> str:
-    return "".join(char for packet in packets if packet.normalized for char in packet.normalized.chars)
+    return "".join(
+        char for packet in packets if packet.normalized_alignment for char in packet.normalized_alignment.chars
+    )
 
 
 def aligned_ms(packets: list[Packet]) -> int:
@@ -91,7 +93,7 @@ def aligned_ms(packets: list[Packet]) -> int:
 
 
 def spoken_ms(packets: list[Packet]) -> int:
-    return sum(sum(packet.normalized.durations_ms) for packet in packets if packet.normalized)
+    return sum(sum(packet.normalized_alignment.durations_ms) for packet in packets if packet.normalized_alignment)
 
 
 def audio_ms(packets: list[Packet], rate: int = SOURCE_RATE) -> int:
@@ -223,7 +225,7 @@ def test_a_packet_says_where_in_its_utterance_it_begins(rate: int, cutting: Cutt
 
 def test_an_unchanged_text_has_one_alignment_under_both_names() -> None:
     packets = delivered(SOURCE_RATE, Cutting([8000], None, []))
-    assert [packet.alignment for packet in packets] == [packet.normalized for packet in packets]
+    assert [packet.alignment for packet in packets] == [packet.normalized_alignment for packet in packets]
 
 
 REWRITINGS = st.lists(
@@ -244,7 +246,7 @@ def test_what_follows_a_replacement_begins_in_both_texts_at_once() -> None:
     text = Rewriting((Segment("1", "abcdefghi"), Segment(" Q", " Q")))
     packets = delivered(SOURCE_RATE, Cutting([18_000], [9, 11], []), text=text)
     original = spans([(packet.start, packet.alignment) for packet in packets])
-    spoken = spans([(packet.start, packet.normalized) for packet in packets])
+    spoken = spans([(packet.start, packet.normalized_alignment) for packet in packets])
     assert (original["1"], original[" "]) == (spoken["a"], spoken[" "]) == (0, 750)
 
 

@@ -14,8 +14,8 @@ from streaming.audio.encoder import Encoder, Samples
 from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
 from streaming.audio.packets import FrameJoiner
 from streaming.audio.resample import Resampler
-from streaming.protocol.messages import Alignment
-from streaming.speech.delivery import Delivery, Packet, end_of_stream
+from streaming.protocol.packet import Alignment, Packet
+from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.text.rewriting import Rewriting
 from tests.pure.audio.decoding import by_name, decoded, least_likeness, likeness, priming, voice
 
@@ -143,7 +143,7 @@ def test_without_a_flush_no_silence_comes_between(output: OutputFormat) -> None:
 
 @pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
 def test_the_first_packet_waits_for_no_more_than_the_delay(output: OutputFormat) -> None:
-    """What the README states; it compares the encoder's tails with that."""
+    """What docs/protocol.md states; test_docs.py compares the encoder's tails with that."""
     encoder = output.new_encoder()
     delay = max(encoder.tail(place) for place in range(1, 4000))
     packets = deliver(encoder, UTTERANCES[0])

@@ -34,12 +34,12 @@ def test_a_version_is_checked(brands: PronunciationDictionary) -> None:
     old = brands.version_id
     assert said("A GIF.", ("brands", old)) == "A jif."
     brands.rules.create(string_to_replace="PNG", alias="ping")
-    with pytest.raises(UnknownDictionary, match=f"no version {old!r} here; its version is {brands.version_id!r}"):
+    with pytest.raises(UnknownDictionary, match=f"no version {old!r}; its current version is {brands.version_id!r}"):
         said("A GIF.", ("brands", old))
 
 
 def test_an_unknown_dictionary_is_named() -> None:
-    with pytest.raises(UnknownDictionary, match="no pronunciation dictionary 'none' here"):
+    with pytest.raises(UnknownDictionary, match="The pronunciation dictionary 'none' does not exist"):
         said("A GIF.", ("brands", None), ("none", None))
 
 

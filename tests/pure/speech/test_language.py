@@ -4,16 +4,15 @@ import pytest
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import UnknownLanguage
-from streaming.speech.language import known_language, log_unknown, spoken_language
+from streaming.speech.language import MOST_REMEMBERED, LanguageChooser, known_language
 
 XTTS = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 CLONING = EngineInfo("cloning", 24_000, XTTS, clones=True)
 EMBEDDED = EngineInfo("demo", 22_050, ("en",), clones=False)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_was_logged_before() -> None:
-    log_unknown.cache_clear()
+def chosen(asked: str | None, default: str, info: EngineInfo) -> str:
+    return LanguageChooser().choose(asked, default, info)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +28,7 @@ def _nothing_was_logged_before() -> None:
     ],
 )
 def test_a_language_is_meant_by_its_first_part_in_any_case(asked: str, spoken: str) -> None:
-    assert spoken_language(asked, "fr", CLONING) == spoken
+    assert chosen(asked, "fr", CLONING) == spoken
 
 
 @pytest.mark.parametrize("languages", [("en", "zh-cn"), ("zh-CN",)])
@@ -38,7 +37,7 @@ def test_the_engine_hears_its_own_spelling(languages: tuple[str, ...]) -> None:
 
 
 def test_without_a_wish_the_default_is_spoken() -> None:
-    assert spoken_language(None, "fr-FR", CLONING) == "fr"
+    assert chosen(None, "fr-FR", CLONING) == "fr"
 
 
 @pytest.mark.parametrize("asked", ["sv", "e", "english", "-", "\N{GRINNING FACE}"])
@@ -46,23 +45,31 @@ def test_a_wish_that_cannot_be_fulfilled_falls_back_to_the_default(
     asked: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, "streaming.speech.language"):
-        assert spoken_language(asked, "fr-FR", CLONING) == "fr"
+        assert chosen(asked, "fr-FR", CLONING) == "fr"
     assert any(repr(asked) in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("asked", [None, "tlh"])
 def test_a_voice_in_a_language_that_nobody_speaks_is_an_error(asked: str | None) -> None:
-    with pytest.raises(UnknownLanguage, match="of this voice, or of the server's settings, 'sv' is not spoken here"):
-        spoken_language(asked, "sv", CLONING)
+    with pytest.raises(UnknownLanguage, match="does not speak 'sv', the language of this voice or of the settings"):
+        chosen(asked, "sv", CLONING)
 
 
 def test_the_embedded_voice_speaks_everything_as_it_can_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    chooser = LanguageChooser()
     with caplog.at_level(logging.INFO, "streaming.speech.language"):
-        spoken = [spoken_language("tlh", "en", EMBEDDED) for _ in range(3)]
+        spoken = [chooser.choose("tlh", "en", EMBEDDED) for _ in range(3)]
     assert spoken == ["en"] * 3
     assert [record.getMessage() for record in caplog.records] == ["The engine demo does not speak the language 'tlh'"]
 
 
 @pytest.mark.parametrize(("asked", "spoken"), [(None, "sv"), ("tlh", "tlh")])
 def test_the_embedded_voice_takes_even_a_language_that_nobody_knows(asked: str | None, spoken: str) -> None:
-    assert spoken_language(asked, "sv", EMBEDDED) == spoken
+    assert chosen(asked, "sv", EMBEDDED) == spoken
+
+
+def test_what_is_remembered_of_languages_is_bounded() -> None:
+    chooser = LanguageChooser()
+    for number in range(3 * MOST_REMEMBERED):
+        chooser.choose(f"x{number}", "en", EMBEDDED)
+    assert len(chooser._logged) <= MOST_REMEMBERED

@@ -62,7 +62,7 @@ def test_a_voice_is_made_with_its_recordings(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("upload", "sentence"),
     [
-        (b"this is a text, not a recording\n" * 100, "This file cannot be read as audio: use a WAV, FLAC, OGG or MP3"),
+        (b"this is a text, not a recording\n" * 100, "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3"),
         (encoded(np.zeros(2 * RATE)), "The recording is silent"),
         (recording(0.2), "The recording is 0.2 s long; at least 1 s are needed."),
         (b"", "The submitted file is empty."),

@@ -69,13 +69,13 @@ def test_peaks_stay_below_one_for_samples_beyond_full_scale() -> None:
 )
 def test_refuses_what_is_no_audio(content: bytes) -> None:
     with pytest.raises(
-        ClipError, match=r"^This file cannot be read as audio: use a WAV, FLAC, OGG or MP3 recording\.$"
+        ClipError, match=r"^This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3 recording\.$"
     ):
         inspect_clip(content, LIMITS)
 
 
 def test_refuses_containers_that_browsers_cannot_play() -> None:
-    with pytest.raises(ClipError, match="use a WAV, FLAC, OGG or MP3"):
+    with pytest.raises(ClipError, match="Use a WAV, FLAC, OGG or MP3"):
         inspect_clip(encoded(speech(), container="AIFF"), LIMITS)
 
 
@@ -112,7 +112,7 @@ def test_refuses_a_long_recording_whose_header_hides_its_length() -> None:
 
 def test_refuses_a_large_file() -> None:
     limits = ClipLimits(min_seconds=1, max_seconds=10, max_bytes=2**16)
-    with pytest.raises(ClipError, match=r"The file has 0\.1 MB; at most 0\.0625 MB are allowed"):
+    with pytest.raises(ClipError, match=r"The file has 0\.1 MB; the maximum is 0\.0625 MB"):
         inspect_clip(io.BytesIO(recording(2.0)), limits)
 
 
@@ -147,7 +147,7 @@ def test_refuses_a_quiet_recording_and_says_how_quiet() -> None:
 
 
 def test_refuses_an_overdriven_recording() -> None:
-    with pytest.raises(ClipError, match=r"overdriven: \d+% of it is at full scale"):
+    with pytest.raises(ClipError, match=r"clipped: \d+% of it is at full scale"):
         inspect_clip(encoded(np.clip(speech() * 10, -1, 1)), LIMITS)
 
 

@@ -137,7 +137,9 @@ def test_a_lost_file_is_said(clip: ReferenceClip, media_root: Path) -> None:
 
 def test_a_file_that_is_another_one_by_now_is_not_used(clip: ReferenceClip, media_root: Path) -> None:
     (media_root / str(clip.file.name)).write_bytes(LOW)
-    with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' is not the one that was uploaded"):
+    with pytest.raises(
+        RecordingsUnusable, match=r"^The file of a recording of the voice 'anna' was changed after it was uploaded"
+    ):
         run(clip_bytes(resolved()))
 
 

@@ -154,4 +154,4 @@ def test_a_lexicon_that_cannot_be_used_is_refused(admin_client: Client, lexeme: 
 def test_a_lexicon_with_too_many_rules_is_refused(admin_client: Client, dictionary: PronunciationDictionary) -> None:
     lexemes = (f"<grapheme>w{index}</grapheme><alias>x</alias>" for index in range(MAX_RULES + 1))
     page = admin_client.post(ADD, form(dictionary_id="new", lexicon=SimpleUploadedFile("a.pls", lexicon(*lexemes))))
-    assert f"{MAX_RULES} at most" in errors(page)
+    assert f"at most {MAX_RULES}" in errors(page)

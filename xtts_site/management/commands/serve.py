@@ -1,4 +1,4 @@
-"""`python manage.py serve`: daphne with host, port, TLS and limits from the settings."""
+"""`python manage.py serve`: uvicorn or daphne with host, port, TLS and limits from the settings."""
 
 import asyncio
 import ipaddress
@@ -6,43 +6,22 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
-from daphne.server import Server
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
-from xtts_site.config import Config, ServiceConfig, get_config
+from streaming.connection.listening import CannotListen, Listening
+from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config
 
 logger = logging.getLogger("streaming.serve")
 
-# Above our own limit, so that a long message is answered with an error: daphne drops it without a word.
-DAPHNE_MESSAGE_FACTOR = 2
-PING_INTERVAL_SECONDS = 20
 DEFAULT_PORT = ServiceConfig.model_fields["port"].default
-PING_TIMEOUT_SECONDS = 60
-WEBSOCKET_NEVER_TIMES_OUT = -1
-
-
-class SpeechServer(Server):  # type: ignore[misc] # daphne has no types
-    """daphne's server, which says when it listens, and why it could not instead of only stopping."""
-
-    on_listening: Callable[[], None] | None = None
-    listen_failure: str | None = None
-
-    def listen_success(self, port: Any) -> None:
-        super().listen_success(port)
-        if self.on_listening:
-            self.on_listening()
-
-    def listen_error(self, failure: Any) -> None:
-        self.listen_failure = str(getattr(failure.value, "socketError", failure.getErrorMessage()))
-        self.stop()
 
 
 class Command(BaseCommand):
@@ -56,16 +35,17 @@ class Command(BaseCommand):
         if config.redis_url:
             asyncio.run(check_redis(config.redis_url))
         check_tls(config.service)
-        # Only now: this import starts the engine.
+        # Imported here: daphne has to install its event loop before the application is there, and only where it serves.
+        server = import_module(f"streaming.{config.service.server}.server")
         from xtts_site.asgi import application
 
-        server = make_server(application, config)
-        server.on_listening = partial(self._welcome, config, key_warning(config))
-        server.run()
-        if server.listen_failure:
+        welcome = partial(self._welcome, config, key_warning(config))
+        try:
+            server.serve(application, listening_of(config.service), welcome)
+        except CannotListen as error:
             service = config.service
-            reason = one_sentence(server.listen_failure)
-            raise CommandError(f"Cannot listen on service.host {service.host}, service.port {service.port}: {reason}")
+            where = f"service.host {service.host}, service.port {service.port}"
+            raise CommandError(f"Cannot listen on {where}: {one_sentence(error)}") from None
 
     def _welcome(self, config: Config, warning: str | None) -> None:
         service = config.service
@@ -74,7 +54,7 @@ class Command(BaseCommand):
         options += " --api-key KEY" if config.access.require_keys else ""
         address = f"{reachable(service.host)}:{service.port}"
         self.stdout.write(
-            f"Speak:  {os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'\n"
+            f"Speak:  {how_to_speak(options, f'http{secure}://{address}')}\n"
             f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"HTTP:   http{secure}://{address}/docs\n"
             f"Admin:  http{secure}://{address}/admin/\n"
@@ -86,18 +66,26 @@ class Command(BaseCommand):
             logger.warning("%s", warning)
 
 
+def how_to_speak(options: str, address: str) -> str:
+    """A command that can be pasted: the client of the project's folder, or curl for an installed package."""
+    if (PROJECT_DIR / "example.py").exists():
+        return f"{os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'"
+    body = """-H 'Content-Type: application/json' -d '{"text": "Hello there."}'"""
+    return f"curl -o hello.mp3 {address}/v1/text-to-speech/demo {body}"
+
+
 def key_warning(config: Config) -> str | None:
-    """What is dangerous, or of no use, about the keys. Asks the database."""
+    """A warning if the key settings are dangerous or useless. Reads the database."""
     host = config.service.host
     if config.access.require_keys:
-        useless = "access.require_keys is set, and there is no API key yet: manage.py create_key NAME makes one."
+        useless = "access.require_keys is set, but there is no API key yet; create one with manage.py create_key NAME."
         return None if ApiKey.objects.exists() else useless
     if is_loopback(host):
         return None
     lines = (
         f"NO API KEYS, AND LISTENING ON {host}.",
-        "Whoever reaches this address can speak, and add, change and delete voices.",
-        "access.require_keys: true asks for keys; make them in the admin or with manage.py create_key NAME.",
+        "Anyone who reaches this address can generate speech, and can add, change and delete voices.",
+        "Set access.require_keys: true, and create keys in the admin or with manage.py create_key NAME.",
     )
     rule = "!" * max(map(len, lines))
     return "\n".join(("", rule, *lines, rule))
@@ -115,10 +103,10 @@ def what_speaks(model: ModelConfig) -> str:
     """One line on the engine, and on the licence that comes with it."""
     if model.uses_xtts:
         return (
-            f"XTTS v2 from {model.checkpoint_path}. The published weights and what they speak are for non-commercial use "
-            "only (CPML)."
+            f"XTTS v2 from {model.checkpoint_path}. The published weights, and the speech they make, are for "
+            "non-commercial use only (CPML)."
         )
-    return "the embedded one: English only, it cannot clone. Piper (GPL-3.0, in a process of its own), voice joe (CC0)."
+    return "the embedded voice: English only, no cloning. Piper (GPL-3.0, in its own process), voice joe (CC0)."
 
 
 def reachable(host: str) -> str:
@@ -132,35 +120,15 @@ def one_sentence(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".?!") + "."
 
 
-def make_server(application: Any, config: Config) -> SpeechServer:
-    """daphne as the settings want it."""
-    most = DAPHNE_MESSAGE_FACTOR * config.service.max_message_bytes
-    return SpeechServer(
-        application,
-        endpoints=[endpoint(config.service)],
-        ping_interval=PING_INTERVAL_SECONDS,
-        ping_timeout=PING_TIMEOUT_SECONDS,
-        websocket_timeout=WEBSOCKET_NEVER_TIMES_OUT,
-        websocket_max_message_size=most,
-        websocket_max_frame_size=most,
-        proxy_forwarded_address_header="X-Forwarded-For" if config.service.behind_tls_proxy else None,
-        proxy_forwarded_proto_header="X-Forwarded-Proto" if config.service.behind_tls_proxy else None,
-        server_name="xtts",
-        verbosity=1,
+def listening_of(service: ServiceConfig) -> Listening:
+    return Listening(
+        host=service.host,
+        port=service.port,
+        max_message_bytes=service.max_message_bytes,
+        certificate=service.tls_certificate,
+        key=service.tls_key,
+        behind_proxy=service.behind_tls_proxy,
     )
-
-
-def endpoint(service: ServiceConfig) -> str:
-    """Where to listen, in Twisted's endpoint language, in which a colon is written with a backslash."""
-    host = _escaped(service.host.strip("[]"))
-    if service.tls_certificate is None:
-        return f"tcp:{service.port}:interface={host}"
-    key, certificate = _escaped(str(service.tls_key)), _escaped(str(service.tls_certificate))
-    return f"ssl:{service.port}:privateKey={key}:certKey={certificate}:interface={host}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(":", "\\:")
 
 
 def check_database() -> None:
@@ -183,7 +151,7 @@ async def check_redis(url: str) -> None:
             await client.ping()
     except (RedisError, OSError, TimeoutError) as error:
         reason = one_sentence(error if str(error) else "no answer")
-        raise CommandError(f"REDIS_URL is set, but Redis does not answer there: {reason}") from None
+        raise CommandError(f"REDIS_URL is set, but Redis does not answer: {reason}") from None
 
 
 def check_tls(service: ServiceConfig) -> None:
@@ -200,6 +168,6 @@ def check_tls(service: ServiceConfig) -> None:
         ssl.create_default_context().load_cert_chain(service.tls_certificate, service.tls_key, password="")
     except ssl.SSLError as error:
         raise CommandError(
-            f"service.tls_certificate and service.tls_key ({service.tls_certificate}, {service.tls_key}) are no pair of "
-            f"PEM files without a password: {one_sentence(error)}"
+            f"service.tls_certificate and service.tls_key ({service.tls_certificate}, {service.tls_key}) must be a "
+            f"matching pair of PEM files without a password: {one_sentence(error)}"
         ) from None

@@ -16,15 +16,15 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
 from streaming import conf
+from voices.management.commands.add_demo_voice import DEMO_VOICE_ID, add_demo_voice
 from voices.models import DEFAULT_VOICE_ID, ReferenceClip, Voice
 from xtts_site.config import get_config
 
 ADMIN_NAME = "admin"
-DEMO_VOICE_ID = "demo"
 
 
 class Command(BaseCommand):
-    help = "Prepares the database, the first administrator and the first voices. Can be run again at any time."
+    help = "Prepare the database, the first administrator and the first voices. Can be run again at any time."
     # They load every view, and the server checks at its start anyway.
     requires_system_checks = []  # noqa: RUF012
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if _migrate():
             self.stdout.write("The database is up to date.")
         if password := _create_first_administrator():
-            self.stdout.write(f"Voice '{DEMO_VOICE_ID}' is ready: the embedded voice.")
+            self.stdout.write(f"Voice '{DEMO_VOICE_ID}' is ready; it is the embedded voice.")
             self._show_password(password)
         if done := _provide_default_voice():
             self.stdout.write(done)
@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def _show_password(self, password: str) -> None:
         line = f"   Sign in to /admin/ as   {ADMIN_NAME}   with the password   {password}   "
         python = os.path.relpath(sys.executable)
-        hint = f"   It is shown only this once. A new one: {python} manage.py changepassword {ADMIN_NAME}"
+        hint = f"   It is shown only once. To set a new one: {python} manage.py changepassword {ADMIN_NAME}"
         rule = "=" * max(len(line), len(hint) + 3)
         self.stdout.write("\n".join(("", rule, self.style.SUCCESS(line), hint, rule, "")))
 
@@ -79,8 +79,7 @@ def _create_first_administrator() -> str | None:
         return None
     password = secrets.token_urlsafe(12)
     get_user_model().objects.create_superuser(ADMIN_NAME, password=password)
-    description = "The embedded voice. It needs no recording and no model."
-    Voice.objects.get_or_create(voice_id=DEMO_VOICE_ID, defaults={"name": "Demo", "description": description})
+    add_demo_voice()
     return password
 
 

@@ -9,11 +9,11 @@ from streaming.access.models import ApiKey
 
 
 class Command(BaseCommand):
-    help = "Makes an API key and prints it, once. Its rights and limits are set in the admin."
+    help = "Create an API key and print it once. Set its rights and limits in the admin."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="whose key it is, or what for")
+        parser.add_argument("name", help="who or what the key is for")
         parser.add_argument("--may-manage-voices", action="store_true", help="add, edit and delete voices over HTTP")
 
     def handle(self, *_: Any, name: str, may_manage_voices: bool, **__: Any) -> None:

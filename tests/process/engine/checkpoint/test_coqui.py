@@ -190,8 +190,8 @@ def test_a_vocabulary_of_another_model_is_refused(hollow: State, tmp_path: Path,
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ({"gpt_n_heads": "many"}, "sets gpt_n_heads to 'many', which is nothing that coqui-tts takes for it"),
-        ({"gpt_n_heads": 0}, "describes no model that can be built"),
+        ({"gpt_n_heads": "many"}, "sets gpt_n_heads to 'many', a value that coqui-tts does not accept"),
+        ({"gpt_n_heads": 0}, "does not describe a model that can be built"),
     ],
 )
 def test_a_config_of_no_model_is_refused(hollow: State, tmp_path: Path, argument: dict[str, Any], told: str) -> None:
@@ -221,13 +221,13 @@ def test_a_vocabulary_that_cannot_be_read_is_refused(hollow: State, tmp_path: Pa
 )
 def test_speakers_of_another_kind_are_refused(hollow: State, tmp_path: Path, speakers: Any) -> None:
     torch.save(speakers, save(tmp_path, hollow) / "speakers_xtts.pth")
-    assert "does not hold built-in voices for this model" in refusal(tmp_path)
+    assert "does not contain built-in voices for this model" in refusal(tmp_path)
 
 
 def test_speakers_of_a_wider_model_are_refused(hollow: State, tmp_path: Path) -> None:
     voice = {"gpt_cond_latent": torch.ones(1, 32, 1024), "speaker_embedding": torch.ones(1, 512, 1)}
     torch.save({"A": voice}, save(tmp_path, hollow) / "speakers_xtts.pth")
-    assert "does not hold built-in voices for this model" in refusal(tmp_path)
+    assert "does not contain built-in voices for this model" in refusal(tmp_path)
 
 
 def test_a_checkpoint_without_speakers_has_none(hollow: State, tmp_path: Path) -> None:
@@ -245,6 +245,13 @@ def test_the_fingerprint_is_that_of_the_conditioning(tiny_parts: XttsParts) -> N
     assert changed(lambda model: setattr(model.config, "temperature", 0.1)) == tiny_parts.fingerprint
     assert changed(lambda model: model.mel_stats.add_(1.0)) != tiny_parts.fingerprint
     assert changed(lambda model: setattr(model.config, "gpt_cond_len", 12)) != tiny_parts.fingerprint
+
+
+def test_another_format_of_what_is_stored_has_another_fingerprint(
+    tiny_parts: XttsParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.engine.checkpoint.coqui.FORMAT", "another")
+    assert conditioning_fingerprint(tiny_parts.model) != tiny_parts.fingerprint
 
 
 def test_the_fingerprint_is_the_same_for_a_model_loaded_again(hollow: State, tmp_path: Path) -> None:

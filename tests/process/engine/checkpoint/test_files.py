@@ -99,7 +99,7 @@ def test_weights_in_another_format_are_refused(folder: Path) -> None:
 def test_half_a_download_is_refused(folder: Path) -> None:
     weights = folder / "model.pth"
     weights.write_bytes(weights.read_bytes()[:60])
-    assert "is damaged or not complete" in refusal(folder)
+    assert "is damaged or incomplete" in refusal(folder)
 
 
 def test_any_other_archive_is_refused(folder: Path) -> None:
@@ -151,7 +151,7 @@ def test_the_config_of_another_model_is_refused(folder: Path, config: Any, told:
         ({"input_sample_rate": 16000}, "sets input_sample_rate to 16000: only 22050 is supported"),
         ({"output_hop_length": 512}, "sets output_hop_length to 512: only 256 is supported"),
         ({"gpt_code_stride_len": None}, "sets gpt_code_stride_len to None: only 1024 is supported"),
-        ({"decoder_input_dim": 512}, "sets decoder_input_dim to something else than gpt_n_model_channels (1024)"),
+        ({"decoder_input_dim": 512}, "sets decoder_input_dim to a value other than gpt_n_model_channels (1024)"),
     ],
 )
 def test_numbers_that_no_xtts_has_are_refused(folder: Path, argument: dict[str, Any], told: str) -> None:

@@ -74,8 +74,8 @@ from streaming.engine.gpt.int8_transformer import Int8Transformer
 read_speech_weights(find_checkpoint(None, Path(sys.argv[1]), None))
 packages = {name.partition(".")[0] for name in sys.modules}
 allowed = {"torch", "torchgen", "functorch", "numpy", "numba", "llvmlite", "scipy", "msgpack", "streaming"}
-ours = {"TTS", "trainer", "coqpit", "transformers", "tokenizers", "soundfile", "torchaudio", "torchcodec", "librosa",
-        "num2words", "anyascii", "django", "channels", "daphne", "redis", "pydantic", "soxr", "av", "piper"}
+ours = {"TTS", "trainer", "coqpit", "transformers", "tokenizers", "safetensors", "soundfile", "torchaudio", "torchcodec",
+        "librosa", "num2words", "anyascii", "django", "channels", "daphne", "redis", "pydantic", "soxr", "av", "piper"}
 print(json.dumps([sorted(packages & ours), sorted(packages & allowed)]))
 """
     command = [sys.executable, "-c", program, str(tiny_checkpoint)]

@@ -5,9 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from streaming.engine.kernels.filter_layers import SCRATCH_FLOATS, Floats, LayerRow, Packed, pack_plain, pack_tiles
+from streaming.engine.kernels.filter_layers import (
+    SCRATCH_FLOATS,
+    Floats,
+    LayerRow,
+    Packed,
+    pack_plain,
+    pack_tiles,
+    run_table,
+)
 from streaming.engine.kernels.float_kernels import PANEL, ROWS
-from streaming.engine.vocoder.compiled_generator import SLOPE, SLOPES, run_table
+from streaming.engine.vocoder.compiled_generator import SLOPE, SLOPES
 from tests.process.engine.vocoder.vocoding import TwoThreads
 
 ZEROS = np.zeros(1024, np.float32)

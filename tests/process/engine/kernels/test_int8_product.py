@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streaming.engine.kernels import int8_product
 from streaming.engine.kernels.int8_product import PANEL, make_product
+from streaming.engine.kernels.processor import IS_X86
 
 Floats = NDArray[np.float32]
 # panel (pairs, PANEL, 2), activations (rows, 2 * pairs), scales, bias, out (rows, PANEL), whether to add.
@@ -60,6 +61,16 @@ def multiply(product: Product, panel: NDArray[np.int8], x: NDArray[np.int16], **
 def exact(panel: NDArray[np.int8], x: NDArray[np.int16]) -> NDArray[np.int64]:
     weights = panel.transpose(0, 2, 1).reshape(-1, PANEL).astype(np.int64)
     return x.astype(np.int64) @ weights
+
+
+@pytest.mark.skipif(not IS_X86, reason="reads x86's assembly")
+@pytest.mark.parametrize("rows", [1, MANY])
+def test_a_pair_of_products_and_their_sum_is_one_instruction(rows: int) -> None:
+    product: Any = compiled(make_product(rows))
+    multiply(product, np.zeros((1, PANEL, 2), np.int8), np.zeros((rows, 2), np.int16))
+    (assembly,) = product.inspect_asm().values()
+    # With VNNI, one with the addition to the sums as well.
+    assert assembly.count("pmaddwd") + assembly.count("pdpwssd") == 2 * rows
 
 
 @settings(max_examples=40)

@@ -16,7 +16,7 @@ from streaming.engine.vocoder.vocoder import Due, Vocoder
 from tests.process.engine.vocoder.vocoding import Floats, offline, random_latents, random_speaker
 
 COUNT = 24
-README = (Path(__file__).resolve().parents[4] / "README.md").read_text()
+XTTS_PAGE = (Path(__file__).resolve().parents[4] / "docs" / "xtts.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def distance(weights: SpeechWeights, decoder: Any, width: int, dtype: torch.dtyp
 def test_the_documents_say_how_far_half_precision_is_from_float32(
     tiny_weights: SpeechWeights, decoder: Any, width: int
 ) -> None:
-    [row] = [line for line in README.splitlines() if line.strip().startswith("| GPU, fp16 and bf16 |")]
+    [row] = [line for line in XTTS_PAGE.splitlines() if line.strip().startswith("| GPU, fp16 and bf16 |")]
     said = re.search(r"is (\d+) dB below the signal", row)
     assert said
     assert distance(tiny_weights, decoder, width, torch.float16) == pytest.approx(int(said[1]), abs=3)

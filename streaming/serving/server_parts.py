@@ -44,7 +44,7 @@ class ServerParts:
         if self._has_started:
             return
         self._has_started = True
-        logger.info("Engine %s, because %s", self._engine_name, self._reason)
+        logger.info("Using the engine %s, because %s", self._engine_name, self._reason)
         self.executor.start()
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)

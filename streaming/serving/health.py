@@ -14,11 +14,11 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
-from streaming.dispatch.engine_slots import DeviceStatus
+from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
 
-logger = logging.getLogger("streaming.health")
+logger = logging.getLogger("streaming.serving.health")
 
 CHECK_SECONDS = 2.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -78,7 +78,7 @@ class Health:
         }
 
 
-def _process(status: DeviceStatus) -> dict[str, Any]:
+def _process(status: EngineSlotsStatus) -> dict[str, Any]:
     return {
         "state": status.state.value,
         "slots": status.slots,

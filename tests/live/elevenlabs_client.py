@@ -1,4 +1,4 @@
-"""The vendor's Python client, and what its websocket library needs under TLS."""
+"""ElevenLabs' Python client, and what its websocket library needs under TLS."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,0 +1,29 @@
+"""Where a server listens, and with which limits: the same for each server that can run the application."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PING_INTERVAL_SECONDS = 20
+PING_TIMEOUT_SECONDS = 60
+# Above our own limit, so that a long message is answered with an error: servers drop what is above theirs.
+FRAME_FACTOR = 2
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on. The message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """`certificate` and `key`: PEM files, for TLS. `behind_proxy`: believe what a proxy says of the client's address."""
+
+    host: str
+    port: int
+    max_message_bytes: int
+    certificate: Path | None = None
+    key: Path | None = None
+    behind_proxy: bool = False
+
+    @property
+    def max_frame_bytes(self) -> int:
+        return FRAME_FACTOR * self.max_message_bytes

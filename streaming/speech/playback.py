@@ -1,0 +1,76 @@
+"""From an engine's audio to packets that are sent when they are due."""
+
+from collections.abc import Iterator
+
+from streaming.audio.formats import OutputFormat
+from streaming.audio.packets import FrameJoiner
+from streaming.engine.contract import PcmChunk
+from streaming.protocol.context import Utterance
+from streaming.protocol.packet import Packet
+from streaming.speech.delivery import Delivery, end_of_stream
+from streaming.speech.outlet import Outlet
+from streaming.text.rewriting import Rewriting
+
+
+class Playback:
+    """The audio of one stream on its way out: `begin` an utterance, `push` its chunks, `finish` it, and `send` each packet.
+
+    `hurries`: an utterance's last sound goes out at once, by silence where the encoder would hold it back; otherwise it may
+    come with what follows. `unsent_seconds`: audio of the last chunk that is not sent yet.
+    """
+
+    def __init__(self, output: OutputFormat, outlet: Outlet, *, max_packet_ms: int, hurries: bool = True) -> None:
+        self._output = output
+        self._outlet = outlet
+        self._max_packet_ms = max_packet_ms
+        self._hurries = hurries
+        # Both go from utterance to utterance: the encoder to the end of the turn, the joiner to that of its schedule.
+        self._encoder = output.new_encoder()
+        self._joiner = FrameJoiner(())
+        self._turn = -1
+        self._delivery: Delivery | None = None
+        self._source_rate = output.sample_rate
+        self.unsent_seconds = 0.0
+
+    def begin(self, utterance: Utterance, text: Rewriting, source_rate: int | None = None) -> None:
+        """`text`: how the engine's text has come from the utterance's. `source_rate`: the engine's, if it speaks."""
+        if utterance.turn != self._turn:
+            self._turn = utterance.turn
+            self._joiner = FrameJoiner(utterance.parameters.chunk_length_schedule_frames)
+            self._outlet.start_turn()
+        self._source_rate = source_rate or self._output.sample_rate
+        self._delivery = Delivery(
+            text=text,
+            source_rate=self._source_rate,
+            encoder=self._encoder,
+            joiner=self._joiner,
+            max_packet_ms=self._max_packet_ms,
+            pause=utterance.pause,
+            flush=self._hurries,
+        )
+
+    def push(self, chunk: PcmChunk) -> Iterator[Packet]:
+        """The packets that the chunk completes; each is encoded when it is asked for."""
+        if self._delivery is None:
+            raise RuntimeError("A chunk came before its utterance.")
+        self.unsent_seconds = len(chunk.samples) / self._source_rate
+        packets = self._delivery.push(chunk.samples, text_end=chunk.text_end, last=chunk.last)
+        if chunk.last:
+            self._delivery = None
+        return packets
+
+    def finish(self) -> Iterator[Packet]:
+        """The utterance's last packets, where no last chunk has brought them."""
+        self.unsent_seconds = 0.0
+        delivery, self._delivery = self._delivery, None
+        return delivery.finish() if delivery else iter(())
+
+    async def send(self, packet: Packet) -> None:
+        """Waits until the packet is due."""
+        await self._outlet.deliver([packet])
+        self.unsent_seconds -= packet.seconds
+
+    async def end_turn(self) -> None:
+        """Send what the encoder still holds."""
+        await self._outlet.deliver(end_of_stream(self._encoder))
+        self._encoder = self._output.new_encoder()

@@ -1,0 +1,82 @@
+"""From a stream's utterances to requests for the engine: the voice, the pronunciation, the language."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from streaming.dispatch.executor import Executor
+from streaming.engine.contract import SpeechRequest, VoiceRef
+from streaming.protocol.context import Utterance
+from streaming.protocol.parameters import Locators
+from streaming.speech.language import LanguageChooser
+from streaming.text.pronunciation import Pronouncer
+from streaming.text.rewriting import Rewriting
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerVoice:
+    """What a voice gives to each of its utterances. `ref` returns the voice as soon as it is prepared; may raise
+    SpeechError."""
+
+    ref: Callable[[], Awaitable[VoiceRef]]
+    language: str
+    speed: float
+
+
+async def as_written(locators: Locators) -> Pronouncer:
+    """For streams whose text is spoken without dictionaries."""
+    return Pronouncer()
+
+
+class RequestMaker:
+    """Makes the requests of one stream. `load_pronouncer` may raise SpeechError."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        voice: SpeakerVoice,
+        languages: LanguageChooser,
+        load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
+    ) -> None:
+        self._executor = executor
+        self._voice = voice
+        self._languages = languages
+        self._load_pronouncer = load_pronouncer
+        self._ref: VoiceRef | None = None
+        self._pronouncer = Pronouncer()
+        self._locators: Locators = ()
+
+    def is_prepared_for(self, utterance: Utterance) -> bool:
+        """Whether `make` can be called for it: its voice is there, and its pronunciation."""
+        return self._ref is not None and self._locators == utterance.parameters.pronunciation_dictionary_locators
+
+    async def prepare_for(self, utterance: Utterance) -> None:
+        """Wait for the utterance's voice and pronunciation. Raises SpeechError."""
+        locators = utterance.parameters.pronunciation_dictionary_locators
+        if self._locators != locators:
+            self._pronouncer, self._locators = await self._load_pronouncer(locators), locators
+        self._ref = self._ref or await self._voice.ref()
+
+    def make(self, utterance: Utterance) -> tuple[SpeechRequest, Rewriting]:
+        """The request, and how its text has come from the utterance's. Raises SpeechError."""
+        if self._ref is None:
+            raise RuntimeError("An utterance was to be spoken before its voice was there.")
+        text, parameters = self._pronouncer.pronounce(utterance.text), utterance.parameters
+        request = SpeechRequest(
+            request_id=uuid.uuid4().hex,
+            text=text.spoken,
+            voice=self._ref,
+            language=self._language(parameters.language),
+            speed=parameters.speed or self._voice.speed,
+            seed=parameters.seed,
+            stream_chunk_size=parameters.stream_chunk_size,
+            overlap_wav_len=parameters.overlap_wav_len,
+            left_context_seconds=parameters.left_context_seconds,
+        )
+        return request, text
+
+    def _language(self, asked: str | None) -> str:
+        info = self._executor.status.info
+        if info is None:
+            return asked or self._voice.language  # the executor refuses the request
+        return self._languages.choose(asked, self._voice.language, info)

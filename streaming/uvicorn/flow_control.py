@@ -1,0 +1,89 @@
+"""What uvicorn lacks for speech: the last word before a close that does not wait for a client that does not read, an end for
+connections whose client never takes leave, and a goodbye to every session before the sockets are closed.
+
+uvicorn's `send` waits until the transport has room, and its `receive` stops reading meanwhile: neither is changed.
+"""
+
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
+
+logger = logging.getLogger("streaming.uvicorn")
+
+_plain_run = WebSocketsSansIOProtocol.run_asgi
+_plain_send = WebSocketsSansIOProtocol.send
+_plain_shutdown = uvicorn.Server.shutdown
+# Those of uvicorn's two ways to speak HTTP that this process uses.
+_CYCLES = [
+    sys.modules[name].RequestResponseCycle
+    for name in ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl")
+    if name in sys.modules
+]
+_plain_cycles = {cycle: cycle.run_asgi for cycle in _CYCLES}
+
+
+def install(say_goodbye: Callable[[], Awaitable[None]]) -> None:
+    """From now on every uvicorn server in this process does these things; `say_goodbye` is awaited before one closes its
+    sockets."""
+
+    async def shutdown(server: uvicorn.Server, sockets: Any = None) -> None:
+        logger.info("Shutting down")
+        await say_goodbye()
+        await _plain_shutdown(server, sockets)
+
+    _set(uvicorn.Server, "shutdown", shutdown)
+    _set(WebSocketsSansIOProtocol, "run_asgi", _run_socket)
+    _set(WebSocketsSansIOProtocol, "send", _send)
+    for cycle in _CYCLES:
+        _set(cycle, "run_asgi", _run_request)
+
+
+def _set(kind: type, name: str, function: Any) -> None:
+    setattr(kind, name, function)
+
+
+async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
+    limit_send_buffer(protocol.transport.get_extra_info("socket"))
+    protocol.close_timeout = CLOSE_HANDSHAKE_SECONDS
+    await _plain_run(protocol)
+
+
+async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
+    """A message marked "urgent" is the last word before a close. Neither waits for the client to read."""
+    with suppress(ClientDisconnected):  # the application is about to be told
+        await _send_at_once(protocol, message)
+    if message["type"] == "websocket.close":
+        # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
+        protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
+
+
+async def _send_at_once(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
+    is_close = message["type"] == "websocket.close"
+    if protocol.writable.is_set() or not (is_close or message.get("urgent")):
+        await _plain_send(protocol, message)
+    else:
+        # The original waits for this event and for nothing else.
+        protocol.writable.set()
+        try:
+            await _plain_send(protocol, message)
+        finally:
+            protocol.writable.clear()
+
+
+def _abort(protocol: WebSocketsSansIOProtocol) -> None:
+    if not protocol.disconnected:
+        protocol.transport.abort()
+
+
+async def _run_request(cycle: Any, app: Any) -> None:
+    cycle.scope[ABORT_KEY] = cycle.transport.abort
+    limit_send_buffer(cycle.transport.get_extra_info("socket"))
+    await _plain_cycles[type(cycle)](cycle, app)

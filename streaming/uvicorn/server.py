@@ -1,0 +1,78 @@
+"""uvicorn as a program runs it: where to listen, with which limits, and what to say about it."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+
+from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+
+# What is still being answered when the server ends has as long as this.
+GRACE_SECONDS = 3
+BACKLOG = 2048
+# The head of a request; the settings' own limits, which answer in words, are below it.
+MAX_HEAD_BYTES = 256 * 1024
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and ends without passing on the signal that ended it."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_listening()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def serve(application: Any, listening: Listening, on_listening: Callable[[], None]) -> None:
+    """Until the process is told to end. Raises CannotListen."""
+    with _listen(listening) as listener:
+        _Server(_config(application, listening), on_listening).run(sockets=[listener])
+
+
+def _config(application: Any, listening: Listening) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        # h11 bounds the head of a request, the faster parsers do not.
+        http="h11",
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws="websockets-sansio",
+        ws_max_size=listening.max_frame_bytes,
+        ws_ping_interval=PING_INTERVAL_SECONDS,
+        ws_ping_timeout=PING_TIMEOUT_SECONDS,
+        # Audio in Base64 is not worth compressing, and compression costs memory for each connection.
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=listening.behind_proxy,
+        forwarded_allow_ips="*" if listening.behind_proxy else None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ssl_certfile=str(listening.certificate) if listening.certificate else None,
+        ssl_keyfile=str(listening.key) if listening.key else None,
+    )
+
+
+def _listen(listening: Listening) -> socket.socket:
+    """Raises CannotListen."""
+    host = listening.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise CannotListen(error.strerror or str(error)) from None

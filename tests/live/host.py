@@ -1,0 +1,102 @@
+"""A Django project that is not ours, served with speech in it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.live_server import LiveServer, free_port
+from xtts_site.config import PROJECT_DIR
+
+HOST_PROJECT = PROJECT_DIR / "tests" / "host_project"
+EMAIL, PASSWORD = "anna@host.example", "the-password"
+
+
+def host_environment(folder: Path, **variables: str) -> dict[str, str]:
+    """Of a process of the project, whose data are in `folder`. Nothing of our own project's settings."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("XTTS_", "DJANGO_"))}
+    path = os.pathsep.join([str(HOST_PROJECT), str(PROJECT_DIR)])
+    return inherited | {"HOST_DIR": str(folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | variables
+
+
+def host_python(folder: Path, *arguments: str, **variables: str) -> str:
+    """Run Python in the project to its end. Returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=HOST_PROJECT,
+        env=host_environment(folder, **variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@dataclass
+class HostServer(LiveServer):
+    """`program`: uvicorn or daphne, started by its own command line as the project's documents say."""
+
+    settings_file: Path = field(default=Path(), init=False)
+    folder: Path = field(kw_only=True)
+    program: str = field(kw_only=True)
+    key: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+        self.is_tls = False
+        self.log_path = self.folder / "server.log"
+
+    def __enter__(self) -> Self:
+        host_python(self.folder, "manage.py", "migrate", "--verbosity=0")
+        host_python(self.folder, "manage.py", "add_demo_voice")
+        host_python(
+            self.folder,
+            "manage.py",
+            "createsuperuser",
+            "--noinput",
+            "--email",
+            EMAIL,
+            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
+        )
+        made = host_python(self.folder, "manage.py", "create_key", "host", "--may-manage-voices")
+        self.key = next(word for word in made.split() if word.startswith("sk_"))
+        port_option = "--port" if self.program == "uvicorn" else "-p"
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.program, "host.asgi:application", port_option, str(self.port)],
+                cwd=HOST_PROJECT,
+                env=host_environment(self.folder, HOST_SOCKETS="1"),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self.wait_until(self.speaks)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def speaks(self) -> bool:
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.base_url}/speech/v1/text-to-speech/demo",
+            json.dumps({"text": "Hello."}).encode(),
+            {"xi-api-key": self.key, "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                return bool(answer.read())
+        except OSError:
+            return False
+
+    def url(self, voice_id: str = "demo", query: str = "") -> str:
+        return f"ws://127.0.0.1:{self.port}/speech/v1/text-to-speech/{voice_id}/stream-input{query}"
+
+    def connect(self, voice_id: str = "demo", query: str = "", **options: Any) -> Any:
+        return super().connect(voice_id, query, **options)

@@ -1,0 +1,181 @@
+"""The apps in a Django project that is not ours, on either server: what it has stays its own, and its prefix needs keys."""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+
+from streaming.http.api import api
+from tests.live.client import speak
+from tests.live.host import EMAIL, PASSWORD, HostServer, host_python
+from tests.pure.voices.recordings import recording
+
+pytestmark = pytest.mark.both_servers
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[HostServer]:
+    with HostServer(folder=tmp_path_factory.mktemp("host"), program=server_program) as live:
+        yield live
+
+
+@pytest.fixture
+def stranger(host: HostServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=host.base_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def keyed(host: HostServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"{host.base_url}/speech", timeout=60, headers={"xi-api-key": host.key}) as client:
+        yield client
+
+
+def operations() -> list[tuple[str, str]]:
+    paths = api.get_openapi_schema(path_prefix="")["paths"]
+    return [(method.upper(), re.sub(r"{\w+}", "demo", path)) for path, methods in paths.items() for method in methods]
+
+
+def test_every_operation_needs_a_key_under_the_projects_prefix(stranger: httpx.Client) -> None:
+    assert len(operations()) > 12
+    for method, path in operations():
+        response = stranger.request(
+            method, f"/speech{path}", json={"text": "Hello.", "input": "Hello.", "voice": "demo"}
+        )
+        assert response.status_code == 401, (method, path, response.text)
+
+
+def test_with_a_key_it_speaks(keyed: httpx.Client) -> None:
+    response = keyed.post("/v1/text-to-speech/demo", json={"text": "Hello."})
+    assert (response.status_code, response.headers["content-type"]) == (200, "audio/mpeg")
+    assert keyed.get("/v1/voices").json()["voices"][0]["voice_id"] == "demo"
+
+
+def test_openai_has_its_words_under_the_prefix(keyed: httpx.Client) -> None:
+    response = keyed.post("/v1/audio/speech", json={"voice": "nobody", "input": "Hello.", "model": "-"})
+    assert response.json()["error"]["code"] == "voice_not_found"
+
+
+def test_the_schema_has_the_prefix(stranger: httpx.Client) -> None:
+    schema = stranger.get("/speech/openapi.json").json()
+    assert "/speech/v1/voices" in schema["paths"]
+    assert "/speech/openapi.json" in stranger.get("/speech/docs").text
+
+
+async def test_sockets_answer_under_the_prefix(host: HostServer) -> None:
+    async with host.connect(query="?mode=generate", additional_headers={"xi-api-key": host.key}) as socket:
+        assert (await speak(socket, "Hello there.")).is_final
+    async with host.connect(additional_headers={"xi-api-key": "sk_wrong"}) as socket:
+        await socket.send(json.dumps({"text": "Hello."}))
+        assert json.loads(await socket.recv())["error"] == "invalid_api_key"
+
+
+async def test_the_projects_own_socket_is_its_own(host: HostServer) -> None:
+    async with connect(f"ws://127.0.0.1:{host.port}/echo") as socket:
+        await socket.send("are you there?")
+        assert await socket.recv() == "are you there?"
+
+
+@pytest.mark.parametrize("path", ["/v1/text-to-speech/demo/stream-input", "/nothing", "/speech/nothing"])
+async def test_unknown_sockets_are_refused_cleanly(host: HostServer, path: str) -> None:
+    before = host.log.count("Traceback")
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await connect(f"ws://127.0.0.1:{host.port}{path}")
+    assert refused.value.response.status_code == 403
+    assert host.log.count("Traceback") == before
+
+
+def test_the_projects_pages_keep_their_login_and_their_middleware(stranger: httpx.Client) -> None:
+    response = stranger.get("/v1/voices")
+    assert (response.status_code, response.headers["x-host"]) == (302, "stamped")
+    sign_in(stranger)
+    assert stranger.get("/v1/voices").text == f"the choirs of {EMAIL}"
+
+
+def sign_in(client: httpx.Client) -> None:
+    token = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', client.get("/admin/login/").text)[0]
+    form = {"username": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    assert client.post("/admin/login/", data=form).status_code == 302
+
+
+def test_its_body_limits_are_its_own(stranger: httpx.Client) -> None:
+    assert stranger.post("/v1/upload", content=b"x" * 3_000_000).text == "3000000"
+
+
+def test_ours_hold_for_the_api(keyed: httpx.Client) -> None:
+    response = keyed.post("/v1/text-to-speech/demo", content=b"x" * 900_000)
+    assert (response.status_code, response.json()["detail"]["code"]) == (413, "request_too_large")
+
+
+def test_its_health_is_its_own(stranger: httpx.Client) -> None:
+    assert stranger.get("/healthz").text == "the host is well"
+    assert stranger.get("/readyz").status_code == 404
+
+
+def test_its_admin_keeps_its_title_and_shows_voices_and_keys(stranger: httpx.Client) -> None:
+    assert "Django administration" in stranger.get("/admin/login/").text
+    sign_in(stranger)
+    for page in ("voices/voice", "voices/pronunciationdictionary", "access/apikey", "access/dailyusage"):
+        assert stranger.get(f"/admin/{page}/").status_code == 200, page
+
+
+def test_recordings_are_in_its_storage_and_can_be_heard(
+    host: HostServer, keyed: httpx.Client, stranger: httpx.Client
+) -> None:
+    files = {"files": ("anna.wav", recording(), "audio/wav")}
+    voice_id = keyed.post("/v1/voices/add", data={"name": "Anna"}, files=files).json()["voice_id"]
+    with closing(sqlite3.connect(host.folder / "host.sqlite3")) as database:
+        [(clip,)] = database.execute("SELECT id FROM voices_referenceclip").fetchall()
+        assert database.execute("SELECT content FROM host_storedfile").fetchall() == [(recording(),)]
+    sign_in(stranger)
+    assert stranger.get(f"/admin/voices/voice/clips/{clip}/audio").content == recording()
+    assert keyed.delete(f"/v1/voices/{voice_id}").status_code == 200
+
+
+def test_it_has_nothing_to_migrate(host: HostServer) -> None:
+    assert "No changes detected" in host_python(host.folder, "manage.py", "makemigrations", "--check", "--dry-run")
+
+
+def test_importing_its_application_starts_nothing(host: HostServer) -> None:
+    code = (
+        "import os, threading, host.asgi\n"
+        "print(threading.active_count(), open(f'/proc/self/task/{os.getpid()}/children').read().split())"
+    )
+    assert host_python(host.folder, "-c", code) == "1 []\n"
+
+
+def test_where_nothing_serves_speech_the_api_says_so(host: HostServer) -> None:
+    """Django's development server, which speaks WSGI."""
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "print(Client(HTTP_HOST='127.0.0.1').get('/speech/v1/voices').json()['detail']['message'])"
+    )
+    said = host_python(host.folder, "-c", code, DJANGO_SETTINGS_MODULE="host.settings")
+    assert "streaming.asgi.speech_application" in said
+
+
+def test_a_wrong_setting_ends_the_start_with_its_name(host: HostServer) -> None:
+    code = (
+        "import django\nfrom django.conf import settings\nsettings.XTTS = {'acces': {}}\n"
+        "try:\n    django.setup()\nexcept Exception as error:\n    print(error)"
+    )
+    said = host_python(host.folder, "-c", code, DJANGO_SETTINGS_MODULE="host.settings")
+    assert said == "XTTS['acces'] is not a setting.\n"
+
+
+def test_ending_it_leaves_no_engine(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> None:
+    with HostServer(folder=tmp_path_factory.mktemp("ending"), program=server_program) as live:
+        [pid] = live.engine_pids()
+        live.process.terminate()
+        live.process.wait(20)
+        live_engine = [line for line in live.log.splitlines() if "Traceback" in line]
+    assert live_engine == []
+    assert not Path(f"/proc/{pid}").exists()

@@ -1,0 +1,121 @@
+"""When an utterance is submitted, and in which order. Seconds are those of generated audio."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from streaming.engine.contract import Samples, VoiceRef
+from streaming.errors import Overloaded
+from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.parameters import Parameters
+from streaming.speech.language import LanguageChooser
+from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.speech_queue import SpeechQueue
+from tests.pure.speech.engine import RATE, StandIn
+
+SECOND: Samples = np.zeros(RATE, dtype=np.float32)
+
+
+async def anybody() -> VoiceRef:
+    return VoiceRef()
+
+
+def utterance(index: int, text: str = "Hello.") -> Utterance:
+    return Utterance(0, index, text, Parameters())
+
+
+def make_queue(executor: StandIn, *, max_ahead: float = 10) -> SpeechQueue:
+    requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser())
+    return SpeechQueue(executor, requests, max_ahead=max_ahead)
+
+
+async def begun(executor: StandIn, *more: Utterance | TurnEnd, max_ahead: float = 10) -> SpeechQueue:
+    """With its first utterance submitted, and `more` behind it."""
+    queue, first = make_queue(executor, max_ahead=max_ahead), utterance(0)
+    for item in (first, *more):
+        queue.put(item)
+    await queue.submit(await queue.first(), first)
+    return queue
+
+
+def texts(executor: StandIn) -> list[str]:
+    return [request.text for request in executor.asked]
+
+
+async def test_the_first_waits_for_something_to_say() -> None:
+    queue = make_queue(StandIn())
+    waiting = asyncio.create_task(queue.first())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    queue.put(TurnEnd(0))
+    assert (await waiting).item == TurnEnd(0)
+
+
+async def test_nothing_is_submitted_ahead_before_the_voice_is_there() -> None:
+    executor = StandIn()
+    queue = make_queue(executor)
+    queue.put(utterance(0))
+    queue.submit_ahead(0.0)
+    assert executor.asked == []
+
+
+async def test_the_next_is_submitted_when_the_one_before_it_is_generated() -> None:
+    executor = StandIn()
+    queue = await begun(executor, TurnEnd(0), utterance(1, "Two."), utterance(2, "Three."))
+    queue.submit_ahead(0.0)
+    assert texts(executor) == ["Hello."]
+    executor.generate(0, SECOND)
+    queue.submit_ahead(0.0)
+    queue.submit_ahead(0.0)
+    assert texts(executor) == ["Hello.", "Two."]
+    assert executor.continued == [False, True]
+
+
+@pytest.mark.parametrize(("unsent", "submitted"), [(0.5, 2), (0.51, 1)])
+async def test_nothing_is_submitted_while_too_much_waits_to_be_sent(unsent: float, submitted: int) -> None:
+    executor = StandIn()
+    queue = await begun(executor, utterance(1), max_ahead=1.5)
+    executor.generate(0, SECOND)
+    queue.submit_ahead(unsent)
+    assert len(executor.asked) == submitted
+
+
+async def test_a_pause_is_never_submitted() -> None:
+    executor = StandIn()
+    queue = await begun(executor, utterance(1, ""), utterance(2, "After the pause."))
+    executor.generate(0, SECOND)
+    queue.submit_ahead(0.0)
+    assert texts(executor) == ["Hello.", "After the pause."]
+
+
+async def test_what_was_submitted_ahead_is_not_submitted_again() -> None:
+    executor, second = StandIn(), utterance(1)
+    queue = await begun(executor, second)
+    executor.generate(0, SECOND)
+    queue.submit_ahead(0.0)
+    queue.remove_first()
+    submitted = await queue.submit(await queue.first(), second)
+    assert submitted.audio is executor.streams[1]
+    assert len(executor.asked) == 2
+
+
+async def test_a_refusal_ahead_is_no_error_until_its_time_has_come() -> None:
+    executor, second = StandIn(), utterance(1)
+    queue = await begun(executor, second)
+    executor.generate(0, SECOND)
+    executor.is_full = True
+    queue.submit_ahead(0.0)
+    queue.remove_first()
+    with pytest.raises(Overloaded):
+        await queue.submit(await queue.first(), second)
+
+
+async def test_closing_cancels_what_is_submitted() -> None:
+    executor = StandIn()
+    queue = await begun(executor, utterance(1))
+    queue.close()
+    assert executor.cancelled == [executor.streams[0]]
+    executor.generate(0, SECOND)
+    queue.submit_ahead(0.0)
+    assert len(executor.asked) == 1

@@ -1,0 +1,26 @@
+"""`manage.py add_demo_voice`: the voice `demo`, which needs no recording."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from voices.models import Voice
+
+DEMO_VOICE_ID = "demo"
+
+
+def add_demo_voice() -> bool:
+    """Whether it is new. One that is there is left as it is."""
+    description = "The embedded voice. It needs neither recordings nor a model."
+    _, is_new = Voice.objects.get_or_create(
+        voice_id=DEMO_VOICE_ID, defaults={"name": "Demo", "description": description}
+    )
+    return is_new
+
+
+class Command(BaseCommand):
+    help = "Adds the voice 'demo', which speaks with the engine's own sound."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        is_new = add_demo_voice()
+        self.stdout.write(f"The voice '{DEMO_VOICE_ID}' is {'ready' if is_new else 'there already'}.")
