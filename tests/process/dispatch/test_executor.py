@@ -6,8 +6,8 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from itertools import count
+from contextlib import asynccontextmanager, suppress
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def make_executor(*, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAIT
     return Executor(spec, max_running=max_running, max_waiting=max_waiting, silence_limit=silence)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -54,7 +54,7 @@ async def listen(stream: SpeechStream) -> list[PcmChunk]:
 async def ending(stream: SpeechStream) -> str:
     """How the stream ended, within a time that no test needs."""
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             await listen(stream)
     except SpeechError as error:
         return type(error).__name__
@@ -80,7 +80,19 @@ async def executor(shared: Executor) -> AsyncIterator[Executor]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def own_executor() -> AsyncIterator[Executor]:
     """One generation at once, and the test may damage it."""
-    executor = make_executor(max_running=1, silence=2)
+    async with started(make_executor(max_running=1)) as executor:
+        yield executor
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def impatient() -> AsyncIterator[Executor]:
+    """The same, and an engine may be silent for a few seconds only."""
+    async with started(make_executor(max_running=1, silence=5)) as executor:
+        yield executor
+
+
+@asynccontextmanager
+async def started(executor: Executor) -> AsyncIterator[Executor]:
     executor.start()
     await until(lambda: executor.status.is_ready)
     yield executor
@@ -261,29 +273,36 @@ async def test_a_killed_process_fails_who_runs_and_who_waits_and_comes_back(own_
     assert (await listen(own_executor.speak(request())))[-1].last
 
 
-async def test_an_engine_that_hangs_with_a_listener_is_replaced(own_executor: Executor) -> None:
-    os.kill(own_executor.engine_pid or 0, signal.SIGSTOP)
-    streams = [own_executor.speak(request()) for _ in range(2)]
+async def test_an_engine_that_hangs_with_a_listener_is_replaced(impatient: Executor) -> None:
+    os.kill(impatient.engine_pid or 0, signal.SIGSTOP)
+    streams = [impatient.speak(request()) for _ in range(2)]
     with pytest.raises(EngineFailed):
         await listen(streams[0])
     assert await ending(streams[1]) == "EngineFailed"
-    await until(lambda: own_executor.status.is_ready)
+    await until(lambda: impatient.status.is_ready)
 
 
-async def test_an_engine_that_hangs_after_its_listener_left_is_replaced(own_executor: Executor) -> None:
+async def test_an_engine_that_hangs_after_its_listener_left_is_replaced(impatient: Executor) -> None:
     """The slot of a client that hung up is held by an engine that does not hear the cancel."""
-    os.kill(own_executor.engine_pid or 0, signal.SIGSTOP)
-    await own_executor.speak(request()).aclose()
-    waiting = own_executor.speak(request())
+    os.kill(impatient.engine_pid or 0, signal.SIGSTOP)
+    await impatient.speak(request()).aclose()
+    waiting = impatient.speak(request())
     assert await ending(waiting) == "EngineFailed"
 
 
-async def test_waiting_in_line_for_longer_than_the_silence_limit_is_no_fault(own_executor: Executor) -> None:
-    first, second = own_executor.speak(request(LONG)), own_executor.speak(request())
-    listeners = asyncio.gather(listen(first), listen(second))
-    chunks, _ = await listeners
+async def test_waiting_in_line_for_longer_than_the_silence_limit_is_no_fault(impatient: Executor) -> None:
+    """The one that speaks is silent now and then, together for longer than the limit."""
+    first, second = impatient.speak(request(LONG)), impatient.speak(request())
+    await anext(first)
+    for _ in range(5):
+        os.kill(impatient.engine_pid or 0, signal.SIGSTOP)
+        await asyncio.sleep(1.2)
+        os.kill(impatient.engine_pid or 0, signal.SIGCONT)
+        await anext(first)
+    assert impatient.status.waiting == 1
+    chunks, _ = await asyncio.gather(listen(first), listen(second))
     assert chunks[-1].last
-    assert own_executor.status.restarts == 0
+    assert impatient.status.restarts == 0
 
 
 async def test_stopping_ends_every_stream(own_executor: Executor) -> None:
@@ -340,10 +359,13 @@ async def test_hundreds_of_requests_with_cancels_at_any_moment_leave_nothing_beh
     tasks = asyncio.all_tasks()
     pids = [os.getpid(), executor.engine_pid or 0]
     await crowd(executor, size=60, seed=1)
-    before = [resident_megabytes(pid) for pid in pids]
-    await crowd(executor, size=250, seed=2)
-    grown = [resident_megabytes(pid) - megabytes for pid, megabytes in zip(pids, before, strict=True)]
-    assert max(grown) < 30
+    resident = [[resident_megabytes(pid) for pid in pids]]
+    for seed in (2, 3, 4):
+        await crowd(executor, size=80, seed=seed)
+        resident.append([resident_megabytes(pid) for pid in pids])
+    for megabytes in zip(*resident, strict=True):
+        # What is never given back makes a process grow in every round, and an allocator in one or the other.
+        assert min(after - before for before, after in pairwise(megabytes)) < 8
     assert asyncio.all_tasks() == tasks
     assert executor.status.restarts == 0
     assert (await listen(executor.speak(request())))[-1].last

@@ -10,7 +10,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streaming.audio.codecs import CodecEncoder
+from streaming.audio.codecs import Codec, CodecEncoder
 from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
 from streaming.audio.pcm import encode_pcm16
 from tests.pure.audio.decoding import (
@@ -140,3 +140,8 @@ def test_flac_is_exact_to_the_bit() -> None:
     samples, flac = voice(24000, 1), CONTAINER_FORMATS["flac"]
     heard = decoded(encoded(flac.new_encoder(), samples), flac)
     assert encode_pcm16(heard) == encode_pcm16(samples)
+
+
+def test_a_codec_that_is_not_for_sound_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="mpeg4 is no audio codec"):
+        CodecEncoder(Codec("mpeg4", "yuv420p"), 24_000)

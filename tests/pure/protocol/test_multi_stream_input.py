@@ -7,9 +7,10 @@ import pytest
 
 from streaming import errors
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
+from streaming.protocol.context import TurnEnd
 from streaming.protocol.multi_stream_input import MAX_FAILED, MultiStreamInput
 from streaming.protocol.packet import Alignment, Packet
-from tests.pure.protocol.peer import RULES, close_code, error, report, say, sent, spoken_texts, utterances
+from tests.pure.protocol.peer import RULES, close_code, error, items, report, say, sent, spoken_texts, utterances
 
 LONG = "This is a sentence of somewhat more than fifty characters. " * 5
 
@@ -567,3 +568,21 @@ def test_a_stranger_is_waited_for() -> None:
 def test_a_stranger_who_says_nothing_is_idle() -> None:
     multi = MultiStreamInput({}, RULES, now=0.0, may_open_in_silence=False)
     assert error(multi.timeout(now=20.0))["error"] == "input_timeout_exceeded"
+
+
+def test_audio_without_characters_has_no_times() -> None:
+    (message,) = sent(opened("a").audio(Packet(bytes(3), 0.06, 0.06), 0, now=0.0))
+    assert message.get("alignment") is None
+    assert message.get("normalizedAlignment") is None
+
+
+def test_what_was_not_the_next_to_be_spoken_is_our_own_mistake() -> None:
+    multi = opened("a")
+    with pytest.raises(ValueError, match="was not the next"):
+        multi.spoken(TurnEnd(0), 0, now=0.0)
+
+
+def test_closing_the_socket_leaves_a_context_alone_that_is_closing() -> None:
+    multi = opened("a")
+    say(multi, text="Hello", context_id="a", close_context=True)
+    assert items(say(multi, close_socket=True)) == []

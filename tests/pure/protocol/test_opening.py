@@ -6,7 +6,7 @@ import pytest
 
 from streaming.errors import ProtocolError
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.opening import Dialect, Rules, dialect_of, opening_parameters
+from streaming.protocol.opening import Dialect, Rules, dialect_of, may_generate, opening_parameters
 from streaming.protocol.parameters import Parameters
 from tests.pure.protocol.peer import RULES
 
@@ -95,3 +95,10 @@ def test_without_prefixes_no_channel_is_allowed() -> None:
 def test_any_of_several_prefixes_will_do() -> None:
     rules = replace(RULES, forward_prefixes=("a:", "sess:"))
     assert opening_parameters({}, FORWARD, Dialect.NATIVE, rules).mode == "forward"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"), [({}, True), ({"mode": "generate"}, True), ({"mode": "forward"}, False)]
+)
+def test_speech_may_be_generated_unless_the_query_asks_for_forwarding(query: dict[str, str], expected: bool) -> None:
+    assert may_generate(query) is expected

@@ -804,3 +804,9 @@ def test_what_was_still_spoken_when_the_peer_left_is_reported_in_vain() -> None:
     actions = [*say(connection, text="Hello"), *say(connection, text="")]
     connection.disconnected()
     assert report(connection, actions) == []
+
+
+def test_an_engine_that_fails_ends_the_session_of_its_only_stream() -> None:
+    actions = elevenlabs().fail_stream(errors.ENGINE_FAILED, 0)
+    assert isinstance(actions[-1], Close)
+    assert actions[-1].code == errors.ENGINE_FAILED.close_code

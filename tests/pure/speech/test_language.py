@@ -63,6 +63,11 @@ def test_the_embedded_voice_speaks_everything_as_it_can_and_says_so_once(caplog:
     assert [record.getMessage() for record in caplog.records] == ["The engine demo does not speak the language 'tlh'"]
 
 
+@pytest.mark.parametrize(("asked", "spoken"), [(None, "sv"), ("tlh", "tlh")])
+def test_the_embedded_voice_takes_even_a_language_that_nobody_knows(asked: str | None, spoken: str) -> None:
+    assert chosen(asked, "sv", EMBEDDED) == spoken
+
+
 def test_what_is_remembered_of_languages_is_bounded() -> None:
     chooser = LanguageChooser()
     for number in range(3 * MOST_REMEMBERED):

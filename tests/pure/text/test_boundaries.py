@@ -215,3 +215,7 @@ def test_scripts_without_blanks_are_cut_anywhere_but_before_a_mark() -> None:
 def test_a_hundred_thousand_characters_are_cut_into_pieces(pattern: str) -> None:
     text = (pattern * 100_000)[:100_000]
     assert "".join(pieces(text, most=250)) == text
+
+
+def test_a_full_width_comma_inside_a_number_is_no_boundary() -> None:
+    assert cuts("1，000。") == "1，000。|"

@@ -123,3 +123,8 @@ def test_what_no_rule_names_stays(text: str, rules: list[Alias]) -> None:
 @given(LETTERS)
 def test_a_rule_that_does_not_occur_changes_nothing(text: str) -> None:
     assert Pronouncer([Alias("zzz", "y", case_sensitive=False)]).pronounce(text) == Rewriting.unchanged(text)
+
+
+def test_an_empty_rule_and_an_empty_text_change_nothing() -> None:
+    assert said("word", Alias("", "nothing")) == "word"
+    assert said("", Alias("GIF", "jif")) == ""
