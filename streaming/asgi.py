@@ -27,7 +27,7 @@ def speech_application(
     """
     # Not at the top of the file: the apps are ready when this is called, and not when a project's asgi.py imports it.
     from streaming.conf import get_config
-    from streaming.dispatch.engine_choice import MissingPackages
+    from streaming.dispatch.packages import MissingPackages
     from streaming.engine.checkpoint.files import CheckpointError
     from streaming.serving.application import SpeechApplication
     from streaming.serving.server_parts import ServerParts

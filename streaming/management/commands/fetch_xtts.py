@@ -8,6 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from streaming.dispatch.packages import MissingPackages, require_packages
+
+try:
+    require_packages("xtts")
+except MissingPackages as error:
+    # What follows could not be imported, and Django would show a traceback for that.
+    sys.exit(str(error))
+
 from tqdm import tqdm  # type: ignore[import-untyped] # it has none
 
 from streaming.conf import get_config

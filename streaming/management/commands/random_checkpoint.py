@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from streaming.dispatch.packages import MissingPackages, require_packages
 from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB
 
 
@@ -28,6 +29,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{folder} already contains {there[0]}: name another folder, or replace it with --force."
             )
+        try:
+            require_packages("xtts")
+        except MissingPackages as error:
+            raise CommandError(str(error)) from None
         # Only now: torch and coqui-tts take seconds to import.
         from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
 
