@@ -72,7 +72,8 @@ async def paced(server: LiveServer, sessions: int) -> Paced:
     starved = sum(
         max(1000 * (at - each[0] - n * PACKET_SECONDS) for n, at in enumerate(each)) > 100 for each in arrivals
     )
-    return Paced(packets, 1e6 * spent / packets, *np.percentile(late, [50, 99]), starved)
+    p50, p99 = (float(value) for value in np.percentile(late, [50, 99]))
+    return Paced(packets, 1e6 * spent / packets, p50, p99, starved)
 
 
 async def press(server: LiveServer, seconds: float) -> tuple[int, float]:

@@ -106,6 +106,13 @@ def home_dir() -> Path:
     return Path(data_home) / APPLICATION_NAME
 
 
+def manage() -> str:
+    """How a user runs a management command of this installation."""
+    if (PROJECT_DIR / "manage.py").exists():
+        return f"{os.path.relpath(sys.executable)} manage.py"
+    return APPLICATION_NAME
+
+
 def _read_file(path: Path, *, must_exist: bool) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")

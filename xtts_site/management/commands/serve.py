@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.connection.listening import CannotListen, Listening
-from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config
+from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config, manage
 
 logger = logging.getLogger("streaming.serve")
 
@@ -78,14 +78,16 @@ def key_warning(config: Config) -> str | None:
     """A warning if the key settings are dangerous or useless. Reads the database."""
     host = config.service.host
     if config.access.require_keys:
-        useless = "access.require_keys is set, but there is no API key yet; create one with manage.py create_key NAME."
+        useless = (
+            f"access.require_keys is set, but there is no API key yet; create one with {manage()} create_key NAME."
+        )
         return None if ApiKey.objects.exists() else useless
     if is_loopback(host):
         return None
     lines = (
         f"NO API KEYS, AND LISTENING ON {host}.",
         "Anyone who reaches this address can generate speech, and can add, change and delete voices.",
-        "Set access.require_keys: true, and create keys in the admin or with manage.py create_key NAME.",
+        f"Set access.require_keys: true, and create keys in the admin or with {manage()} create_key NAME.",
     )
     rule = "!" * max(map(len, lines))
     return "\n".join(("", rule, *lines, rule))
@@ -138,7 +140,7 @@ def check_database() -> None:
     except DatabaseError as error:
         raise CommandError(f"The database cannot be reached (DATABASE_URL): {one_sentence(error)}") from None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise CommandError("The database is not set up: run `python manage.py setup` first.")
+        raise CommandError(f"The database is not set up: run `{manage()} setup` first.")
 
 
 async def check_redis(url: str) -> None:

@@ -1,8 +1,6 @@
 """`manage.py setup`: everything that a first start needs; afterwards, and on every later start, nothing but a look."""
 
-import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from django.db.models import Q
 from streaming import conf
 from voices.management.commands.add_demo_voice import DEMO_VOICE_ID, add_demo_voice
 from voices.models import DEFAULT_VOICE_ID, ReferenceClip, Voice
-from xtts_site.config import get_config
+from xtts_site.config import get_config, manage
 
 ADMIN_NAME = "admin"
 
@@ -40,8 +38,7 @@ class Command(BaseCommand):
 
     def _show_password(self, password: str) -> None:
         line = f"   Sign in to /admin/ as   {ADMIN_NAME}   with the password   {password}   "
-        python = os.path.relpath(sys.executable)
-        hint = f"   It is shown only once. To set a new one: {python} manage.py changepassword {ADMIN_NAME}"
+        hint = f"   It is shown only once. To set a new one: {manage()} changepassword {ADMIN_NAME}"
         rule = "=" * max(len(line), len(hint) + 3)
         self.stdout.write("\n".join(("", rule, self.style.SUCCESS(line), hint, rule, "")))
 
