@@ -4,11 +4,11 @@
 
 import os
 import threading
-from typing import Any
 
 import numpy as np
 from django.core.management import execute_from_command_line
 
+from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Sink, SpeechRequest, VoiceRef
 
@@ -48,7 +48,7 @@ class ToneEngine:
         self._stopped.set()
 
 
-def _tone(*_: Any) -> tuple[list[EngineSpec], str]:
+def _tone(config: Config) -> tuple[list[EngineSpec], str]:
     return [EngineSpec("benchmarks.tone_server:ToneEngine", {})], "a benchmark measures the server alone"
 
 
