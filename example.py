@@ -39,8 +39,8 @@ def numbers(text: str) -> list[int]:
 SETTINGS: list[tuple[str, str, Callable[[str], Any], str]] = [
     ("query", "mode", str, "generate, or forward: listen to --audio-channel instead of speaking a text"),
     ("query", "stream_chunk_size", int, "tokens per step of the model"),
-    ("query", "left_context_seconds", float, "seconds of audio that the decoder sees before a chunk"),
-    ("query", "overlap_wav_len", int, "samples of cross-fade"),
+    ("query", "left_context_seconds", float, "checked, without effect: the decoder always sees what it needs"),
+    ("query", "overlap_wav_len", int, "checked, without effect: chunks are never cross-faded"),
     ("query", "inactivity_timeout", float, "seconds without a message after which the server closes"),
     ("query", "seed", int, "the same seed gives the same speech"),
     ("init", "target_lead_ms", float, "how far the audio may run ahead of real time"),
@@ -85,6 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("insecure", action="store_true", help="wss:// without checking the certificate")
     add("ca_file", help="wss:// with a server certificate that this CA certificate has signed")
     add("api_key", help="sent as the header xi-api-key")
+    add("prefix", default="", help="the path below which another project has included speech, e.g. speech")
     return parser
 
 
@@ -103,9 +104,10 @@ def init_message(options: argparse.Namespace) -> dict[str, Any]:
 def connection(options: argparse.Namespace) -> connect:
     is_tls = options.tls or options.insecure or options.ca_file
     query = chosen(options, "query") | ({"sync_alignment": "true"} if options.sync_alignment else {})
+    prefix = "".join(f"/{part}" for part in options.prefix.split("/") if part)
     return connect(
-        f"ws{'s' if is_tls else ''}://{options.host}:{options.port}/v1/text-to-speech/{quote(options.voice_id, safe='')}"
-        f"/stream-input{'?' if query else ''}{urlencode(query)}",
+        f"ws{'s' if is_tls else ''}://{options.host}:{options.port}{prefix}/v1/text-to-speech"
+        f"/{quote(options.voice_id, safe='')}/stream-input{'?' if query else ''}{urlencode(query)}",
         ssl=tls_context(options) if is_tls else None,
         additional_headers={"xi-api-key": options.api_key} if options.api_key else None,
         # A proxy from the environment cannot reach the loopback of this machine.

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -137,6 +138,13 @@ class LimitsConfig(Section):
     max_header_bytes: Annotated[int, Field(strict=True, ge=1024, le=65_536)] = 16_384
 
 
+# Settings of the section `service` that only the project `xtts_site` knows.
+OF_THE_PROJECT = {
+    *("host", "port", "server", "tls_certificate", "tls_key", "behind_tls_proxy"),
+    *("allowed_hosts", "secret_key", "log_level"),
+}
+
+
 class Config(Section):
     service: ServiceConfig
     model: ModelConfig
@@ -150,7 +158,14 @@ class Config(Section):
 @cache
 def get_config() -> Config:
     """The settings, read once. Raises ImproperlyConfigured."""
-    return read_section(Config, with_sections(Config, xtts_settings()))
+    values = with_sections(Config, xtts_settings())
+    named = values["service"] if isinstance(values["service"], Mapping) else {}
+    if other := sorted(OF_THE_PROJECT & set(named)):
+        raise ImproperlyConfigured(
+            f"{SETTING}['service']['{other[0]}'] is a setting of the project xtts_site only: your own project, or the "
+            "server that runs it, has one of its own."
+        )
+    return read_section(Config, values)
 
 
 def with_sections(kind: type[Config], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,9 +43,9 @@ class ServerParts:
         """On the event loop. Returns at once; further calls do nothing."""
         if self._has_started:
             return
-        self._has_started = True
         logger.info("Using the engine %s, because %s", self._engine_name, self._reason)
         self.executor.start()
+        self._has_started = True
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)
         atexit.register(self.gate.book.write_rest)

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 import voices.conf
+import xtts_site.config
 from streaming import conf
 
 
@@ -45,7 +46,7 @@ def test_without_base_dir_they_start_above_the_settings_module(settings: Setting
     ("values", "sentence"),
     [
         ({"service": {"prot": 1}}, "XTTS['service']['prot'] is not a setting."),
-        ({"service": {"port": 1}}, "XTTS['service']['port'] is not a setting."),
+        ({"service": {"port": 1}}, "XTTS['service']['port'] is a setting of the project xtts_site only"),
         ({"acces": {}}, "XTTS['acces'] is not a setting."),
         (
             {"limits": {"max_contexts": 0}},
@@ -74,3 +75,8 @@ def test_the_voices_name_their_own_mistake(settings: Settings) -> None:
     settings.XTTS = {"voices": {"min_clip_seconds": -1}}
     with pytest.raises(ImproperlyConfigured, match=r"XTTS\['voices'\]\['min_clip_seconds'\]"):
         voices.conf.get_config()
+
+
+def test_the_settings_of_the_project_are_those_that_the_apps_do_not_have() -> None:
+    of_the_project = set(xtts_site.config.ServiceConfig.model_fields) - set(conf.ServiceConfig.model_fields)
+    assert of_the_project == conf.OF_THE_PROJECT

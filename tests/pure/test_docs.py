@@ -12,6 +12,7 @@ import yaml
 from streaming import errors
 from streaming.access import refusals
 from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.http.api import api
 from streaming.protocol.parameters import ALIASES, PARSERS
 from xtts_site.config import PROJECT_DIR, SETTINGS_FILE_VARIABLE, load_config, setting_keys
 
@@ -177,3 +178,14 @@ def test_the_russian_readme_has_the_same_commands() -> None:
 def test_the_russian_readme_has_the_same_sections() -> None:
     levels = [[heading.partition(" ")[0] for heading in headings(page)] for page in (README, RUSSIAN_README)]
     assert levels[0] == levels[1]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_no_document_has_a_gap_to_be_filled(document: Path) -> None:
+    assert "@@" not in document.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(api.get_openapi_schema(path_prefix="")["paths"]))
+def test_every_operation_is_documented(path: str) -> None:
+    """By what follows the last parameter of its path: the table shortens the rest."""
+    assert path.rpartition("}")[2] in (DOCS / "http.md").read_text()
