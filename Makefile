@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 
 run: $(VENV)/.server
 	@$(BIN)/python manage.py setup
-	@if [ ! -e $(VENV)/.xtts ] && $(BIN)/python -m xtts_site.config uses-xtts; then \
+	@if $(BIN)/python -m xtts_site.config uses-xtts && ! $(MAKE) -q xtts; then \
 		echo "The settings name an XTTS checkpoint: installing what XTTS needs (make xtts). This takes minutes, once."; \
 		$(MAKE) --no-print-directory xtts; \
 	fi

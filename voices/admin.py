@@ -2,9 +2,10 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Count, QuerySet, Sum
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
@@ -94,8 +95,14 @@ class VoiceAdmin(VoiceAdminBase):
     inlines = (ReferenceClipInline,)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(clip_audio, cacheable=True)
+        view = self.admin_site.admin_view(self._clip_audio, cacheable=True)
         return [path("clips/<int:pk>/audio", view, name="voices_clip_audio"), *super().get_urls()]
+
+    def _clip_audio(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """For those who may see voices."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return clip_audio(request, pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voice]:
         totals = {"clip_count": Count("clips"), "total_seconds": Sum("clips__duration_seconds", default=0.0)}

@@ -5,7 +5,7 @@ arguments it is Django's command line: `xtts-stream-server create_key NAME`.
 import os
 import sys
 
-from xtts_site.config import ConfigError, get_config, home_dir
+from xtts_site.config import ConfigError, get_config
 
 
 def main() -> None:
@@ -14,11 +14,11 @@ def main() -> None:
 
     name, *arguments = sys.argv
     try:
-        get_config()
+        config = get_config()
         if arguments:
             execute_from_command_line(sys.argv)
             return
-        print(f"Settings and data: {home_dir()}", flush=True)  # noqa: T201 - it is a command
+        print(f"Data: {config.service.data_dir}", flush=True)  # noqa: T201 - it is a command
         execute_from_command_line([name, "setup"])
         execute_from_command_line([name, "serve"])
     except ConfigError as error:

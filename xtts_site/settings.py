@@ -61,6 +61,7 @@ ROOT_URLCONF = "xtts_site.urls"
 ASGI_APPLICATION = "xtts_site.asgi.application"
 
 INSTALLED_APPS = [
+    "xtts_site",  # first: its runserver stands in for Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -72,7 +73,6 @@ INSTALLED_APPS = [
     "voices",
     "streaming",
     "streaming.access",
-    "xtts_site",
 ]
 MIDDLEWARE = [
     "streaming.http.middleware.api_middleware",

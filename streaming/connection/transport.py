@@ -5,12 +5,20 @@ from typing import Any
 
 # In a scope: ends the connection at once. Daphne and uvicorn get it from us; where it is missing, an exception has to do.
 ABORT_KEY = "streaming.abort"
+# In a scope: keeps the kernel's buffer of the connection small. For speech alone; a download is faster with a large one.
+LIMIT_KEY = "streaming.limit_send_buffer"
 # The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits for that.
 CLOSE_HANDSHAKE_SECONDS = 30
 # RFC 6455, 5.5.1: a control frame has at most 125 bytes, two of which are the code.
 MAX_REASON_BYTES = 123
+
+
+def limit_buffer_of(scope: Any) -> None:
+    """Where the server has given a way to."""
+    if limit := scope.get(LIMIT_KEY):
+        limit()
 
 
 def close_reason(sentence: str) -> str:

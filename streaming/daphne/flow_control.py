@@ -15,7 +15,7 @@ from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, LIMIT_KEY, limit_send_buffer
 
 
 class Valve:
@@ -56,6 +56,7 @@ def install() -> None:
     def create_application(server: Server, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "http":
             scope[ABORT_KEY] = partial(_abort, protocol)
+        scope[LIMIT_KEY] = partial(_limit_send_buffer, protocol)
         return _plain_create_application(server, protocol, scope)
 
     Server.handle_reply = handle_reply
@@ -87,7 +88,6 @@ async def _handle_http_reply(server: Server, request: Any, message: dict[str, An
         return
     if message["type"] == "http.response.start":
         request.registerProducer(Valve(), True)
-        _limit_send_buffer(request.channel.transport)
         return
     await request.producer.wait()
 
@@ -105,12 +105,13 @@ def _fit_valve(protocol: Any) -> Valve:
     # The HTTP channel of the upgrade is still registered there; it would stop *reading* when writing is slow.
     transport.unregisterProducer()
     transport.registerProducer(valve, True)
-    _limit_send_buffer(transport)
     protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_SECONDS
     return valve
 
 
-def _limit_send_buffer(transport: Any) -> None:
+def _limit_send_buffer(protocol: Any) -> None:
+    """Of a request, or of a socket: they hold their transport in different places."""
+    transport: Any = getattr(getattr(protocol, "channel", None) or protocol, "transport", None)
     while hasattr(transport, "wrappedProtocol"):  # TLS around the TCP transport
         transport = transport.transport
     limit_send_buffer(getattr(transport, "socket", None))

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeGuard
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
@@ -55,7 +56,7 @@ answer_problems_of(api)
 def api_patterns() -> list[URLPattern | URLResolver]:
     """The operations, each with what every operation has, and the pages that describe them."""
     patterns, _, _ = api.urls
-    return [_operation(pattern) if _is_operation(pattern) else pattern for pattern in patterns]
+    return [_operation(pattern) if _is_operation(pattern) else _page(pattern) for pattern in patterns]
 
 
 def _is_operation(pattern: URLPattern | URLResolver) -> TypeGuard[URLPattern]:
@@ -64,3 +65,10 @@ def _is_operation(pattern: URLPattern | URLResolver) -> TypeGuard[URLPattern]:
 
 def _operation(pattern: URLPattern) -> URLPattern:
     return URLPattern(pattern.pattern, api_view(pattern.callback), pattern.default_args, pattern.name)
+
+
+def _page(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
+    """Open to everybody, as the operations are to every key, in a project that asks for a login everywhere too."""
+    if isinstance(pattern, URLPattern):
+        login_not_required(pattern.callback)
+    return pattern

@@ -116,7 +116,14 @@ async def _load_pronouncer(locators: Locators) -> Pronouncer:
 
 async def let_go_of_the_database() -> None:
     """Close the connection of the request's own thread, which will not be used again."""
-    await sync_to_async(connections.close_all)()
+    await sync_to_async(_close_connections)()
+
+
+def _close_connections() -> None:
+    """But for those that are in a transaction: that is somebody else's, a middleware's or a test's."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 @dataclass(slots=True)

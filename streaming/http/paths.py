@@ -1,5 +1,7 @@
 """Which paths are the API's? Those that routing takes for it, wherever a project includes `streaming.urls`."""
 
+from urllib.parse import unquote
+
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
@@ -12,9 +14,11 @@ def speech_prefix() -> str:
         page = reverse(f"{NAMESPACE}:openapi-json")
     except NoReverseMatch:
         raise ImproperlyConfigured(
-            'Speech needs a place in the URLs of the project: path("speech/", include("streaming.urls")), for instance.'
+            "Speech needs a place in the URLs of the project, outside of other namespaces and of i18n_patterns: "
+            'path("speech/", include("streaming.urls")), for instance.'
         ) from None
-    return page.removeprefix(get_script_prefix()).removesuffix("openapi.json")
+    # Django quotes what it reverses; the paths of requests are not quoted any more.
+    return unquote(page.removeprefix(get_script_prefix()).removesuffix("openapi.json"))
 
 
 class ApiPaths:

@@ -1,5 +1,6 @@
 """ElevenLabs' four speech endpoints (docs/http.md, from What clients call to What responses must have)."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,11 +88,19 @@ async def speech_response(
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id)
     packets = backend.speak(exchange.caller, voice, order.text, order.parameters, order.output)
-    exchange.closing.push_async_callback(packets.aclose)
-    body = form(await begun(packets))
+    beginning = asyncio.ensure_future(begun(packets))
+    exchange.closing.push_async_callback(_end, beginning, packets)
+    body = form(await beginning)
     # Django closes no asynchronous iterator, and one that was never begun does not close what it reads from.
     exchange.closing.push_async_callback(body.aclose)
     return StreamingHttpResponse(body, content_type=media_type, headers={"character-cost": str(len(order.text))})
+
+
+async def _end(beginning: "asyncio.Future[Packets]", packets: Packets) -> None:
+    """Even while the view still waits for the first packet, on a thread say, where no cancellation reaches it."""
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    await packets.aclose()
 
 
 def _check_text(text: str, most: int) -> None:

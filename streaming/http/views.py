@@ -6,6 +6,8 @@ from functools import wraps
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -22,7 +24,9 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
     """The view of an operation as a project's URLs have it."""
     run: AsyncView = view if iscoroutinefunction(view) else sync_to_async(view)
 
-    @csrf_exempt  # keys are no cookies
+    # Keys are no cookies, and no login. Django refuses asynchronous views that a project would wrap in a transaction.
+    @csrf_exempt
+    @login_not_required
     @wraps(view)
     async def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -30,6 +34,8 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
         finally:
             await let_go_of_the_database()
 
+    for alias in connections:
+        transaction.non_atomic_requests(alias)(respond)
     return respond
 
 

@@ -12,12 +12,15 @@ from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
 from streaming.serving.health import Health
+from streaming.serving.lifespan import WrappedLifespan
 from streaming.serving.server_parts import ServerParts
 from streaming.sockets.routing import SocketRouter, is_speech_path
 
 logger = logging.getLogger("streaming")
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+# How Django's own application and Channels' routers say that they have nothing for a socket.
+NO_APPLICATION = ("Django can only handle", "No application configured", "No route found")
 
 
 class SpeechApplication:
@@ -48,37 +51,41 @@ class SpeechApplication:
             self._wait_for_daphne()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        self.parts.start()
         match scope["type"]:
+            case "lifespan":
+                await self._live(scope, receive, send)
             case "http":
+                self.parts.start()
                 await self._http(scope, receive, send)
             case "websocket":
+                self.parts.start()
                 await self._sockets(scope, receive, send)
             case _:
                 await self._application(scope, receive, send)
 
     async def _say_goodbye(self) -> None:
         """The server ends: sockets are told so, and responses must not be taken for whole ones."""
-        await asyncio.gather(self._front.break_off(), self.parts.say_goodbye())
+        for failure in await asyncio.gather(self._front.break_off(), self.parts.say_goodbye(), return_exceptions=True):
+            if isinstance(failure, Exception):
+                logger.error("Not everybody could be told that the server ends", exc_info=failure)
 
     def _has_limits(self, path_info: str) -> bool:
         return self._owns_server or path_info in self._api_paths or is_speech_path(path_info, self._prefix)
 
-    async def _live(self, receive: Any, send: Any) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self._give_uvicorn_what_it_lacks()
-                self.parts.start()
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._say_goodbye()
-                await self.parts.stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+    async def _live(self, scope: Any, receive: Any, send: Any) -> None:
+        wrapped = WrappedLifespan(self._application, scope)
+        await receive()
+        if (failure := await wrapped.startup()) is not None:
+            await send({"type": "lifespan.startup.failed", "message": failure})
+            return
+        self._give_uvicorn_what_it_lacks()
+        self.parts.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._say_goodbye()
+        await self.parts.stop()
+        await wrapped.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _give_uvicorn_what_it_lacks(self) -> None:
         if "uvicorn.server" in sys.modules:
@@ -115,9 +122,8 @@ class RefusingSockets:
 
         try:
             await self._application(scope, receive, note)
-        except ValueError:
-            # Django's own application and Channels' routers raise this for what they have no application for.
-            if has_answered:
+        except ValueError as error:
+            if has_answered or not str(error).startswith(NO_APPLICATION):
                 raise
             logger.info("A socket for %r is refused: nothing is there", scope["path"])
             await send({"type": "websocket.close"})

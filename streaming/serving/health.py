@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
+from streaming.connection.paths import path_info_of
 from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
@@ -45,7 +46,7 @@ class Health:
         self._ready_path = ready_path
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path = scope["path"]
+        path = path_info_of(scope)
         if path == self._live_path:
             await _answer(send, 200, {"status": "ok"})
         elif path == self._ready_path:

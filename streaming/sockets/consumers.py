@@ -97,6 +97,10 @@ class SpeechConsumer(AsyncConsumer):
         # Channels would look for stale database connections at every message, which costs a thread switch each time.
         await getattr(self, message["type"].replace(".", "_"))(message)
 
+    async def send(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):  # the client is gone, and the consumer is about to be told
+            await super().send(message)
+
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:

@@ -23,4 +23,5 @@ class OpenSockets:
         self._sockets.discard(socket)
 
     async def say_goodbye_to_all(self) -> None:
-        await asyncio.gather(*(socket.say_goodbye() for socket in list(self._sockets)))
+        """One that fails does not keep the others from hearing it."""
+        await asyncio.gather(*(socket.say_goodbye() for socket in list(self._sockets)), return_exceptions=True)

@@ -6,6 +6,7 @@ from typing import Any
 from django.urls.resolvers import RoutePattern
 
 from streaming.connection.paths import path_info_of
+from streaming.connection.transport import limit_buffer_of
 from streaming.sockets.consumers import MultiStreamInputConsumer, Parts, StreamInputConsumer
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -35,6 +36,7 @@ class SocketRouter:
         path = path_info_of(scope).removeprefix("/")
         for pattern, consumer in self._routes:
             if match := pattern.match(path):
+                limit_buffer_of(scope)
                 await consumer(scope | {"url_route": {"args": (), "kwargs": match[2]}}, receive, send)
                 return
         await self._otherwise(scope, receive, send)

@@ -7,15 +7,14 @@ uvicorn's `send` waits until the transport has room, and its `receive` stops rea
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets import http11
 
-from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, limit_send_buffer
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, LIMIT_KEY, limit_send_buffer
 
 logger = logging.getLogger("streaming.uvicorn")
 
@@ -40,8 +39,10 @@ def install(say_goodbye: Callable[[], Awaitable[None]]) -> None:
 
     async def shutdown(server: uvicorn.Server, sockets: Any = None) -> None:
         logger.info("Shutting down")
-        await say_goodbye()
-        await _plain_shutdown(server, sockets)
+        try:
+            await say_goodbye()
+        finally:
+            await _plain_shutdown(server, sockets)
 
     _set(uvicorn.Server, "shutdown", shutdown)
     http11.MAX_LINE_LENGTH = MAX_LINE_BYTES
@@ -66,15 +67,14 @@ def _receive(protocol: WebSocketsSansIOProtocol, data: bytes) -> None:
 
 
 async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
-    limit_send_buffer(protocol.transport.get_extra_info("socket"))
+    cast(Any, protocol.scope)[LIMIT_KEY] = partial(limit_send_buffer, protocol.transport.get_extra_info("socket"))
     protocol.close_timeout = CLOSE_HANDSHAKE_SECONDS
     await _plain_run(protocol)
 
 
 async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     """A message marked "urgent" is the last word before a close. Neither waits for the client to read."""
-    with suppress(ClientDisconnected):  # the application is about to be told
-        await _send_at_once(protocol, message)
+    await _send_at_once(protocol, message)
     if message["type"] == "websocket.close":
         # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
         protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
@@ -100,5 +100,5 @@ def _abort(protocol: WebSocketsSansIOProtocol) -> None:
 
 async def _run_request(cycle: Any, app: Any) -> None:
     cycle.scope[ABORT_KEY] = cycle.transport.abort
-    limit_send_buffer(cycle.transport.get_extra_info("socket"))
+    cycle.scope[LIMIT_KEY] = partial(limit_send_buffer, cycle.transport.get_extra_info("socket"))
     await _plain_cycles[type(cycle)](cycle, app)

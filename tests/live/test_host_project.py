@@ -1,7 +1,9 @@
 """The apps in a Django project that is not ours, on either server: what it has stays its own, and its prefix needs keys."""
 
+import asyncio
 import json
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -78,9 +80,9 @@ async def test_sockets_answer_under_the_prefix(host: HostServer) -> None:
 
 
 async def test_the_projects_own_socket_is_its_own(host: HostServer) -> None:
-    async with connect(f"ws://127.0.0.1:{host.port}/echo") as socket:
-        await socket.send("are you there?")
-        assert await socket.recv() == "are you there?"
+    async with connect(f"ws://127.0.0.1:{host.port}/echo") as client:
+        await client.send("are you there?")
+        assert await client.recv() == "are you there?"
 
 
 @pytest.mark.parametrize("path", ["/v1/text-to-speech/demo/stream-input", "/nothing", "/speech/nothing"])
@@ -171,11 +173,40 @@ def test_a_wrong_setting_ends_the_start_with_its_name(host: HostServer) -> None:
     assert said == "XTTS['acces'] is not a setting.\n"
 
 
+def test_clients_that_leave_free_their_places_behind_a_synchronous_middleware(host: HostServer) -> None:
+    body = json.dumps({"text": "This is a long sentence, and it goes on for a while. " * 20}).encode()
+    head = (
+        f"POST /speech/v1/text-to-speech/demo HTTP/1.1\r\nHost: 127.0.0.1\r\nxi-api-key: {host.key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", host.port)) as connection:
+            connection.sendall(head.encode() + body)
+    host.wait_until(lambda: engine_of(host) == (0, 0), 30)
+
+
+def engine_of(host: HostServer) -> tuple[int, int]:
+    engine = httpx.get(f"{host.base_url}/speech-ready", timeout=30).json()["engine"]
+    return engine["running"], engine["waiting"]
+
+
+async def test_a_mistake_in_the_projects_own_socket_is_not_hidden(host: HostServer) -> None:
+    before = host.log.count("Traceback")
+    async with connect(f"ws://127.0.0.1:{host.port}/echo") as client:
+        await client.send("xyz")
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
+    await asyncio.to_thread(host.wait_until, lambda: host.log.count("Traceback") > before, 30)
+
+
 def test_ending_it_leaves_no_engine(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> None:
-    with HostServer(folder=tmp_path_factory.mktemp("ending"), program=server_program) as live:
+    folder = tmp_path_factory.mktemp("ending")
+    with HostServer(folder=folder, program=server_program) as live:
         [pid] = live.engine_pids()
         live.process.terminate()
         live.process.wait(20)
         live_engine = [line for line in live.log.splitlines() if "Traceback" in line]
     assert live_engine == []
     assert not Path(f"/proc/{pid}").exists()
+    if server_program == "uvicorn":  # daphne tells no application of its lifespan
+        assert (folder / "lifespan").read_text().split() == ["lifespan.startup", "lifespan.shutdown"]

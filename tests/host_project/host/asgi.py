@@ -15,13 +15,26 @@ pages = get_asgi_application()
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
     if scope["path"] != "/echo":
-        raise ValueError("nothing else is here")
+        raise ValueError("No route found for this path.")
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] != "websocket.disconnect":
-        await send({"type": "websocket.send", "text": message["text"]})
+        # "xyz" is no number: a mistake of the project's own.
+        answer = str(float(message["text"])) if message["text"].startswith("x") else message["text"]
+        await send({"type": "websocket.send", "text": answer})
 
 
-application = speech_application(
-    ProtocolTypeRouter({"http": pages, "websocket": echo}) if "HOST_SOCKETS" in os.environ else pages
-)
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """Notes what it is told, for a test to read."""
+    with open(os.path.join(os.environ["HOST_DIR"], "lifespan"), "w") as notes:
+        for _ in range(2):
+            event = (await receive())["type"]
+            print(event, file=notes, flush=True)
+            await send({"type": f"{event}.complete"})
+
+
+if "HOST_SOCKETS" in os.environ:
+    everything = ProtocolTypeRouter({"http": pages, "websocket": echo, "lifespan": lifespan})
+    application = speech_application(everything, ready_path="/speech-ready")
+else:
+    application = speech_application(pages)

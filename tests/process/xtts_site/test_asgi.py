@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from benchmarks.live_server import run_python, write_settings
+import pytest
+
+from benchmarks.live_server import manage, run_python, write_settings
 
 
 def run(settings_file: Path, code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -15,7 +17,8 @@ def test_importing_it_starts_no_process_and_no_thread(tmp_path: Path) -> None:
         "import os, threading, xtts_site.asgi\n"
         "from daphne.server import Server\n"
         "print(threading.active_count(),"
-        " open(f'/proc/self/task/{os.getpid()}/children').read().split(), Server.handle_reply.__module__)"
+        " [child for task in os.listdir('/proc/self/task')"
+        " for child in open(f'/proc/self/task/{task}/children').read().split()], Server.handle_reply.__module__)"
     )
     result = run(write_settings(tmp_path), code)
     assert result.returncode == 0, result.stderr
@@ -34,3 +37,21 @@ def test_a_checkpoint_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> Non
     result = run(settings_file, "import xtts_site.asgi")
     assert result.returncode == 1
     assert result.stderr == f"{tmp_path}/xtts does not exist (model.checkpoint_path).\n"
+
+
+@pytest.mark.parametrize("options", [[], ["8000"], ["--noreload", "0:9000"]])
+def test_the_development_server_refuses_and_names_the_one_that_speaks(tmp_path: Path, options: list[str]) -> None:
+    done = manage(write_settings(tmp_path), "runserver", *options)
+    assert done.returncode == 1
+    assert done.stderr == "CommandError: Django's development server cannot serve speech: use `manage.py serve`.\n"
+
+
+def test_a_message_that_is_no_connection_starts_no_engine(tmp_path: Path) -> None:
+    """Channels' workers send such."""
+    code = (
+        "import asyncio, os\nfrom xtts_site.asgi import application\n"
+        "async def main():\n    try:\n        await application({'type': 'channel'}, None, None)\n"
+        "    except ValueError: pass\n    print(application.parts.executor.engine_pids)\nasyncio.run(main())"
+    )
+    done = run(write_settings(tmp_path), code)
+    assert done.stdout == "[None]\n", done.stderr
