@@ -46,19 +46,19 @@ class SpeechApplication:
         self._http = RequestLimits(http, parts.config, self._has_limits)
         self._sockets = RequestLimits(sockets, parts.config, self._has_limits)
         self._api_paths = ApiPaths(prefix)
-        if "twisted.internet.reactor" in sys.modules:
-            # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
-            self._wait_for_daphne()
+        self._waits_for_daphne = False
+        # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
+        self._wait_for_daphne()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         match scope["type"]:
             case "lifespan":
                 await self._live(scope, receive, send)
             case "http":
-                self.parts.start()
+                self._begin()
                 await self._http(scope, receive, send)
             case "websocket":
-                self.parts.start()
+                self._begin()
                 await self._sockets(scope, receive, send)
             case _:
                 await self._application(scope, receive, send)
@@ -93,7 +93,15 @@ class SpeechApplication:
 
             flow_control.install(self._say_goodbye)
 
+    def _begin(self) -> None:
+        """A connection has come: by now there is a server, whether or not it has said so."""
+        self._wait_for_daphne()
+        self.parts.start()
+
     def _wait_for_daphne(self) -> None:
+        if self._waits_for_daphne or "twisted.internet.reactor" not in sys.modules:
+            return
+        self._waits_for_daphne = True
         from streaming.daphne.life import when_daphne_serves
 
         when_daphne_serves(

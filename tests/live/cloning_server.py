@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management import execute_from_command_line
 
 from streaming.dispatch import executor
-from streaming.serving import server_parts
 from tests.process.engine.cloning_engine import cloning_spec
 
 
@@ -22,5 +21,5 @@ class CloningExecutor(executor.Executor):
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
-    server_parts.Executor = CloningExecutor  # type: ignore[attr-defined] # before xtts_site.asgi makes one
+    executor.Executor = CloningExecutor  # type: ignore[misc] # before anything of the server imports it
     execute_from_command_line(["manage.py", "serve"])

@@ -299,7 +299,7 @@ def test_an_endless_speech_is_ended(
     with xtts(endless_checkpoint, precision="int8", slots=1, threads=1) as engine:
         (events,) = speak(engine, request(text="Hi.", stream_chunk_size=50))
     assert 3.0 < len(audio(events)) / 24_000 < 5.0
-    assert "A speech of 3 characters was ended after" in caplog.text
+    assert "The speech for a text of 3 characters was ended after" in caplog.text
 
 
 def test_stopping_ends_what_is_spoken_and_all_threads(endless_checkpoint: Path) -> None:
