@@ -8,12 +8,13 @@ class Timeline:
     knows where it begins in its utterance. All in whole milliseconds, so that neighbours that touch still touch."""
 
     def __init__(self) -> None:
-        self._utterance_begins = 0.0
-        self._now = 0.0
+        # Milliseconds of the utterances before, and seconds of the one that is being placed.
+        self._before_ms = 0
+        self._end = 0.0
 
     def place(self, packet: Packet) -> Packet:
         """The same packet with the times of its characters counted from the response's first sample."""
         if packet.start == 0:
-            self._utterance_begins = self._now
-        self._now = self._utterance_begins + packet.start + packet.seconds
-        return packet.shifted(round(self._utterance_begins * 1000) + round(packet.start * 1000))
+            self._before_ms += round(self._end * 1000)
+        self._end = packet.end
+        return packet.shifted(self._before_ms + round(packet.start * 1000))

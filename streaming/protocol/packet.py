@@ -35,6 +35,12 @@ class Packet:
     alignment: Alignment | None = None
     normalized_alignment: Alignment | None = None
 
+    @property
+    def end(self) -> float:
+        """Where it ends in its utterance, in seconds, without the last digits, in which the sum of two floats differs from the
+        float of the sum: half a millisecond would be rounded up in one place and down in the other."""
+        return round(self.start + self.seconds, 9)
+
     def shifted(self, offset_ms: int) -> Self:
         """The same packet with the times of its characters later by the offset."""
         return self._with_alignments(*(each and each.shifted(offset_ms) for each in self._alignments))

@@ -71,7 +71,7 @@ class Stream:
     def send(self, packet: Packet, *, now: float) -> None:
         """The packet goes out."""
         self.touch(now=now)
-        self._sent = max(self._sent, packet.start + packet.seconds)
+        self._sent = max(self._sent, packet.end)
 
     @property
     def is_synchronised(self) -> bool:

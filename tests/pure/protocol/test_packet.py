@@ -33,3 +33,10 @@ def test_a_packet_without_characters_stays_as_it_is() -> None:
 
 def test_the_alignment_can_be_left_out() -> None:
     assert PACKET.without_alignment() == Packet(b"sound", 0.06, 0.12)
+
+
+@given(st.integers(0, 20_000), st.integers(1, 200))
+def test_its_end_is_rounded_as_the_clock_of_the_samples_is(start: int, length: int) -> None:
+    """In half milliseconds at 24 kHz, which a float sum may miss by its last digit."""
+    packet = Packet(b"", seconds=12 * length / 24_000, start=12 * start / 24_000)
+    assert round(packet.end * 1000) == round(12 * (start + length) / 24_000 * 1000)
