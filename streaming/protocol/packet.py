@@ -37,8 +37,11 @@ class Packet:
 
     @property
     def end(self) -> float:
-        """Where it ends in its utterance, in seconds, without the last digits, in which the sum of two floats differs from the
-        float of the sum: half a millisecond would be rounded up in one place and down in the other."""
+        """Where it ends in its utterance, in seconds.
+
+        Without the last digits, in which a sum of two floats may differ from the float of the sum: half a millisecond would
+        be rounded up in one place and down in another.
+        """
         return round(self.start + self.seconds, 9)
 
     def shifted(self, offset_ms: int) -> Self:
