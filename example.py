@@ -35,8 +35,7 @@ def numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-# Settings that are handed to the server: where they go, name, type, help.
-SETTINGS: list[tuple[str, str, Callable[[str], Any], str]] = [
+SETTINGS: list[tuple[str, str, Callable[[str], Any], str]] = [  # handed to the server: where it goes, name, type, help
     ("query", "mode", str, "generate, or forward: listen to --audio-channel instead of speaking a text"),
     ("query", "stream_chunk_size", int, "tokens per step of the model"),
     ("query", "left_context_seconds", float, "checked, without effect: the decoder always sees what it needs"),
@@ -72,9 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("sr", type=int, default=24000, help="sample rate: 8000, 16000, 22050, 24000 (default), 32000, 44100, 48000")
     add("text", help="the text to speak")
     add("file", help="a UTF-8 file with the text; - is standard input, spoken while it arrives")
-    add(
-        "piece_delay_ms", type=float, default=0.0, help="pause after every word, to simulate text that is being written"
-    )
+    add("piece_delay_ms", type=float, default=0.0, help="pause after every word, as if the text were being written")
     add("play", action="store_true", help="play while it arrives (needs ffplay)")
     add("save", action=argparse.BooleanOptionalAction, default=True, help="write a WAV file")
     add("out", type=Path, default=Path("output.wav"), help="the WAV file")
@@ -104,10 +101,9 @@ def init_message(options: argparse.Namespace) -> dict[str, Any]:
 def connection(options: argparse.Namespace) -> connect:
     is_tls = options.tls or options.insecure or options.ca_file
     query = chosen(options, "query") | ({"sync_alignment": "true"} if options.sync_alignment else {})
-    prefix = "".join(f"/{part}" for part in options.prefix.split("/") if part)
+    path = f"/{options.prefix}/v1/text-to-speech/{quote(options.voice_id, safe='')}/stream-input".replace("//", "/")
     return connect(
-        f"ws{'s' if is_tls else ''}://{options.host}:{options.port}{prefix}/v1/text-to-speech"
-        f"/{quote(options.voice_id, safe='')}/stream-input{'?' if query else ''}{urlencode(query)}",
+        f"ws{'s' if is_tls else ''}://{options.host}:{options.port}{path}{'?' if query else ''}{urlencode(query)}",
         ssl=tls_context(options) if is_tls else None,
         additional_headers={"xi-api-key": options.api_key} if options.api_key else None,
         # A proxy from the environment cannot reach the loopback of this machine.

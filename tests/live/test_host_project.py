@@ -6,7 +6,7 @@ import re
 import socket
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -179,10 +179,13 @@ def test_clients_that_leave_free_their_places_behind_a_synchronous_middleware(ho
         f"POST /speech/v1/text-to-speech/demo HTTP/1.1\r\nHost: 127.0.0.1\r\nxi-api-key: {host.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    for _ in range(20):
-        with socket.create_connection(("127.0.0.1", host.port)) as connection:
+    with ExitStack() as connections:
+        for _ in range(20):
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", host.port)))
             connection.sendall(head.encode() + body)
-    host.wait_until(lambda: engine_of(host) == (0, 0), 30)
+        host.wait_until(lambda: all(engine_of(host)), 60)  # some speak, and others wait in line
+    host.wait_until(lambda: engine_of(host) == (0, 0), 60)
+    assert host.speaks()
 
 
 def engine_of(host: HostServer) -> tuple[int, int]:

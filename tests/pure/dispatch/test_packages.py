@@ -1,5 +1,7 @@
 """What an engine needs and what is there."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from streaming.dispatch import packages
@@ -7,8 +9,11 @@ from streaming.dispatch.packages import MissingPackages, require_packages
 
 
 @pytest.mark.parametrize("engine", ["demo", "xtts"])
-def test_here_everything_is_installed(engine: str) -> None:
+def test_what_is_installed_is_not_missed(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    found = Mock(return_value="here")
+    monkeypatch.setattr(packages, "find_spec", found)
     require_packages(engine)
+    assert [call.args[0] for call in found.call_args_list] == list(packages.PACKAGES[engine])
 
 
 @pytest.mark.parametrize(("engine", "command"), [("demo", "make run"), ("xtts", "make xtts")])
