@@ -132,8 +132,14 @@ class LimitsConfig(Section):
     max_request_chars: Count = 40_000
     max_chars_per_minute: Count | None = None
     max_contexts: Count = 5
+    max_messages_per_second: Annotated[float, Field(ge=1, le=100_000)] = 200.0
     max_sockets_per_key: Count = 64
     max_sockets_per_address: Count = 256
+    max_unidentified_sockets: Count = 128
+    max_waiting_requests: Count = 256
+    max_uploads_per_address: Count = 4
+    request_head_seconds: Seconds = 15.0
+    request_body_seconds: Seconds = 300.0
     max_query_bytes: Annotated[int, Field(strict=True, ge=256, le=65_536)] = 8192
     max_header_bytes: Annotated[int, Field(strict=True, ge=1024, le=65_536)] = 16_384
 

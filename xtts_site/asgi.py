@@ -16,7 +16,9 @@ try:
     get_config()
     http_application = get_asgi_application()
     from streaming.asgi import speech_application
+    from streaming.connection.capacity import raise_open_files
 
+    raise_open_files()
     application = speech_application(http_application, live_path="/healthz", ready_path="/readyz", owns_server=True)
 except (ConfigError, ImproperlyConfigured) as error:
     sys.exit(str(error))

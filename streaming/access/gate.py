@@ -4,7 +4,6 @@ What is counted here (sockets, streams, requests and characters per time) counts
 month is counted in the database, for all of them.
 """
 
-import ipaddress
 import threading
 import time
 from collections import Counter
@@ -17,6 +16,7 @@ from streaming.access.models import Amounts, UsageSlot
 from streaming.access.rates import Rates
 from streaming.access.usage import UsageBook, spend, today
 from streaming.conf import LimitsConfig
+from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 
 # A key that is changed or disabled meanwhile is noticed on an open socket after this long.
@@ -39,7 +39,7 @@ class Gate:
         self._rates_lock = threading.Lock()
 
     def connect(self, address: str) -> "Seat":
-        """A socket from this address. Raises Refused."""
+        """A socket from this address."""
         return Seat(self, address)
 
     @asynccontextmanager
@@ -102,27 +102,33 @@ class Gate:
 
 
 class Seat:
-    """A socket's place among those of its address, and, once it is known whose it is, of its key."""
+    """A socket's place among those of its key, or of its address if its client has no key: clients with keys may share an
+    address with strangers."""
 
     def __init__(self, gate: Gate, address: str) -> None:
         self._gate = gate
-        self._held: list[Hashable] = []
-        self._take(("address", network_of(address)), gate.limits.max_sockets_per_address, "address")
+        self._address = address
+        self._held: Hashable | None = None
 
     def take_for(self, client: Client) -> None:
         """Raises Refused."""
+        limits = self._gate.limits
         if client.key_id is not None:
-            self._take(("key", client.key_id), self._gate.limits.max_sockets_per_key, "API key")
+            self._take(("key", client.key_id), limits.max_sockets_per_key, "API key")
+        else:
+            self._take(("address", network_of(self._address)), limits.max_sockets_per_address, "address")
 
     def leave(self) -> None:
-        while self._held:
-            _count_down(self._gate.sockets, self._held.pop())
+        if self._held is not None:
+            _count_down(self._gate.sockets, self._held)
+            self._held = None
 
     def _take(self, subject: Hashable, limit: int, whose: str) -> None:
         if self._gate.sockets[subject] >= limit:
             raise refusals.too_many_sockets(limit, whose)
+        self.leave()
         self._gate.sockets[subject] += 1
-        self._held.append(subject)
+        self._held = subject
 
 
 class Lease:
@@ -234,17 +240,6 @@ class StreamMeter:
         if self._lease:
             self._lease.close()
             self._lease = None
-
-
-def network_of(address: str) -> str:
-    """What identifies a client: an IPv4 address, or the half of an IPv6 address that it cannot choose freely."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def _count_down(counts: Counter[Hashable], subject: Hashable) -> None:

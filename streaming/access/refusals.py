@@ -16,6 +16,14 @@ def no_key() -> Refused:
     )
 
 
+def late_key() -> Refused:
+    return Refused(
+        401,
+        NEEDS_AUTHORIZATION,
+        "No API key came in time; this server needs one, in the handshake or the first message.",
+    )
+
+
 def bad_key() -> Refused:
     return Refused(
         401, INVALID_API_KEY, "The API key or token is not valid: it is unknown, disabled, expired or already used."

@@ -5,8 +5,13 @@ from typing import Any
 
 # In a scope: ends the connection at once. Daphne and uvicorn get it from us; where it is missing, an exception has to do.
 ABORT_KEY = "streaming.abort"
-# In a scope: keeps the kernel's buffer of the connection small. For speech alone; a download is faster with a large one.
-LIMIT_KEY = "streaming.limit_send_buffer"
+# In a scope: keeps small what waits for the client in the kernel, and, of a socket, what has come from it and waits to be
+# handled. For speech alone; a download is faster with a large buffer.
+LIMIT_KEY = "streaming.limit"
+# In the scope of a request that the server has checked: how long it is, and whether it may hold files.
+CHECKED_KEY = "streaming.is_checked"
+# In the scope of a socket: whether its client is gone, although what it sent before may wait to be handled.
+GONE_KEY = "streaming.is_gone"
 # The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits for that.
@@ -15,7 +20,7 @@ CLOSE_HANDSHAKE_SECONDS = 30
 MAX_REASON_BYTES = 123
 
 
-def limit_buffer_of(scope: Any) -> None:
+def limit_connection_of(scope: Any) -> None:
     """Where the server has given a way to."""
     if limit := scope.get(LIMIT_KEY):
         limit()

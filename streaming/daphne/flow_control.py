@@ -8,6 +8,7 @@ Stock daphne hands close codes to a method that refuses all but 1000 and 3000-49
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,28 +16,61 @@ from autobahn.exception import Disconnected
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 
-from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, LIMIT_KEY, limit_send_buffer
+from streaming.connection.listening import PING_TIMEOUT_SECONDS
+from streaming.connection.transport import (
+    ABORT_KEY,
+    CHECKED_KEY,
+    CLOSE_HANDSHAKE_SECONDS,
+    GONE_KEY,
+    LIMIT_KEY,
+    limit_send_buffer,
+)
+from streaming.daphne.intake import limit_intake
 
 
 class Valve:
     """Twisted's push producer, reduced to a gate: the transport closes it when its buffer is full and opens it when
-    everything has gone out, or the connection has. The names of its last three methods are Twisted's."""
+    everything has gone out, or the connection has. The names of its last three methods are Twisted's.
 
-    def __init__(self) -> None:
+    `on_stall` is called when it has been closed for PING_TIMEOUT_SECONDS: pings do not show who reads nothing, as daphne
+    sends none to a client that is heard of.
+    """
+
+    def __init__(self, on_stall: Callable[[], object] | None = None) -> None:
         self._open = asyncio.Event()
         self._open.set()
+        self._on_stall = on_stall
+        self._stall: asyncio.TimerHandle | None = None
+        self._when_open: Callable[[], object] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set()
 
     async def wait(self) -> None:
         await self._open.wait()
 
+    def when_open(self, callback: Callable[[], object]) -> None:
+        """Call it, instead of what was to be called before, when a closed valve has been opened."""
+        self._when_open = callback
+
     def pauseProducing(self) -> None:
         self._open.clear()
+        if self._on_stall and self._stall is None:
+            loop = asyncio.get_running_loop()
+            self._stall = loop.call_later(PING_TIMEOUT_SECONDS, self._on_stall)
 
     def resumeProducing(self) -> None:
-        self._open.set()
+        self.stopProducing()
+        callback, self._when_open = self._when_open, None
+        if callback:
+            callback()
 
     def stopProducing(self) -> None:
         self._open.set()
+        if self._stall:
+            self._stall.cancel()
+            self._stall = None
 
 
 _plain_handle_reply = Server.handle_reply
@@ -56,7 +90,12 @@ def install() -> None:
     def create_application(server: Server, protocol: Any, scope: dict[str, Any]) -> Any:
         if scope["type"] == "http":
             scope[ABORT_KEY] = partial(_abort, protocol)
-        scope[LIMIT_KEY] = partial(_limit_send_buffer, protocol)
+            scope[LIMIT_KEY] = partial(_limit_send_buffer, protocol)
+            scope[CHECKED_KEY] = getattr(protocol, "is_limited", False)
+        else:
+            scope[ABORT_KEY] = protocol.transport.abortConnection
+            scope[GONE_KEY] = lambda: protocol.state == protocol.STATE_CLOSED
+            scope[LIMIT_KEY] = partial(_limit_socket, protocol)
         return _plain_create_application(server, protocol, scope)
 
     Server.handle_reply = handle_reply
@@ -75,6 +114,8 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
         return  # the client is gone, and the application is about to be told
     if message["type"] == "websocket.accept":
         protocol.valve = _fit_valve(protocol)
+        if intake := getattr(protocol, "intake", None):
+            intake.accept()
     elif message["type"] == "websocket.send" and not message.get("urgent"):
         await protocol.valve.wait()
 
@@ -99,7 +140,8 @@ def _abort(request: Any) -> None:
 
 
 def _fit_valve(protocol: Any) -> Valve:
-    valve, transport = Valve(), protocol.transport
+    transport = protocol.transport
+    valve = Valve(on_stall=transport.abortConnection)
     if protocol.state != protocol.STATE_OPEN:
         return valve  # the client left during the handshake
     # The HTTP channel of the upgrade is still registered there; it would stop *reading* when writing is slow.
@@ -107,6 +149,11 @@ def _fit_valve(protocol: Any) -> Valve:
     transport.registerProducer(valve, True)
     protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_SECONDS
     return valve
+
+
+def _limit_socket(protocol: Any) -> None:
+    _limit_send_buffer(protocol)
+    limit_intake(protocol)
 
 
 def _limit_send_buffer(protocol: Any) -> None:

@@ -8,29 +8,35 @@ from typing import Any, cast
 from twisted.internet import defer, reactor, threads
 
 from streaming.conf import Config
-from streaming.daphne import flow_control, request_limits
+from streaming.connection.door import Door
+from streaming.daphne import door as daphne_door
+from streaming.daphne import flow_control, intake, request_limits
+from streaming.http.uploads import Uploads
 
 logger = logging.getLogger("streaming.daphne")
 
 
 def when_daphne_serves(
     config: Config,
-    prefix: str,
+    uploads: Uploads,
+    door: Door,
+    covers: Callable[[str], bool],
     *,
     owns_server: bool,
     start: Callable[[], None],
     say_goodbye: Callable[[], Coroutine[Any, Any, None]],
     stop: Callable[[], None],
 ) -> None:
-    """As soon as the reactor runs, give daphne what it lacks: flow control, and limits for requests to the API below
-    `prefix`, or for all of them if speech owns the server. Then `start`. At the end `say_goodbye`, and `stop` in a
-    thread."""
+    """As soon as the reactor runs, give daphne what it lacks: flow control, and limits for the requests whose paths are
+    covered. Then `start`. At the end `say_goodbye`, and `stop` in a thread."""
 
     running = cast(Any, reactor)
 
     def begin() -> None:
         flow_control.install()
-        request_limits.install(config, prefix, owns_server=owns_server)
+        intake.install()
+        request_limits.install(config, uploads, covers, owns_server=owns_server)
+        daphne_door.install(door, covers)
         # The event loop itself begins after this.
         running.callLater(0, start)
 

@@ -35,11 +35,14 @@ SCOPE_KEY = "speech"
 class Backend:
     """One per server process."""
 
-    def __init__(self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate) -> None:
+    def __init__(
+        self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate, max_responses: int
+    ) -> None:
         self.executor = executor
         self.config = config
         self.gate = gate
         self._preparer = preparer
+        self._max_responses = max_responses
         self._open = 0
 
     @property
@@ -72,7 +75,7 @@ class Backend:
     async def _speak(
         self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat, meter: Meter
     ) -> Packets:
-        if self._open >= self.config.service.max_connections:
+        if self._open >= self._max_responses:
             raise busy("The server has reached its maximum number of concurrent requests; try again later.")
         preparation = self._preparer.begin(voice)
 

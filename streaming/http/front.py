@@ -10,7 +10,7 @@ from typing import Any
 
 from streaming.access.origin import address_of
 from streaming.connection.paths import path_info_of
-from streaming.connection.transport import ABORT_KEY, limit_buffer_of
+from streaming.connection.transport import ABORT_KEY, limit_connection_of
 from streaming.errors import ClientStalled
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
@@ -38,7 +38,7 @@ class HttpFront:
         if path_info_of(scope) not in self._api_paths:
             await self._app(scope, receive, send)
             return
-        limit_buffer_of(scope)
+        limit_connection_of(scope)
         serving = asyncio.create_task(self._serve(scope, receive, send))
         # Django would take a cancellation for its own end, and leave the view to itself; of a client that is gone it knows
         # what to do.

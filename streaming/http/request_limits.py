@@ -4,13 +4,15 @@ a whole body before an application sees any of it.
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from streaming.conf import Config
 from streaming.connection.paths import path_info_of
+from streaming.connection.transport import CHECKED_KEY
+from streaming.http.problems import Problem
+from streaming.http.uploads import Uploads, is_form
 
 CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -19,17 +21,21 @@ BYTES_PER_CHARACTER = 16
 OTHER_BYTES = 65_536
 
 
-class TooLong(Exception):
+class TooLong(Problem):
     """A request is longer than allowed: `status` is HTTP's."""
 
     def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(status, CODES[status], message)
+
+
+class _DeclaredTooLong(TooLong):
+    """Known before any of it has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """In bytes: of forms with files, and of every other body, which is read at once on the event loop."""
+    """In bytes: of forms with files whose client may send them (`Uploads`), and of every other body, which is read at once
+    on the event loop."""
 
     upload: int
     other: int
@@ -39,22 +45,20 @@ class BodyLimits:
         upload = int(config.service.max_upload_megabytes * 2**20)
         return cls(upload, min(upload, config.limits.max_request_chars * BYTES_PER_CHARACTER + OTHER_BYTES))
 
-    def most(self, content_type: bytes) -> int:
-        return self.upload if content_type.lower().startswith(b"multipart/form-data") else self.other
-
 
 class RequestLimits:
     """An ASGI application around another: refuses requests, of sockets too, that are longer than the settings allow.
     `covers`: the paths that the limits are for."""
 
-    def __init__(self, app: App, config: Config, covers: Callable[[str], bool]) -> None:
+    def __init__(self, app: App, config: Config, uploads: Uploads, covers: Callable[[str], bool]) -> None:
         self._app = app
+        self._uploads = uploads
         self._limits = config.limits
         self._bodies = BodyLimits.of(config)
         self._covers = covers
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if not self._covers(path_info_of(scope)):
+        if scope.get(CHECKED_KEY) or not self._covers(path_info_of(scope)):
             await self._app(scope, receive, send)
             return
         has_begun = False
@@ -64,21 +68,28 @@ class RequestLimits:
             has_begun = True
             await send(message)
 
-        body = _Body(receive, self._most(scope))
+        body = _Body(receive, self._bodies.other)
         try:
             check_head(
                 self._limits.max_query_bytes, self._limits.max_header_bytes, scope["query_string"], scope["headers"]
             )
-            await self._app(scope, body.receive, note)
-        except TooLong as error:
+            headers = dict(scope["headers"])
+            if scope["type"] == "http" and is_form(headers):
+                body.most = await self._most_of_form(scope, headers)
+            with self._uploads.one_more(scope) if body.most > self._bodies.other else nullcontext():
+                await self._app(scope, body.receive, note)
+        except Problem as error:
             if has_begun:
                 raise
-            if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            if not isinstance(error, _DeclaredTooLong):
+                # So that its client comes to read the answer.
                 await body.swallow(self._bodies.upload)
             await _refuse(scope, send, error)
 
-    def _most(self, scope: Any) -> int:
-        return self._bodies.most(dict(scope["headers"]).get(b"content-type", b""))
+    async def _most_of_form(self, scope: Any, headers: dict[bytes, bytes]) -> int:
+        """How long this form may be. Raises Problem."""
+        check_declared_length(headers, self._bodies.upload)
+        return self._bodies.upload if await self._uploads.may_be_long(scope) else self._bodies.other
 
 
 class _Body:
@@ -86,7 +97,7 @@ class _Body:
 
     def __init__(self, receive: Any, most: int) -> None:
         self._receive = receive
-        self._most = most
+        self.most = most
         self._received = 0
         self._is_complete = False
 
@@ -96,13 +107,13 @@ class _Body:
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             self._is_complete = not message.get("more_body", False)
-            if self._received > self._most:
-                raise TooLong(413, f"The request is longer than {self._most} bytes.")
+            if self._received > self.most:
+                raise TooLong(413, f"The request is longer than {self.most} bytes.")
         return message
 
     async def swallow(self, most: int) -> None:
-        """The rest of a body that has at most as many bytes, so that its client comes to read the answer."""
-        self._most = most
+        """The rest of a body, if it has at most so many bytes more."""
+        self.most = self._received + most
         with suppress(TooLong):
             while not self._is_complete and (await self.receive())["type"] == "http.request":
                 pass
@@ -117,18 +128,26 @@ def check_head(max_query: int, max_headers: int, query: bytes, headers: Any) -> 
         raise TooLong(431, f"The headers are longer than {max_headers} bytes together.")
 
 
-def problem_body(code: str, message: str) -> bytes:
-    return json.dumps({"detail": {"status": code, "code": code, "message": message}}).encode() + b"\n"
+def check_declared_length(headers: dict[bytes, bytes], most: int) -> None:
+    """Raises TooLong. A length that is none has been refused by the server."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > most:
+        raise _DeclaredTooLong(413, f"The request is longer than {most} bytes.")
 
 
-async def _refuse(scope: Any, send: Any, error: TooLong) -> None:
+def problem_body(problem: Problem) -> bytes:
+    return json.dumps(problem.in_elevenlabs_words()).encode() + b"\n"
+
+
+async def _refuse(scope: Any, send: Any, error: Problem) -> None:
     """Answer a request, or the handshake of a socket."""
-    body = problem_body(CODES[error.status], str(error))
+    body = problem_body(error)
     is_socket = scope["type"] == "websocket"
     if is_socket and "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     prefix = "websocket.http" if is_socket else "http"
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     await send({"type": f"{prefix}.response.start", "status": error.status, "headers": headers})
     await send({"type": f"{prefix}.response.body", "body": body})

@@ -8,7 +8,7 @@ The laws, for every input in every state:
     holds for errors that are known earlier, too: a client that is cut off before it has spoken may wait for its speech for
     ever (LiveKit).
 2.  The first message, or that silence, fixes the hard parameters. Changing one later is the client's error. A client that
-    may not open a session in silence is given as much time for its first message as for any other.
+    has to say who it is has 5 s for that, and learns nothing else before, neither from words nor from the time.
 3.  Audio goes out in the order of its stream's text. A stream's final message comes after all of its audio, carries none
     itself, and is caused only by the end of a turn or of the stream.
 4.  Every error that ends the connection is one message with `message`, `error` and `code`, then a close with that code,
@@ -42,13 +42,15 @@ from streaming.protocol.stream import Stream
 from streaming.protocol.streams import Streams
 
 INIT_WAIT_SECONDS = 1.5
+IDENTIFY_SECONDS = 5.0
 # What comes with an event that brings nothing.
 NOTHING = ClientMessage()
 
 
 class Connection(ABC):
     """`query`: the request's parameters as text. `refusal`: an error that is known before the first message (an unknown
-    voice, a bad key). `may_open_in_silence`: whether the session opens if the client says nothing."""
+    voice, a bad key). `silence_refusal`: what a client is told that still has to say who it is, and says nothing; None if
+    its session may open in silence."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class Connection(ABC):
         *,
         now: float,
         refusal: ProtocolError | Fault | None = None,
-        may_open_in_silence: bool = True,
+        silence_refusal: Fault | None = None,
     ) -> None:
         self._query = query
         self._rules = rules
@@ -67,9 +69,9 @@ class Connection(ABC):
         self._parameters = Parameters()
         self._streams = Streams(rules)
         self._active_at = now
-        self._may_open_in_silence = may_open_in_silence
-        may_wait = not (may_open_in_silence or refusal)
-        self._opening_ends = now + (self._parameters.inactivity_timeout if may_wait else INIT_WAIT_SECONDS)
+        # What ends the connection anyway, as a bad key does, need not wait.
+        self._silence_refusal = None if isinstance(refusal, Fault) else silence_refusal
+        self._opening_ends = now + (IDENTIFY_SECONDS if self._silence_refusal else INIT_WAIT_SECONDS)
 
     @property
     def state(self) -> State:
@@ -214,7 +216,7 @@ TRANSITIONS: dict[tuple[State, Event], Transition] = {
     (State.OPENING, Event.LAST): (Connection._open_with_last, State.ENDING),
     (State.OPENING, Event.HARD_ONLY): (Connection._open, State.OPEN),
     (State.OPENING, Event.SILENCE): (Connection._open, State.OPEN),
-    (State.OPENING, Event.IDLE): (Connection._close_idle, State.CLOSED),
+    (State.OPENING, Event.IDLE): _ERROR,
     (State.OPENING, Event.MISTAKE): _ERROR,
     (State.OPENING, Event.FAILURE): _ERROR,
     (State.OPENING, Event.GONE): _SILENT_END,
@@ -223,7 +225,7 @@ TRANSITIONS: dict[tuple[State, Event], Transition] = {
     (State.REFUSED, Event.LAST): _REFUSAL,
     (State.REFUSED, Event.HARD_ONLY): _REFUSAL,
     (State.REFUSED, Event.SILENCE): _REFUSAL,
-    (State.REFUSED, Event.IDLE): _REFUSAL,
+    (State.REFUSED, Event.IDLE): _ERROR,
     (State.REFUSED, Event.MISTAKE): _ERROR,
     (State.REFUSED, Event.FAILURE): _ERROR,
     (State.REFUSED, Event.GONE): _SILENT_END,

@@ -60,9 +60,9 @@ class MultiStreamInput(Session):
         *,
         now: float,
         refusal: ProtocolError | Fault | None = None,
-        may_open_in_silence: bool = True,
+        silence_refusal: Fault | None = None,
     ) -> None:
-        super().__init__(query, rules, now=now, refusal=refusal, may_open_in_silence=may_open_in_silence)
+        super().__init__(query, rules, now=now, refusal=refusal, silence_refusal=silence_refusal)
         # The streams that are open or draining.
         self._contexts: dict[str, Stream] = {}
         self._standings = Standings(most_failed=MAX_FAILED)

@@ -92,8 +92,9 @@ class Session(Connection):
         self._step(Event.GONE)
 
     def _pass_deadline(self) -> list[Action]:
-        opens = self._is_opening and self._may_open_in_silence
-        return self._step(Event.SILENCE if opens else Event.IDLE)
+        if self._is_opening and self._silence_refusal:
+            return self._step(Event.IDLE, self._silence_refusal)
+        return self._step(Event.SILENCE if self._is_opening else Event.IDLE)
 
     # What each endpoint says for itself
 

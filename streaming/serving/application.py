@@ -8,9 +8,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from streaming.connection.door import Door
 from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
+from streaming.http.uploads import Uploads
 from streaming.serving.health import Health
 from streaming.serving.lifespan import WrappedLifespan
 from streaming.serving.server_parts import ServerParts
@@ -43,9 +45,16 @@ class SpeechApplication:
             ready_path=ready_path,
         )
         sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
-        self._http = RequestLimits(http, parts.config, self._has_limits)
-        self._sockets = RequestLimits(sockets, parts.config, self._has_limits)
         self._api_paths = ApiPaths(prefix)
+        self._uploads = Uploads(parts.config, self._api_paths, owns_server=owns_server)
+        limits = parts.config.limits
+        self._door = Door(
+            parts.capacity.requests,
+            head_seconds=limits.request_head_seconds,
+            body_seconds=limits.request_body_seconds,
+        )
+        self._http = RequestLimits(http, parts.config, self._uploads, self._has_limits)
+        self._sockets = RequestLimits(sockets, parts.config, self._uploads, self._has_limits)
         self._waits_for_daphne = False
         # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
         self._wait_for_daphne()
@@ -89,9 +98,11 @@ class SpeechApplication:
 
     def _give_uvicorn_what_it_lacks(self) -> None:
         if "uvicorn.server" in sys.modules:
-            from streaming.uvicorn import flow_control
+            from streaming.uvicorn import door, flow_control, intake
 
             flow_control.install(self._say_goodbye)
+            intake.install()
+            door.install(self._door, self._has_limits)
 
     def _begin(self) -> None:
         """A connection has come: by now there is a server, whether or not it has said so."""
@@ -106,7 +117,9 @@ class SpeechApplication:
 
         when_daphne_serves(
             self.parts.config,
-            self._prefix,
+            self._uploads,
+            self._door,
+            self._has_limits,
             owns_server=self._owns_server,
             start=self.parts.start,
             say_goodbye=self._say_goodbye,

@@ -6,12 +6,13 @@ import logging
 
 from streaming.access.gate import Gate
 from streaming.conf import Config
+from streaming.connection.capacity import Capacity
 from streaming.dispatch.engine_choice import engine_specs
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
-from streaming.sockets.consumers import Parts
 from streaming.sockets.open_sockets import OpenSockets
+from streaming.sockets.parts import Parts
 from streaming.speech.voice_preparation import VoicePreparer
 
 logger = logging.getLogger("streaming")
@@ -25,6 +26,13 @@ class ServerParts:
         specs, self._reason = engine_specs(config)
         self._engine_name = specs[0].name
         self.config = config
+        service, limits = config.service, config.limits
+        self.capacity = Capacity(
+            sockets=service.max_connections,
+            responses=service.max_connections,
+            requests=limits.max_waiting_requests,
+            strangers=limits.max_unidentified_sockets,
+        ).within_this_process()
         self.executor = Executor(
             specs,
             max_running=config.service.max_concurrency,
@@ -33,9 +41,9 @@ class ServerParts:
         )
         self.gate = Gate(config.limits)
         self.forwarding = Forwarding(config.forward, config.redis_url)
-        self.open_sockets = OpenSockets()
+        self.open_sockets = OpenSockets(self.capacity)
         preparer = VoicePreparer(self.executor)
-        self.for_http = Backend(self.executor, config, preparer, self.gate)
+        self.for_http = Backend(self.executor, config, preparer, self.gate, self.capacity.responses)
         self.for_sockets = Parts(self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets)
         self._has_started = False
 

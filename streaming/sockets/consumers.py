@@ -2,24 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
 from streaming import errors
-from streaming.access.gate import Gate, StreamMeter
+from streaming.access import refusals
+from streaming.access.gate import StreamMeter
 from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
-from streaming.conf import Config
-from streaming.connection.transport import close_reason
-from streaming.dispatch.executor import Executor, Place
-from streaming.errors import ClientStalled, ProtocolError, fault_of, is_of_the_connection
-from streaming.forwarding.forwarding import Forwarding
+from streaming.connection.transport import ABORT_KEY, close_reason
+from streaming.dispatch.executor import Place
+from streaming.errors import ClientStalled, Fault, ProtocolError, fault_of, is_of_the_connection
 from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
@@ -28,7 +26,8 @@ from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
 from streaming.protocol.stream_input import StreamInput
-from streaming.sockets.open_sockets import OpenSockets
+from streaming.sockets.deadline import Deadline
+from streaming.sockets.parts import Parts
 from streaming.sockets.session_rules import session_rules
 from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
@@ -38,25 +37,13 @@ from streaming.speech.playback import Playback
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
 from streaming.speech.speech_queue import SpeechQueue
-from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
+from streaming.speech.voice_preparation import VoicePreparation
 from voices.models import Voice
 
 logger = logging.getLogger("streaming")
 
 # How long a closing connection may take to send its last messages.
 GOODBYE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the consumers of one server process share."""
-
-    executor: Executor
-    config: Config
-    preparer: VoicePreparer
-    gate: Gate
-    forwarding: Forwarding
-    open_sockets: OpenSockets
 
 
 class SpeechConsumer(AsyncConsumer):
@@ -78,8 +65,9 @@ class SpeechConsumer(AsyncConsumer):
         self._session: Session | None = None
         self._parameters = Parameters()
         self._stream_tasks = StreamTasks(self._make_speaker, self._report_failure)
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(self._on_time)
         self._gone = asyncio.Event()
+        self._dismissal: Fault | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -107,24 +95,20 @@ class SpeechConsumer(AsyncConsumer):
         if not origin_is_allowed(self.scope, self._config.service.allowed_origins):
             await self.send({"type": "websocket.close"})
             return
-        self._open_sockets.add(self)
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
-        fault = await visitor.arrive()
-        if len(self._open_sockets) > self._config.service.max_connections:
-            fault = errors.OVERLOADED.because(
-                "The server has reached its maximum number of connections; try again later."
-            )
+        self._open_sockets.arrive(self, visitor.address, self._dismiss)
+        fault = await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
             session_rules(self._config),
             now=self._now(),
             refusal=fault or visitor.refusal,
-            may_open_in_silence=visitor.is_known,
+            silence_refusal=None if visitor.is_known else fault_of(refusals.late_key()),
         )
         await self.send({"type": "websocket.accept"})
         if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
             self._preparation = self._preparer.begin(visitor.voice)
-        self._set_timer()
+        self._set_deadline()
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         if self._session is None or self._visitor is None:
@@ -135,13 +119,27 @@ class SpeechConsumer(AsyncConsumer):
         elif len(text) > limit or len(text.encode("utf-8", "replace")) > limit:
             error = ProtocolError(errors.INVALID_MESSAGE, f"The message is longer than {limit} bytes.")
             await self._answer(self._session.refuse(error))
-        elif fault := await self._visitor.hear(text):
+        elif fault := await self._visitor.hear(text) or self._let_in(self._visitor):
             await self._answer(self._session.fail(fault))
         else:
             await self._answer(self._session.receive(text, now=self._now()))
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         raise StopConsumer
+
+    def _let_in(self, visitor: Visitor) -> Fault | None:
+        """A client that is known needs a place among those who may speak."""
+        if not visitor.is_known or self._open_sockets.let_in(self):
+            return None
+        return errors.OVERLOADED.because("The server has reached its maximum number of connections; try again later.")
+
+    def _dismiss(self) -> None:
+        """Too many strangers: this one has to leave."""
+        self._dismissal = fault_of(refusals.late_key())
+        if self._session:
+            self._in_background(self._answer(self._session.fail(self._dismissal)))
+        if abort := cast("Callable[[], object] | None", self.scope.get(ABORT_KEY)):
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, abort)
 
     # The one place that acts
 
@@ -161,7 +159,7 @@ class SpeechConsumer(AsyncConsumer):
                 case Close(code, reason):
                     await self.send({"type": "websocket.close", "code": code, "reason": close_reason(reason)})
                     self._stop_speaking()
-        self._set_timer()
+        self._set_deadline()
 
     async def _answer(self, actions: Sequence[Action]) -> None:
         """Perform actions that do not come from a speaker. (A failure of a speaker ends its own stream.)"""
@@ -234,21 +232,18 @@ class SpeechConsumer(AsyncConsumer):
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _set_timer(self) -> None:
-        """One timer for the session's deadline. A later deadline waits for the timer that is set already."""
-        deadline = self._session.deadline if self._session else None
-        if deadline is None or (self._timer and self._timer.when() <= deadline):
-            return
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(deadline, self._on_timer)
+    def _set_deadline(self) -> None:
+        if self._session:
+            self._deadline.set(self._session.deadline)
 
-    def _on_timer(self) -> None:
-        self._timer = None
+    def _on_time(self) -> None:
         if self._session and not self._session.is_closed:
-            task = asyncio.create_task(self._answer(self._session.timeout(now=self._now())))
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+            self._in_background(self._answer(self._session.timeout(now=self._now())))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     # Ending
 
@@ -277,8 +272,7 @@ class SpeechConsumer(AsyncConsumer):
         if self._session:
             self._session.disconnected()
         self._stop_speaking()
-        if self._timer:
-            self._timer.cancel()
+        self._deadline.cancel()
         if self._visitor:
             self._visitor.leave()
         self._open_sockets.discard(self)

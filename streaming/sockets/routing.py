@@ -6,8 +6,10 @@ from typing import Any
 from django.urls.resolvers import RoutePattern
 
 from streaming.connection.paths import path_info_of
-from streaming.connection.transport import limit_buffer_of
-from streaming.sockets.consumers import MultiStreamInputConsumer, Parts, StreamInputConsumer
+from streaming.connection.transport import GONE_KEY, limit_connection_of
+from streaming.sockets.consumers import MultiStreamInputConsumer, StreamInputConsumer
+from streaming.sockets.inbox import Inbox
+from streaming.sockets.parts import Parts
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -30,13 +32,15 @@ class SocketRouter:
                 MultiStreamInputConsumer.as_asgi(parts=parts),
             ),
         ]
+        self._max_per_second = parts.config.limits.max_messages_per_second
         self._otherwise = otherwise
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = path_info_of(scope).removeprefix("/")
         for pattern, consumer in self._routes:
             if match := pattern.match(path):
-                limit_buffer_of(scope)
-                await consumer(scope | {"url_route": {"args": (), "kwargs": match[2]}}, receive, send)
+                limit_connection_of(scope)
+                inbox = Inbox(receive, max_per_second=self._max_per_second, is_gone=scope.get(GONE_KEY, lambda: False))
+                await consumer(scope | {"url_route": {"args": (), "kwargs": match[2]}}, inbox.receive, send)
                 return
         await self._otherwise(scope, receive, send)

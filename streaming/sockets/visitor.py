@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from django.db import DatabaseError
 
 from streaming.access.credentials import Credentials
-from streaming.access.gate import Gate, Seat, StreamMeter
+from streaming.access.gate import Gate, StreamMeter
 from streaming.access.identity import Client, identify
 from streaming.access.origin import address_of
 from streaming.conf import Config
@@ -27,8 +27,8 @@ class Visitor:
         self._scope = scope
         self._config = config
         self._gate = gate
-        self._address = address_of(scope)
-        self._seat: Seat | None = None
+        self.address = address_of(scope)
+        self._seat = gate.connect(self.address)
         self._credentials = Credentials()
         self._client: Client | None = None
         self._has_spoken = False
@@ -44,7 +44,6 @@ class Visitor:
     async def arrive(self) -> Fault | None:
         """The handshake. Returns what ends the connection."""
         try:
-            self._seat = self._gate.connect(self._address)
             self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
             await self._identify_early()
             voice_id = self._scope["url_route"]["kwargs"]["voice_id"]
@@ -53,6 +52,7 @@ class Visitor:
         except ProtocolError as error:
             self.refusal = error
         except (Refused, VoicesUnavailable, DatabaseError) as error:
+            self._has_spoken = True  # whatever its first message brings comes too late
             return fault_of(error)
         return None
 
@@ -77,11 +77,10 @@ class Visitor:
         """For one more stream of this visitor, who is known."""
         if self._client is None or self.voice is None:
             raise RuntimeError("An open session needs an identified client and a voice.")
-        return self._gate.stream(self._client, self._address, self.voice.voice_id)
+        return self._gate.stream(self._client, self.address, self.voice.voice_id)
 
     def leave(self) -> None:
-        if self._seat:
-            self._seat.leave()
+        self._seat.leave()
 
     @property
     def _has_key(self) -> bool:
@@ -96,8 +95,7 @@ class Visitor:
     async def _identify(self, credentials: Credentials) -> None:
         """Raises Refused and DatabaseError."""
         client = await identify(credentials, required=self._config.access.require_keys)
-        if self._seat:
-            self._seat.take_for(client)
+        self._seat.take_for(client)
         self._client = client
 
     def _check_voice(self) -> None:

@@ -14,7 +14,8 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets import http11
 
-from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, LIMIT_KEY, limit_send_buffer
+from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, GONE_KEY, LIMIT_KEY, limit_send_buffer
+from streaming.uvicorn.intake import has_accepted, limit_intake
 
 logger = logging.getLogger("streaming.uvicorn")
 
@@ -67,7 +68,10 @@ def _receive(protocol: WebSocketsSansIOProtocol, data: bytes) -> None:
 
 
 async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
-    cast(Any, protocol.scope)[LIMIT_KEY] = partial(limit_send_buffer, protocol.transport.get_extra_info("socket"))
+    scope = cast(Any, protocol.scope)
+    scope[ABORT_KEY] = protocol.transport.abort
+    scope[LIMIT_KEY] = partial(_limit_socket, protocol)
+    scope[GONE_KEY] = lambda: protocol.disconnected or (protocol.transport.is_closing() and not protocol.close_sent)
     protocol.close_timeout = CLOSE_HANDSHAKE_SECONDS
     await _plain_run(protocol)
 
@@ -75,9 +79,16 @@ async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
 async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     """A message marked "urgent" is the last word before a close. Neither waits for the client to read."""
     await _send_at_once(protocol, message)
+    if message["type"] == "websocket.accept":
+        has_accepted(protocol)
     if message["type"] == "websocket.close":
         # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
         protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
+
+
+def _limit_socket(protocol: WebSocketsSansIOProtocol) -> None:
+    limit_send_buffer(protocol.transport.get_extra_info("socket"))
+    limit_intake(protocol)
 
 
 async def _send_at_once(protocol: WebSocketsSansIOProtocol, message: Any) -> None:

@@ -97,7 +97,7 @@ async def test_every_operation_asks_for_the_identity_itself(method: str, path: s
     request: Any = AsyncRequestFactory().generic(method, path, json.dumps(content), "application/json")
     config = conf.Config.model_validate(with_sections(conf.Config, {"access": {"require_keys": True}}))
     nothing: Any = None
-    request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), Backend(nothing, config, nothing, nothing), nothing)
+    request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), Backend(nothing, config, nothing, nothing, 1), nothing)
     match = resolve(path)
     response = await match.func(request, *match.args, **match.kwargs)
     assert response.status_code == 401

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 import pytest
 from asgiref.sync import async_to_sync
 
-from streaming.access.gate import TRUST_SECONDS, Gate, network_of
+from streaming.access.gate import TRUST_SECONDS, Gate
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
 from streaming.conf import LimitsConfig
+from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 
@@ -297,16 +298,26 @@ def test_what_no_stream_has_begun_is_not_counted() -> None:
 
 def test_sockets_of_an_address() -> None:
     gate = gate_with(max_sockets_per_address=2)
-    seats = [gate.connect("192.0.2.1"), gate.connect("192.0.2.1")]
-    gate.connect("192.0.2.2")
+    seats = [gate.connect("192.0.2.1") for _ in range(4)]
+    for seat in (*seats[:2], gate.connect("192.0.2.2")):
+        seat.take_for(ANYBODY)
     with pytest.raises(Refused, match="address already has 2 open sockets") as caught:
-        gate.connect("192.0.2.1")
+        seats[2].take_for(ANYBODY)
     assert (caught.value.status, caught.value.code) == (429, "too_many_concurrent_requests")
     seats[0].leave()
     seats[0].leave()
-    gate.connect("192.0.2.1")
+    seats[2].take_for(ANYBODY)
     with pytest.raises(Refused):
-        gate.connect("192.0.2.1")
+        seats[3].take_for(ANYBODY)
+
+
+def test_a_client_with_a_key_does_not_count_among_those_of_its_address(new_key: NewKey) -> None:
+    gate, client = gate_with(max_sockets_per_address=1), client_of(new_key()[0])
+    first, second, third = (gate.connect("192.0.2.1") for _ in range(3))
+    first.take_for(ANYBODY)
+    second.take_for(client)
+    first.take_for(client)  # its key came in the first message
+    third.take_for(ANYBODY)
 
 
 def test_sockets_of_a_key(new_key: NewKey) -> None:

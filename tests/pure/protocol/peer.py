@@ -20,6 +20,8 @@ RULES = Rules(
     max_message_chars=5000,
     max_contexts=3,
 )
+# What a stranger is told that says nothing.
+NO_KEY = Fault("no_key", "Say who you are.", 1008)
 
 
 def session(

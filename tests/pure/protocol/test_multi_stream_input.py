@@ -10,7 +10,18 @@ from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd
 from streaming.protocol.multi_stream_input import MAX_FAILED, MultiStreamInput
 from streaming.protocol.packet import Alignment, Packet
-from tests.pure.protocol.peer import RULES, close_code, error, items, report, say, sent, spoken_texts, utterances
+from tests.pure.protocol.peer import (
+    NO_KEY,
+    RULES,
+    close_code,
+    error,
+    items,
+    report,
+    say,
+    sent,
+    spoken_texts,
+    utterances,
+)
 
 LONG = "This is a sentence of somewhat more than fifty characters. " * 5
 
@@ -560,14 +571,14 @@ def test_original_and_spoken_characters_go_where_they_belong() -> None:
 
 
 def test_a_stranger_is_waited_for() -> None:
-    multi = MultiStreamInput({}, RULES, now=0.0, may_open_in_silence=False)
-    assert multi.timeout(now=10.0) == []
-    assert isinstance(say(multi, now=10.0, text=" ")[0], Open)
+    multi = MultiStreamInput({}, RULES, now=0.0, silence_refusal=NO_KEY)
+    assert multi.timeout(now=4.0) == []
+    assert isinstance(say(multi, now=4.0, text=" ")[0], Open)
 
 
-def test_a_stranger_who_says_nothing_is_idle() -> None:
-    multi = MultiStreamInput({}, RULES, now=0.0, may_open_in_silence=False)
-    assert error(multi.timeout(now=20.0))["error"] == "input_timeout_exceeded"
+def test_a_stranger_who_says_nothing_is_asked_who_it_is() -> None:
+    multi = MultiStreamInput({}, RULES, now=0.0, silence_refusal=NO_KEY)
+    assert error(multi.timeout(now=5.0))["error"] == "no_key"
 
 
 def test_audio_without_characters_has_no_times() -> None:

@@ -12,6 +12,7 @@ from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.session import Session
 from streaming.protocol.stream_input import StreamInput
 from tests.pure.protocol.peer import (
+    NO_KEY,
     RULES,
     close_code,
     elevenlabs,
@@ -265,7 +266,7 @@ def test_a_fault_known_before_waits_for_the_first_message() -> None:
 
 
 def test_a_fault_known_before_is_said_behind_the_silence_even_to_strangers() -> None:
-    connection = StreamInput({}, RULES, now=0.0, refusal=errors.OVERLOADED, may_open_in_silence=False)
+    connection = StreamInput({}, RULES, now=0.0, refusal=errors.OVERLOADED, silence_refusal=NO_KEY)
     assert close_code(connection.timeout(now=1.5)) == 1013
 
 
@@ -655,15 +656,15 @@ def test_the_silence_before_the_first_message_is_idle_time_too() -> None:
     assert connection.deadline == 20.0
 
 
-def test_a_stranger_who_says_nothing_is_idle() -> None:
-    connection = StreamInput({}, RULES, now=0.0, may_open_in_silence=False)
-    assert connection.timeout(now=19.0) == []
-    assert error(connection.timeout(now=20.0))["error"] == errors.INPUT_TIMEOUT
-
-
-def test_a_stranger_of_the_seed_is_left_without_a_word() -> None:
-    connection = StreamInput({"mode": "generate"}, RULES, now=0.0, may_open_in_silence=False)
-    assert connection.timeout(now=20.0) == [Close(1000)]
+@pytest.mark.parametrize("query", [{}, {"mode": "generate"}])
+@pytest.mark.parametrize("refusal", [None, NO_VOICE])
+def test_a_stranger_who_says_nothing_is_asked_who_it_is_whatever_else_is_wrong(
+    query: dict[str, str], refusal: ProtocolError | None
+) -> None:
+    connection = StreamInput(query, RULES, now=0.0, refusal=refusal, silence_refusal=NO_KEY)
+    assert connection.timeout(now=4.9) == []
+    assert error(connection.timeout(now=5.0)) == {"message": "Say who you are.", "error": "no_key", "code": 1008}
+    assert connection.is_closed
 
 
 # Faults of the peer

@@ -13,7 +13,7 @@ from streaming.protocol.multi_stream_input import CONTEXT_TRANSITIONS, MultiStre
 from streaming.protocol.session import Session
 from streaming.protocol.states import ContextEvent, Event, Standing, Standings, State
 from streaming.protocol.stream_input import StreamInput
-from tests.pure.protocol.peer import RULES, report, say, session
+from tests.pure.protocol.peer import NO_KEY, RULES, report, say, session
 
 PAIRS = list(product(State, Event))
 CONTEXT_PAIRS = list(product(Standing, ContextEvent))
@@ -83,7 +83,7 @@ def test_silence_goes_where_the_table_says(state: State) -> None:
 
 @pytest.mark.parametrize("state", [State.OPENING, State.OPEN])
 def test_idleness_goes_where_the_table_says(state: State) -> None:
-    made = StreamInput({}, RULES, now=0.0, may_open_in_silence=state is State.OPEN)
+    made = StreamInput({}, RULES, now=0.0, silence_refusal=None if state is State.OPEN else NO_KEY)
     if state is State.OPEN:
         say(made, text=" ")
     assert any(isinstance(action, Close) for action in made.timeout(now=WAITS))

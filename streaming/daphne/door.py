@@ -1,0 +1,55 @@
+"""Deadlines and a bounded room for connections to daphne whose request is not complete (`streaming.connection.door`)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.web import http
+
+from streaming.connection.door import Door, Part
+from streaming.daphne.request_limits import path_info_of_head
+
+HTTPChannel: Any = http.HTTPChannel
+_plain_made = HTTPChannel.connectionMade
+_plain_head = HTTPChannel.allHeadersReceived
+_plain_content = HTTPChannel.allContentReceived
+_plain_done = HTTPChannel.requestDone
+_plain_lost = HTTPChannel.connectionLost
+
+
+def install(door: Door, covers: Callable[[str], bool]) -> None:
+    """From now on every HTTP connection to a server in this process passes this door. `covers`: the paths that bodies have
+    a deadline for."""
+
+    def connection_made(channel: Any) -> None:
+        _plain_made(channel)
+        _wait(door, channel, Part.HEAD)
+
+    def all_headers_received(channel: Any) -> None:
+        if covers(path_info_of_head(channel)):
+            _wait(door, channel, Part.BODY)
+        else:
+            door.leave(channel)
+        _plain_head(channel)
+
+    def all_content_received(channel: Any) -> None:
+        door.leave(channel)
+        _plain_content(channel)
+
+    def request_done(channel: Any, request: Any) -> None:
+        _wait(door, channel, Part.HEAD)
+        _plain_done(channel, request)
+
+    def connection_lost(channel: Any, reason: Any) -> None:
+        door.leave(channel)
+        _plain_lost(channel, reason)
+
+    HTTPChannel.connectionMade = connection_made
+    HTTPChannel.allHeadersReceived = all_headers_received
+    HTTPChannel.allContentReceived = all_content_received
+    HTTPChannel.requestDone = request_done
+    HTTPChannel.connectionLost = connection_lost
+
+
+def _wait(door: Door, channel: Any, part: Part) -> None:
+    address = str(getattr(channel.getPeer(), "host", ""))
+    door.wait(channel, part, address, channel.timeoutConnection)

@@ -1,0 +1,116 @@
+"""Who may send files? Decided when the head of a request has come, in front of Django, which reads the body first and asks
+later.
+
+Everything else may be no longer than `BodyLimits.other`.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.urls import Resolver404, resolve
+
+from streaming.access.credentials import Credentials
+from streaming.access.identity import identify
+from streaming.access.origin import address_of
+from streaming.conf import Config
+from streaming.connection.addresses import network_of
+from streaming.connection.paths import path_info_of
+from streaming.errors import Refused
+from streaming.http.backend import let_go_of_the_database
+from streaming.http.paths import ApiPaths
+from streaming.http.problems import Problem, database_lost, problem_of
+
+# The operations that take files, by the names of their URLs.
+WITH_FILES = frozenset({"add_voice", "edit_voice"})
+
+
+def is_form(headers: dict[bytes, bytes]) -> bool:
+    """Whether the body is a form that may hold files."""
+    return headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+
+
+class Uploads:
+    """One per server process. `api_paths`: the API's. `owns_server`: other paths belong to a project with an admin, whose
+    staff may upload."""
+
+    def __init__(self, config: Config, api_paths: ApiPaths, *, owns_server: bool) -> None:
+        self._requires_keys = config.access.require_keys
+        self._max_at_once = config.limits.max_uploads_per_address
+        self._api_paths = api_paths
+        self._owns_server = owns_server
+        self._at_once: Counter[str] = Counter()
+
+    async def may_be_long(self, scope: Any) -> bool:
+        """Whether the form of this request may hold files. `scope`: ASGI's, as far as the head tells. Raises Problem for a
+        client that may not send any."""
+        path_info = path_info_of(scope)
+        if path_info in self._api_paths:
+            if scope["method"] != "POST" or not _takes_files(path_info):
+                return False
+            await self._check_client(scope)
+            return True
+        if not self._owns_server:
+            return False
+        try:
+            return await sync_to_async(_is_staff)(dict(scope["headers"]))
+        finally:
+            await let_go_of_the_database()
+
+    @contextmanager
+    def one_more(self, scope: Any) -> Iterator[None]:
+        """While a client sends files. Raises Problem."""
+        network = network_of(address_of(scope))
+        if self._at_once[network] >= self._max_at_once:
+            text = f"This address already sends {self._max_at_once} forms with files, the maximum."
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_uploads", text, headers={"Retry-After": "5"})
+        self._at_once[network] += 1
+        try:
+            yield
+        finally:
+            self._at_once[network] -= 1
+            if not self._at_once[network]:
+                del self._at_once[network]
+
+    async def _check_client(self, scope: Any) -> None:
+        """Raises Problem. The API decides the same once more, when it has the body."""
+        credentials = Credentials.from_headers(scope["headers"])
+        try:
+            client = await identify(credentials, required=self._requires_keys)
+            client.require_managing_voices()
+        except Refused as error:
+            raise problem_of(error) from None
+        except DatabaseError:
+            raise database_lost() from None
+
+
+def _takes_files(path_info: str) -> bool:
+    try:
+        return resolve(path_info).url_name in WITH_FILES
+    except Resolver404:
+        return False
+
+
+def _is_staff(headers: dict[bytes, bytes]) -> bool:
+    """Whether the session's user may change voices in the admin."""
+    try:
+        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+        key = cookies[settings.SESSION_COOKIE_NAME].value
+    except (CookieError, KeyError):
+        return False
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    try:
+        user = get_user(request)
+        return bool(user.is_active and user.is_staff and user.has_module_perms("voices"))
+    except DatabaseError:
+        raise database_lost() from None

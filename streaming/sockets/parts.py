@@ -1,0 +1,20 @@
+"""What the sockets of one server process share."""
+
+from dataclasses import dataclass
+
+from streaming.access.gate import Gate
+from streaming.conf import Config
+from streaming.dispatch.executor import Executor
+from streaming.forwarding.forwarding import Forwarding
+from streaming.sockets.open_sockets import OpenSockets
+from streaming.speech.voice_preparation import VoicePreparer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    executor: Executor
+    config: Config
+    preparer: VoicePreparer
+    gate: Gate
+    forwarding: Forwarding
+    open_sockets: OpenSockets

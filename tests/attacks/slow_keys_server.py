@@ -1,0 +1,22 @@
+"""`manage.py serve` with a database that never says whose key it is: `python -m tests.attacks.slow_keys_server`."""
+
+import asyncio
+import os
+from typing import Any
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
+
+import xtts_site.asgi  # noqa: F401 - sets Django up
+
+
+async def never(*_: Any, **__: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    from streaming.sockets import visitor
+
+    vars(visitor)["identify"] = never
+    execute_from_command_line(["manage.py", "serve"])

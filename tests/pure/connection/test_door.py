@@ -1,0 +1,55 @@
+import asyncio
+
+from streaming.connection.door import Door, Part
+
+FAR = 3600.0
+
+
+class Caller:
+    """A connection that notes whether it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+
+def wait(door: Door, caller: Caller, part: Part = Part.HEAD, address: str = "192.0.2.1") -> None:
+    door.wait(caller, part, address, caller.closed.set)
+
+
+async def test_a_head_that_does_not_come_in_time_ends_its_connection() -> None:
+    door, caller = Door(8, head_seconds=0.01, body_seconds=FAR), Caller()
+    wait(door, caller)
+    await asyncio.wait_for(caller.closed.wait(), 30)
+
+
+async def test_a_body_has_a_time_of_its_own() -> None:
+    door, caller = Door(8, head_seconds=FAR, body_seconds=0.01), Caller()
+    wait(door, caller)
+    wait(door, caller, Part.BODY)
+    await asyncio.wait_for(caller.closed.wait(), 30)
+
+
+async def test_the_deadline_does_not_move_while_the_same_is_waited_for() -> None:
+    door, caller = Door(8, head_seconds=0.05, body_seconds=FAR), Caller()
+    while not caller.closed.is_set():
+        wait(door, caller)
+        await asyncio.sleep(0)
+    assert caller.closed.is_set()
+
+
+async def test_who_has_left_is_not_closed_any_more() -> None:
+    door, gone, late = Door(8, head_seconds=0.01, body_seconds=FAR), Caller(), Caller()
+    wait(door, gone)
+    door.leave(gone)
+    wait(door, late)  # later than the other's deadline
+    await asyncio.wait_for(late.closed.wait(), 30)
+    assert not gone.closed.is_set()
+
+
+async def test_a_full_door_closes_the_one_that_has_waited_longest() -> None:
+    door, callers = Door(2, head_seconds=FAR, body_seconds=FAR), [Caller() for _ in range(3)]
+    for caller in callers:
+        wait(door, caller)
+    assert [caller.closed.is_set() for caller in callers] == [True, False, False]
+    for caller in callers:
+        door.leave(caller)
