@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,7 @@ from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_S
 # What is still being answered when the server ends has as long as this.
 GRACE_SECONDS = 3
 BACKLOG = 2048
+TLS_HANDSHAKE_SECONDS = 15
 # The head of a request; the settings' own limits, which answer in words, are below it.
 MAX_HEAD_BYTES = 256 * 1024
 
@@ -26,6 +28,10 @@ class _Server(uvicorn.Server):
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.config.is_ssl:
+            # uvicorn leaves a client the minute that asyncio gives it.
+            loop: Any = asyncio.get_running_loop()
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=TLS_HANDSHAKE_SECONDS)
         await super().startup(sockets)
         if self.started:
             self._on_listening()
