@@ -27,7 +27,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         tmp_path_factory.mktemp("keys"),
         service={"log_level": "debug"},
         access={"require_keys": True},
-        limits={"max_sockets_per_key": SOCKETS_PER_KEY, "max_sockets_per_address": SOCKETS_PER_ADDRESS},
+        limits={"max_sockets_per_key": SOCKETS_PER_KEY},
     )
     with LiveServer(settings) as live:
         yield live
@@ -230,12 +230,17 @@ async def test_sockets_of_one_key(locked: LiveServer, keys: dict[str, str]) -> N
     await sockets[1].close()
 
 
-async def test_sockets_of_one_address(locked: LiveServer) -> None:
-    sockets = [await locked.connect() for _ in range(SOCKETS_PER_ADDRESS)]
-    async with locked.connect() as client:
-        assert refusal(await receive_all(client)) == ("too_many_concurrent_requests", 1008)
-    for socket in sockets:
-        await socket.close()
+async def test_sockets_of_one_address_whose_clients_have_no_keys(tmp_path: Path) -> None:
+    settings = write_settings(tmp_path, limits={"max_sockets_per_address": SOCKETS_PER_ADDRESS})
+    with LiveServer(settings) as server:
+        sockets = [await server.connect() for _ in range(SOCKETS_PER_ADDRESS)]
+        async with server.connect() as client:
+            assert refusal(await receive_all(client)) == ("too_many_concurrent_requests", 1008)
+        secret = make_keys(server, client={})["client"]
+        async with server.connect(**key_header(secret)) as client:
+            assert (await speech(client)).packets
+        for socket in sockets:
+            await socket.close()
 
 
 # Usage
