@@ -1,4 +1,4 @@
-"""Who may not speak, and why: the words and numbers that a refused client gets, the vendor's where it has any."""
+"""Who may not speak, and why: the words and numbers that a refused client gets, ElevenLabs' where it has any."""
 
 from streaming.errors import Refused
 

@@ -12,6 +12,8 @@ from websockets.frames import Frame
 
 from streaming.connection.frames import MAX_AFTER_CLOSE, MAX_FRAGMENTS, ControlFrames
 
+READ_BYTES = 32_768
+
 _plain_receive = WebSocketsSansIOProtocol.receive
 _plain_message = WebSocketsSansIOProtocol.send_receive_event_to_app
 _plain_handle_cont = WebSocketsSansIOProtocol.handle_cont
@@ -43,6 +45,10 @@ def install() -> None:
 def limit_intake(protocol: WebSocketsSansIOProtocol) -> None:
     """For a socket in its handshake."""
     protocol.intake = Intake()  # type: ignore[attr-defined]
+    transport: Any = protocol.transport
+    if hasattr(transport, "max_size"):
+        # asyncio's own name for what one read may bring: thousands of messages, which uvicorn takes apart at once.
+        transport.max_size = READ_BYTES
     _pause(protocol)
 
 
