@@ -10,7 +10,7 @@ from twisted.internet import defer, reactor, threads
 from streaming.conf import Config
 from streaming.connection.door import Door
 from streaming.daphne import door as daphne_door
-from streaming.daphne import flow_control, intake, request_limits
+from streaming.daphne import flow_control, intake, odd_headers, request_limits
 from streaming.http.uploads import Uploads
 
 logger = logging.getLogger("streaming.daphne")
@@ -37,6 +37,7 @@ def when_daphne_serves(
         intake.install()
         request_limits.install(config, uploads, covers, owns_server=owns_server)
         daphne_door.install(door, covers)
+        odd_headers.install()
         # The event loop itself begins after this.
         running.callLater(0, start)
 
