@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-# In a query and in a socket's first message: the schema has the first spelling, every client the second.
+# In a socket's first message: the schema has the first spelling, every client the second.
 _KEY_NAMES = ("xi-api-key", "xi_api_key")
 
 
@@ -27,17 +27,18 @@ class Credentials:
 
     @classmethod
     def from_query(cls, values: Mapping[str, object]) -> Self:
-        """A socket's query, or the first message on it. Values that are no text are no credentials."""
-        key = next((found for name in _KEY_NAMES if (found := _given(values.get(name)))), None)
-        return cls(
-            api_key=key,
-            bearer=_token(values.get("authorization")),
-            single_use_token=_given(values.get("single_use_token")),
-        )
+        """A socket's query, which proxies write into their logs: what ElevenLabs documents for it, and nothing else."""
+        return cls(bearer=_token(values.get("authorization")), single_use_token=_given(values.get("single_use_token")))
 
-    def filled_from(self, others: "Credentials") -> "Credentials":
+    @classmethod
+    def from_message(cls, values: Mapping[str, object]) -> Self:
+        """The first message on a socket. Values that are no text are no credentials."""
+        key = next((found for name in _KEY_NAMES if (found := _given(values.get(name)))), None)
+        return cls(api_key=key).filled_from(cls.from_query(values))
+
+    def filled_from(self, others: Self) -> Self:
         """These credentials, completed from the others."""
-        return Credentials(
+        return type(self)(
             self.api_key or others.api_key,
             self.bearer or others.bearer,
             self.single_use_token or others.single_use_token,

@@ -81,6 +81,10 @@ class SpeechApplication:
     def _has_limits(self, path_info: str) -> bool:
         return self._owns_server or path_info in self._api_paths or is_speech_path(path_info, self._prefix)
 
+    def _may_have_secrets(self, path_info: str) -> bool:
+        """In the query. A path with a slip in it as well."""
+        return self._owns_server or path_info.startswith((f"/{self._prefix}v1/", f"/{self._prefix}v2/"))
+
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         wrapped = WrappedLifespan(self._application, scope)
         await receive()
@@ -98,11 +102,12 @@ class SpeechApplication:
 
     def _give_uvicorn_what_it_lacks(self) -> None:
         if "uvicorn.server" in sys.modules:
-            from streaming.uvicorn import door, flow_control, intake
+            from streaming.uvicorn import door, flow_control, intake, quiet_log
 
             flow_control.install(self._say_goodbye)
             intake.install()
             door.install(self._door, self._has_limits)
+            quiet_log.install(self._may_have_secrets)
 
     def _begin(self) -> None:
         """A connection has come: by now there is a server, whether or not it has said so."""

@@ -63,7 +63,7 @@ class Visitor:
             return None
         brought = Credentials()
         with suppress(ProtocolError):  # the session will say so
-            brought = Credentials.from_query(read_object(raw))
+            brought = Credentials.from_message(read_object(raw))
         if self._client is not None and not brought:
             return None
         try:
