@@ -10,6 +10,7 @@ from typing import Any
 
 from streaming.conf import Config
 from streaming.connection.paths import path_info_of
+from streaming.connection.refusing import refuse
 from streaming.connection.transport import CHECKED_KEY
 from streaming.http.problems import Problem
 from streaming.http.uploads import Uploads, is_form
@@ -84,7 +85,7 @@ class RequestLimits:
             if not isinstance(error, _DeclaredTooLong):
                 # So that its client comes to read the answer.
                 await body.swallow(self._bodies.upload)
-            await _refuse(scope, send, error)
+            await refuse(scope, send, error.status, error.code, error.message, error.headers)
 
     async def _most_of_form(self, scope: Any, headers: dict[bytes, bytes]) -> int:
         """How long this form may be. Raises Problem."""
@@ -137,17 +138,3 @@ def check_declared_length(headers: dict[bytes, bytes], most: int) -> None:
 
 def problem_body(problem: Problem) -> bytes:
     return json.dumps(problem.in_elevenlabs_words()).encode() + b"\n"
-
-
-async def _refuse(scope: Any, send: Any, error: Problem) -> None:
-    """Answer a request, or the handshake of a socket."""
-    body = problem_body(error)
-    is_socket = scope["type"] == "websocket"
-    if is_socket and "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    prefix = "websocket.http" if is_socket else "http"
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    await send({"type": f"{prefix}.response.start", "status": error.status, "headers": headers})
-    await send({"type": f"{prefix}.response.body", "body": body})

@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from streaming.access.origin import origin_is_allowed
+from streaming.access.origin import check_where_from
+from streaming.errors import Refused
 from streaming.http.answers import answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
-from streaming.http.problems import Problem, not_found
+from streaming.http.problems import Problem, not_found, problem_of
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -30,7 +31,7 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
     @wraps(view)
     async def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            return _with_headers(request, await _respond(run, request, *args, **kwargs))
+            return _named(await _respond(run, request, *args, **kwargs))
         finally:
             await let_go_of_the_database()
 
@@ -46,22 +47,14 @@ async def nothing_here(request: HttpRequest) -> HttpResponse:
 
 async def _respond(view: AsyncView, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     try:
-        _check_origin(request)
-    except Problem as problem:
-        return answer(request, problem)
+        config = exchange_of(request).backend.config
+        check_where_from(request.scope, config)  # type: ignore[attr-defined] # over ASGI
+    except (Refused, Problem) as error:
+        return answer(request, problem_of(error))
     if request.method == "OPTIONS":
-        return HttpResponse(status=204)
+        return _readable(request, HttpResponse(status=204))
     response = await view(request, *args, **kwargs)
-    return _method_not_allowed(request, response) if response.status_code == 405 else response
-
-
-def _check_origin(request: HttpRequest) -> None:
-    """Raises Problem."""
-    allowed_origins = exchange_of(request).backend.config.service.allowed_origins
-    if not origin_is_allowed(request.scope, allowed_origins):  # type: ignore[attr-defined] # over ASGI
-        raise Problem(
-            403, "origin_not_allowed", "Web pages of this origin may not use this server; see service.allowed_origins."
-        )
+    return _readable(request, _method_not_allowed(request, response) if response.status_code == 405 else response)
 
 
 def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponse:
@@ -71,12 +64,16 @@ def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> Htt
     return refusal
 
 
-def _with_headers(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Those of every answer: ElevenLabs' names for the request, and what a browser's page of an allowed origin needs."""
+def _named(response: HttpResponseBase) -> HttpResponseBase:
+    """Every answer has ElevenLabs' names for the request."""
     response["request-id"] = response["x-trace-id"] = uuid.uuid4().hex
     response["X-Content-Type-Options"] = "nosniff"
-    origin = request.headers.get("Origin")
-    if origin and response.status_code != 403:
+    return response
+
+
+def _readable(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """For the page that sent the request, whose origin is allowed."""
+    if origin := request.headers.get("Origin"):
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
         response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")

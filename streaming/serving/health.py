@@ -1,6 +1,7 @@
 """What probes ask: does the process answer, and can it speak? As JSON.
 
-The answers stand in front of Django: probes call by address, and ALLOWED_HOSTS must not turn them away.
+The answers stand in front of Django: probes call by address, and ALLOWED_HOSTS must not turn them away. But what the server
+is made of is told only under a name that it allows: any other may be that of a web page, which leads here by rebinding.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
+from streaming.access.origin import host_of
 from streaming.connection.paths import path_info_of
 from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
@@ -51,7 +53,8 @@ class Health:
             await _answer(send, 200, {"status": "ok"})
         elif path == self._ready_path:
             report = await self.readiness()
-            await _answer(send, 200 if report["ready"] else 503, report)
+            shown = {"ready": report["ready"]} if host_of(scope) is None else report
+            await _answer(send, 200 if report["ready"] else 503, shown)
         else:
             await self._app(scope, receive, send)
 

@@ -13,7 +13,6 @@ from channels.exceptions import StopConsumer
 from streaming import errors
 from streaming.access import refusals
 from streaming.access.gate import StreamMeter
-from streaming.access.origin import origin_is_allowed
 from streaming.audio.formats import FORMATS
 from streaming.connection.transport import ABORT_KEY, close_reason
 from streaming.dispatch.executor import Place
@@ -92,9 +91,6 @@ class SpeechConsumer(AsyncConsumer):
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        if not origin_is_allowed(self.scope, self._config.service.allowed_origins):
-            await self.send({"type": "websocket.close"})
-            return
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         self._open_sockets.arrive(self, visitor.address, self._dismiss)
         fault = await visitor.arrive() or self._dismissal or self._let_in(visitor)

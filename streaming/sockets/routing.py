@@ -1,12 +1,15 @@
-"""Path -> consumer."""
+"""Path -> consumer, for requests that may come from where they come from."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.urls.resolvers import RoutePattern
 
+from streaming.access.origin import check_where_from
 from streaming.connection.paths import path_info_of
+from streaming.connection.refusing import refuse
 from streaming.connection.transport import GONE_KEY, limit_connection_of
+from streaming.errors import Refused
 from streaming.sockets.consumers import MultiStreamInputConsumer, StreamInputConsumer
 from streaming.sockets.inbox import Inbox
 from streaming.sockets.parts import Parts
@@ -32,15 +35,24 @@ class SocketRouter:
                 MultiStreamInputConsumer.as_asgi(parts=parts),
             ),
         ]
-        self._max_per_second = parts.config.limits.max_messages_per_second
+        self._config = parts.config
         self._otherwise = otherwise
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         path = path_info_of(scope).removeprefix("/")
         for pattern, consumer in self._routes:
             if match := pattern.match(path):
-                limit_connection_of(scope)
-                inbox = Inbox(receive, max_per_second=self._max_per_second, is_gone=scope.get(GONE_KEY, lambda: False))
-                await consumer(scope | {"url_route": {"args": (), "kwargs": match[2]}}, inbox.receive, send)
+                await self._speak(consumer, scope | {"url_route": {"args": (), "kwargs": match[2]}}, receive, send)
                 return
         await self._otherwise(scope, receive, send)
+
+    async def _speak(self, consumer: App, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            check_where_from(scope, self._config)
+        except Refused as error:
+            await refuse(scope, send, error.status, error.code, error.message)
+            return
+        limit_connection_of(scope)
+        max_per_second = self._config.limits.max_messages_per_second
+        inbox = Inbox(receive, max_per_second=max_per_second, is_gone=scope.get(GONE_KEY, lambda: False))
+        await consumer(scope, inbox.receive, send)

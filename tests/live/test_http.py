@@ -122,7 +122,7 @@ def engine(server: LiveServer) -> tuple[int, int]:
 async def test_a_client_that_leaves_before_the_first_sound_frees_its_place(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     body = json.dumps({"text": LONG}).encode()
-    head = f"POST {path()}?output_format=pcm_16000 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path()}?output_format=pcm_16000 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     for _ in range(8):  # more than can be spoken at once
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             connection.sendall(head.encode() + body)
@@ -275,11 +275,11 @@ async def test_a_page_of_another_host_is_told_nothing_before_it_asks(client: htt
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_page_of_this_host_may_ask_and_read(client: httpx.AsyncClient) -> None:
-    headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Headers": "xi-api-key,content-type"}
+async def test_a_page_of_the_server_itself_may_ask_and_read(client: httpx.AsyncClient, server: LiveServer) -> None:
+    headers = {"Origin": server.base_url, "Access-Control-Request-Headers": "xi-api-key,content-type"}
     answer = await client.options(path(), headers=headers)
     assert answer.status_code == 204
-    assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert answer.headers["access-control-allow-origin"] == server.base_url
     assert answer.headers["access-control-allow-headers"] == "xi-api-key,content-type"
     answer = await client.post(path(), params=PCM, json={"text": "Hello."}, headers=headers)
     assert answer.headers["access-control-allow-origin"] == headers["Origin"]
@@ -363,7 +363,7 @@ def memory_kilobytes(server: LiveServer) -> int:
 
 def test_a_client_that_does_not_read_costs_little_and_is_dropped(small_server: LiveServer) -> None:
     body = json.dumps({"text": LONG}).encode()
-    head = f"POST {path()}?output_format=pcm_48000 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path()}?output_format=pcm_48000 HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
     before = memory_kilobytes(small_server)
     with socket.create_connection(("127.0.0.1", small_server.port)) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -22,7 +22,7 @@ from streaming.conf import ModelConfig
 from streaming.daphne.server import endpoint
 from tests.live.client import send
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig
-from xtts_site.management.commands.serve import key_warning, listening_of, what_speaks
+from xtts_site.management.commands.serve import key_warning, listening_of, name_warning, what_speaks
 
 
 def engines_reading(settings_file: Path) -> list[int]:
@@ -263,6 +263,21 @@ def test_listening_beyond_this_machine_without_keys_warns_loudly(host: str) -> N
     assert warning is not None
     assert f"NO API KEYS, AND LISTENING ON {host}." in warning
     assert "access.require_keys: true" in warning
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "keys", "said"),
+    [
+        ("0.0.0.0", ["localhost", "127.0.0.1", "[::1]"], True, "names this machine alone"),  # noqa: S104
+        ("0.0.0.0", ["localhost", "speech.example"], True, None),  # noqa: S104
+        ("0.0.0.0", ["*"], True, None),  # noqa: S104
+        ("127.0.0.1", ["*"], False, "DNS rebinding"),
+        ("127.0.0.1", ["localhost"], False, None),
+    ],
+)
+def test_names_that_fit_nobody_or_everybody_are_said(host: str, names: list[str], keys: bool, said: str | None) -> None:
+    warning = name_warning(config_with(require_keys=keys, host=host, allowed_hosts=names))
+    assert (warning is None) if said is None else (said in str(warning))
 
 
 @pytest.mark.django_db

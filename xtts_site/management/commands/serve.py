@@ -39,7 +39,7 @@ class Command(BaseCommand):
         server = import_module(f"streaming.{config.service.server}.server")
         from xtts_site.asgi import application
 
-        welcome = partial(self._welcome, config, key_warning(config))
+        welcome = partial(self._welcome, config, [key_warning(config), name_warning(config)])
         try:
             server.serve(application, listening_of(config.service), welcome)
         except CannotListen as error:
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             where = f"service.host {service.host}, service.port {service.port}"
             raise CommandError(f"Cannot listen on {where}: {one_sentence(error)}") from None
 
-    def _welcome(self, config: Config, warning: str | None) -> None:
+    def _welcome(self, config: Config, warnings: list[str | None]) -> None:
         service = config.service
         secure = "s" if service.tls_certificate else ""
         options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
@@ -62,7 +62,7 @@ class Command(BaseCommand):
             f"Voice:  {what_speaks(config.model)}\n"
         )
         self.stdout.flush()
-        if warning:
+        for warning in filter(None, warnings):
             logger.warning("%s", warning)
 
 
@@ -91,6 +91,23 @@ def key_warning(config: Config) -> str | None:
     )
     rule = "!" * max(map(len, lines))
     return "\n".join(("", rule, *lines, rule))
+
+
+def name_warning(config: Config) -> str | None:
+    """A warning if other machines reach the server and can call it by no name that it answers to, or if web pages can call
+    it by any."""
+    service = config.service
+    if "*" in service.allowed_hosts and not config.access.require_keys:
+        return (
+            'service.allowed_hosts has "*", and no keys are required: a web page can make a name of its own lead to this '
+            "server (DNS rebinding) and read from it. Name the hosts, or set access.require_keys: true."
+        )
+    if is_loopback(service.host) or not all(map(is_loopback, service.allowed_hosts)):
+        return None
+    return (
+        f"service.host is {service.host}, but service.allowed_hosts names this machine alone: requests by any other name or "
+        "address are refused with 400. Add the names and addresses by which clients call this server."
+    )
 
 
 def is_loopback(host: str) -> bool:
