@@ -155,6 +155,11 @@ _FAULTS: tuple[tuple[type[SpeechError], Fault], ...] = (
 _CLIENTS_STATUS = {VOICE_NOT_FOUND: HTTPStatus.NOT_FOUND}
 
 
+def unknown_voice(voice_id: str) -> str:
+    """The same sentence for a voice that does not exist and for one that the client may not use: nobody learns which."""
+    return f"The voice {voice_id!r:.100} does not exist or is disabled."
+
+
 def fault_of(error: Exception) -> Fault:
     """The fault that a client is told for this error. Unexpected errors are logged."""
     message = str(error)

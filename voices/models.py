@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -57,14 +57,19 @@ def _key_of(hashes: Iterable[str]) -> str:
 
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
-    async def resolve(self, voice_id: str, *, unknown: Literal["refuse", "default"]) -> "Voice | None":
+    async def resolve(
+        self, voice_id: str, *, unknown: Literal["refuse", "default"], allowed: Collection[str] | None
+    ) -> "Voice | None":
         """The enabled voice of that id with its clips loaded, else what `unknown` says: none, or the default voice.
+        `allowed`: the ids that the client may use, None for all; to it, no other voice exists.
 
         Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
         """
         ids = {voice_id} if VOICE_ID.match(voice_id) else set()
         if unknown == "default":
             ids.add(DEFAULT_VOICE_ID)
+        if allowed is not None:
+            ids &= set(allowed)
         enabled = self.filter(enabled=True, voice_id__in=ids).prefetch_related("clips")
         found = {voice.voice_id: voice async for voice in enabled}
         return found.get(voice_id) or found.get(DEFAULT_VOICE_ID)

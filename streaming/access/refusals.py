@@ -1,6 +1,6 @@
 """Who may not speak, and why: the words and numbers that a refused client gets, ElevenLabs' where it has any."""
 
-from streaming.errors import Refused
+from streaming.errors import VOICE_NOT_FOUND, Refused, unknown_voice
 
 NEEDS_AUTHORIZATION = "needs_authorization"
 INVALID_API_KEY = "invalid_api_key"
@@ -31,7 +31,8 @@ def bad_key() -> Refused:
 
 
 def voice_not_allowed(voice_id: str) -> Refused:
-    return Refused(403, MISSING_PERMISSIONS, f"This API key may not use the voice {voice_id!r:.100}.")
+    """In the words for a voice that does not exist."""
+    return Refused(404, VOICE_NOT_FOUND, unknown_voice(voice_id))
 
 
 def may_not_manage_voices() -> Refused:

@@ -50,10 +50,10 @@ class Backend:
         """Responses that speak, or wait until they can."""
         return self._open
 
-    async def find_voice(self, voice_id: str) -> Voice:
-        """Raises Problem."""
+    async def find_voice(self, voice_id: str, client: Client) -> Voice:
+        """Among the voices that the client may use. Raises Problem."""
         try:
-            voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown)
+            voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown, allowed=client.voices)
             await let_go_of_the_database()
         except DatabaseError:
             raise database_lost() from None

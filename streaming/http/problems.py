@@ -48,9 +48,7 @@ def not_found(path: str) -> Problem:
 
 
 def voice_not_found(voice_id: str) -> Problem:
-    return Problem(
-        HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, f"The voice {voice_id!r:.100} does not exist or is disabled."
-    )
+    return Problem(HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, errors.unknown_voice(voice_id))
 
 
 def database_lost() -> Problem:

@@ -86,7 +86,7 @@ async def speech_response(
     exchange = exchange_of(request)
     backend = exchange.backend
     _check_text(order.text, backend.config.limits.max_request_chars)
-    voice = await backend.find_voice(order.voice_id)
+    voice = await backend.find_voice(order.voice_id, exchange.caller.client)
     packets = backend.speak(exchange.caller, voice, order.text, order.parameters, order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)

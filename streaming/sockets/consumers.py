@@ -197,8 +197,10 @@ class SpeechConsumer(AsyncConsumer):
         return Speaker(queue, playback, partial(self._report_spoken, stream_number), self._visitor.meter())
 
     def _speaker_voice(self, voice: Voice) -> SpeakerVoice:
-        # A ttsInitRequest may ask for speech although the query did not.
-        self._preparation = self._preparation or self._preparer.begin(voice)
+        # A ttsInitRequest may ask for speech although the query did not, and a key in it may mean another voice.
+        if self._preparation is None or self._preparation.voice is not voice:
+            self._stop_preparing()
+            self._preparation = self._preparer.begin(voice)
         return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
 
     # Reports from the speakers' tasks

@@ -46,9 +46,7 @@ class Visitor:
         try:
             self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
             await self._identify_early()
-            voice_id = self._scope["url_route"]["kwargs"]["voice_id"]
-            self.voice = await find_voice(voice_id, unknown=self._config.voices.unknown)
-            self._check_voice()
+            await self._find_voice()
         except ProtocolError as error:
             self.refusal = error
         except (Refused, VoicesUnavailable, DatabaseError) as error:
@@ -68,8 +66,8 @@ class Visitor:
             return None
         try:
             await self._identify(brought.filled_from(self._credentials))
-            self._check_voice()
-        except (Refused, DatabaseError) as error:
+            await self._find_voice()
+        except (ProtocolError, Refused, VoicesUnavailable, DatabaseError) as error:
             return fault_of(error)
         return None
 
@@ -98,7 +96,10 @@ class Visitor:
         self._seat.take_for(client)
         self._client = client
 
-    def _check_voice(self) -> None:
-        """Raises Refused."""
-        if self._client and self.voice:
-            self._client.require_voice(self.voice.voice_id)
+    async def _find_voice(self) -> None:
+        """Among those that the client may use, and not before it is known who it is: nobody else learns, by an answer or by
+        the time until it, which voices there are. Raises ProtocolError, VoicesUnavailable."""
+        if self._client is None or (self.voice and self._client.may_use(self.voice.voice_id)):
+            return
+        voice_id, unknown = self._scope["url_route"]["kwargs"]["voice_id"], self._config.voices.unknown
+        self.voice = await find_voice(voice_id, unknown=unknown, allowed=self._client.voices)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Collection
 from functools import partial
 from typing import Literal
 
@@ -19,6 +20,7 @@ from streaming.errors import (
     ProtocolError,
     VoicesUnavailable,
     VoiceUnusable,
+    unknown_voice,
 )
 from streaming.speech.language import LanguageChooser
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
@@ -32,17 +34,18 @@ MOST_KEPT = 32
 AT_ONCE = 4
 
 
-async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"]) -> Voice:
-    """The voice of that id, with its clips. `unknown` as in the settings. Raises ProtocolError, VoicesUnavailable."""
+async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"], allowed: Collection[str] | None) -> Voice:
+    """The voice of that id, with its clips. `unknown` as in the settings; of `allowed`, if given, no other voice exists.
+    Raises ProtocolError, VoicesUnavailable."""
     # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
     await aclose_old_connections()
     try:
-        voice = await Voice.objects.resolve(voice_id, unknown=unknown)
+        voice = await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed)
     except DatabaseError:
         logger.exception("Voices cannot be read from the database")
         raise VoicesUnavailable("The server's database does not answer; try again later.") from None
     if voice is None:
-        raise ProtocolError(VOICE_NOT_FOUND, f"The voice {voice_id!r:.100} does not exist or is disabled.")
+        raise ProtocolError(VOICE_NOT_FOUND, unknown_voice(voice_id))
     return voice
 
 
@@ -119,7 +122,7 @@ class VoicePreparation:
     def __init__(self, preparer: VoicePreparer, executor: Executor, voice: Voice) -> None:
         self._preparer = preparer
         self._executor = executor
-        self._voice = voice
+        self.voice = voice
         self._task = self._begin()
 
     async def ref(self) -> VoiceRef:
@@ -140,7 +143,7 @@ class VoicePreparation:
         return self._task.done() and not self._task.cancelled() and self._task.exception() is not None
 
     def _begin(self) -> "asyncio.Task[VoiceRef]":
-        task = asyncio.create_task(self._preparer.ref(self._voice))
+        task = asyncio.create_task(self._preparer.ref(self.voice))
         # Reads the failure, which asyncio would otherwise report as never retrieved where no text asks for the voice.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task

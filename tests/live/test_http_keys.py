@@ -99,7 +99,7 @@ def test_a_month_is_spent_and_what_would_exceed_it_is_not_begun(with_key: Connec
 def test_a_voice_that_is_not_the_keys(with_key: Connect, make_key: MakeKey, free_key: str) -> None:
     other = with_key(free_key).voices.ivc.create(name="Other", files=[recording()]).voice_id
     client = with_key(make_key("demo"))
-    assert refusal(client, other) == (403, "missing_permissions")
+    assert refusal(client, other) == refusal(client, "no-such-voice") == (404, "voice_not_found")
     assert [voice.voice_id for voice in client.voices.get_all().voices] == ["demo"]
     assert client.voices.search(page_size=1).total_count == 1
     with pytest.raises(ApiError) as caught:

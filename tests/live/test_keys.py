@@ -172,7 +172,7 @@ async def test_a_key_behind_the_first_message_is_too_late(locked: LiveServer, ke
 
 async def test_a_voice_that_the_key_may_not_use(locked: LiveServer, keys: dict[str, str]) -> None:
     async with locked.connect("demo", **key_header(keys["narrow"])) as client:
-        assert refusal(await receive_all(client)) == ("missing_permissions", 1008)
+        assert refusal(await receive_all(client)) == ("voice_not_found", 1008)
     async with locked.connect("other", **key_header(keys["narrow"])) as client:
         assert (await speech(client)).packets
 

@@ -135,7 +135,7 @@ def test_a_voice_that_the_key_may_not_use(new_key: NewKey) -> None:
         await one_request(gate, client)
         return error
 
-    assert run(gate, work).status == 403
+    assert run(gate, work).status == 404
     assert used(voice_id="bert") == (0, 0.0, 1, 1)
 
 

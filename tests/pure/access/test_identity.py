@@ -114,7 +114,7 @@ def test_a_key_for_some_voices(new_key: NewKey, voice: Voice) -> None:
     client.require_voice("anna")
     with pytest.raises(Refused) as caught:
         client.require_voice("bert")
-    assert (caught.value.status, caught.value.code) == (403, "missing_permissions")
+    assert (caught.value.status, caught.value.code) == (404, "voice_not_found")
 
 
 def test_deleting_its_last_voice_does_not_open_the_others(new_key: NewKey, voice: Voice) -> None:

@@ -22,11 +22,13 @@ def stored(media_root: Path) -> Stored:
     return lambda: sorted(path.name for path in media_root.glob("clips/*"))
 
 
-def resolve(voice_id: str, unknown: Literal["refuse", "default"] = "refuse") -> Voice | None:
+def resolve(
+    voice_id: str, unknown: Literal["refuse", "default"] = "refuse", allowed: set[str] | None = None
+) -> Voice | None:
     """On the event loop, as consumers ask, but with the connection of this test's transaction."""
 
     async def ask() -> Voice | None:
-        return await Voice.objects.resolve(voice_id, unknown=unknown)
+        return await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed)
 
     return async_to_sync(ask)()
 
@@ -52,6 +54,14 @@ def test_an_unknown_id_can_mean_the_default_voice(voice: Voice) -> None:
     default = Voice.objects.create(voice_id="default", name="Default")
     assert resolve("bert", "default") == default
     assert resolve("anna", "default") == voice
+
+
+def test_a_voice_that_is_not_allowed_is_unknown(voice: Voice) -> None:
+    default = Voice.objects.create(voice_id="default", name="Default")
+    assert resolve("anna", allowed=set()) is None
+    assert resolve("anna", allowed={"anna"}) == voice
+    assert resolve("anna", "default", allowed={"default"}) == default
+    assert resolve("bert", "default", allowed={"anna"}) is None
 
 
 def test_there_may_be_no_default_voice(voice: Voice) -> None:
