@@ -43,7 +43,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
     readonly_fields = ("shown", "characters_this_month", "created_at", "last_used_at")
     fieldsets = (
         (None, {"fields": ("name", "shown", "enabled", "expires_at")}),
-        ("Rights", {"fields": ("may_manage_voices", "all_voices", "voices")}),
+        ("Rights", {"fields": ("may_manage_voices", "all_voices", "voices", "forward_prefixes")}),
         (
             "Limits",
             {

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from streaming.access import refusals
 from streaming.access.identity import Client, identified_again
@@ -190,6 +191,7 @@ class Lease:
     async def _take(self, characters: int) -> None:
         if characters <= 0:
             return
+        self._slot = replace(self._slot, day=today())  # a stream may live for days
         self._gate.take_characters(self.client, self._address, characters)
         if self.client.max_characters_per_month is None:
             self._count(Amounts(characters=characters))
@@ -211,6 +213,10 @@ class StreamMeter:
         self._address = address
         self._voice_id = voice_id
         self._lease: Lease | None = None
+
+    @property
+    def client(self) -> Client:
+        return self._client
 
     async def check_key(self) -> None:
         """Whether it is still valid, now and then. Raises Refused."""

@@ -24,13 +24,15 @@ LAST_USED_STEP = datetime.timedelta(minutes=1)
 class Client:
     """Who asks, and what it may: a key's settings as they were when it was asked for. Without a key: anybody.
 
-    `voices`: the ids that it may use; None for all. A limit that is None does not exist.
+    `voices`: the ids that it may use; None for all. `forward_prefixes`: how the channels begin that it may listen to; None
+    for all that the settings allow. A limit that is None does not exist.
     """
 
     key_id: int | None = None
     name: str = ""
     voices: frozenset[str] | None = None
     may_manage_voices: bool = True
+    forward_prefixes: tuple[str, ...] | None = None
     max_concurrent_streams: int | None = None
     max_characters_per_month: int | None = None
     max_requests_per_second: float | None = None
@@ -42,6 +44,11 @@ class Client:
         """Raises Refused."""
         if not self.may_use(voice_id):
             raise refusals.voice_not_allowed(voice_id)
+
+    def require_channel(self, channel: str) -> None:
+        """Raises Refused."""
+        if self.forward_prefixes is not None and not channel.startswith(self.forward_prefixes):
+            raise refusals.channel_not_allowed(channel, self.forward_prefixes)
 
     def require_managing_voices(self) -> None:
         """Raises Refused."""
@@ -124,6 +131,7 @@ def _client_of(key: ApiKey) -> Client:
         name=key.name,
         voices=None if key.all_voices else frozenset(key.voices.values_list("voice_id", flat=True)),
         may_manage_voices=key.may_manage_voices,
+        forward_prefixes=key.channel_prefixes,
         max_concurrent_streams=key.max_concurrent_streams,
         max_characters_per_month=key.max_characters_per_month,
         max_requests_per_second=key.max_requests_per_second,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q, Sum
@@ -12,6 +13,22 @@ from django.utils import timezone
 
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, new_key
 from voices.models import Voice
+
+MOST_PREFIXES, MOST_PREFIX_CHARS = 100, 200
+
+
+def prefixes_in(text: str) -> list[str]:
+    """One per line; an empty line is none, because every channel begins with it."""
+    return [prefix for line in text.splitlines() if (prefix := line.strip())]
+
+
+def check_prefixes(text: str) -> None:
+    """Raises ValidationError."""
+    prefixes = prefixes_in(text)
+    if len(prefixes) > MOST_PREFIXES or any(len(prefix) > MOST_PREFIX_CHARS for prefix in prefixes):
+        raise ValidationError(f"At most {MOST_PREFIXES} prefixes of at most {MOST_PREFIX_CHARS} characters.")
+    if not all(prefix.isprintable() for prefix in prefixes):
+        raise ValidationError("A prefix contains an unsupported character.")
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -39,6 +56,13 @@ class ApiKey(models.Model):
     all_voices = models.BooleanField(default=True, help_text="Otherwise the key may use only the voices chosen below.")
     voices = models.ManyToManyField(Voice, blank=True)
     may_manage_voices = models.BooleanField(default=False, help_text="Add, edit and delete voices over HTTP.")
+    forward_prefixes = models.TextField(
+        blank=True,
+        validators=[check_prefixes],
+        help_text="One per line. The key may listen to the channels of forward mode that begin with one of them and that "
+        "forward.allowed_prefixes allows. End each with a separator: “sess:alice” would also mean “sess:alice2”, "
+        "“sess:alice:” does not. Empty: none.",
+    )
     max_concurrent_streams = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)], help_text="Concurrent streams. Empty: no limit."
     )
@@ -59,6 +83,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def channel_prefixes(self) -> tuple[str, ...]:
+        return tuple(prefixes_in(self.forward_prefixes))
 
     def take_new_secret(self) -> str:
         """Not saved yet."""

@@ -1,5 +1,7 @@
 """Who may not speak, and why: the words and numbers that a refused client gets, ElevenLabs' where it has any."""
 
+from collections.abc import Iterable
+
 from streaming.errors import VOICE_NOT_FOUND, Refused, unknown_voice
 
 NEEDS_AUTHORIZATION = "needs_authorization"
@@ -33,6 +35,12 @@ def bad_key() -> Refused:
 def voice_not_allowed(voice_id: str) -> Refused:
     """In the words for a voice that does not exist."""
     return Refused(404, VOICE_NOT_FOUND, unknown_voice(voice_id))
+
+
+def channel_not_allowed(channel: str, prefixes: Iterable[str]) -> Refused:
+    known = ", ".join(map(repr, prefixes))
+    reason = f"its channels begin with {known}" if known else "it has no forward prefixes, which are set in the admin"
+    return Refused(403, MISSING_PERMISSIONS, f"This API key may not listen to the channel {channel!r:.100}: {reason}.")
 
 
 def may_not_manage_voices() -> Refused:

@@ -1,6 +1,7 @@
 """What a speaker is for text, for published audio: cuts it into packets, and paces them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 from streaming.audio.formats import OutputFormat
 from streaming.audio.packets import FrameJoiner
@@ -12,13 +13,33 @@ from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
 
 
+class ForwardMeter(Protocol):
+    """Decides whether a session may listen, and counts what it hears."""
+
+    async def begin(self) -> None:
+        """Before anything is listened to. May raise SpeechError."""
+
+    async def pay(self, seconds: float) -> None:
+        """Before so much more audio is sent. May raise SpeechError."""
+
+    def delivered(self, seconds: float) -> None:
+        """So much audio has been sent."""
+
+    def failed(self) -> None:
+        """What was paid for last is not sent."""
+
+    def end(self) -> None:
+        """Nobody listens any more."""
+
+
 class Forwarder:
-    """Sends what is published as if it had been generated here."""
+    """Sends what is published as if it had been generated here; `meter` counts it."""
 
     def __init__(
         self,
         output: OutputFormat,
         outlet: Outlet,
+        meter: ForwardMeter,
         on_forwarded: Callable[[bool], Awaitable[None]],
         *,
         frames: tuple[int, ...],
@@ -27,6 +48,7 @@ class Forwarder:
         self._output = output
         self._encoder = output.new_encoder()
         self._outlet = outlet
+        self._meter = meter
         self._on_forwarded = on_forwarded
         self._frames = frames
         self._max_packet_ms = max_packet_ms
@@ -34,14 +56,20 @@ class Forwarder:
         self._rate = 0
 
     async def run(self, source: Subscription) -> None:
-        """Forward until cancelled. Raises SourceError when the source fails."""
+        """Forward until cancelled. Raises SourceError when the source fails, and what the meter raises."""
         async for audio in source:
-            await self._outlet.deliver(self._packets(audio))
+            await self._deliver(self._packets(audio))
             if audio.is_final:
-                await self._outlet.deliver(end_of_stream(self._encoder))
+                await self._deliver(end_of_stream(self._encoder))
                 self._delivery, self._encoder = None, self._output.new_encoder()
                 self._outlet.start_turn()
             await self._on_forwarded(audio.is_final)
+
+    async def _deliver(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            await self._meter.pay(packet.seconds)
+            await self._outlet.deliver([packet])
+            self._meter.delivered(packet.seconds)
 
     def _packets(self, audio: ForwardedAudio) -> list[Packet]:
         packets: list[Packet] = []

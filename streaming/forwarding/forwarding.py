@@ -7,7 +7,7 @@ from typing import Any
 
 from streaming.audio.formats import FORMATS
 from streaming.conf import ForwardConfig
-from streaming.forwarding.forwarder import Forwarder
+from streaming.forwarding.forwarder import Forwarder, ForwardMeter
 from streaming.forwarding.subscription import Subscription, guarded, listen_to_layer, listen_to_redis, logger
 from streaming.protocol.parameters import Parameters
 from streaming.speech.outlet import Outlet
@@ -26,20 +26,30 @@ class Forwarding:
         self,
         parameters: Parameters,
         outlet: Outlet,
+        meter: ForwardMeter,
         on_forwarded: Callable[[bool], Awaitable[None]],
         max_packet_ms: int,
     ) -> None:
-        """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails."""
+        """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails, and
+        what the meter raises."""
         output = FORMATS[parameters.output_format]
         forwarder = Forwarder(
             output,
             outlet,
+            meter,
             on_forwarded,
             frames=parameters.chunk_length_schedule_frames,
             max_packet_ms=max_packet_ms,
         )
-        async with self.subscribe(parameters.audio_channel or "", sample_rate=output.sample_rate) as source:
-            await forwarder.run(source)
+        try:
+            await meter.begin()
+            async with self.subscribe(parameters.audio_channel or "", sample_rate=output.sample_rate) as source:
+                await forwarder.run(source)
+        except Exception:
+            meter.failed()
+            raise
+        finally:
+            meter.end()
 
     @asynccontextmanager
     async def subscribe(self, audio_channel: str, *, sample_rate: int) -> AsyncIterator[Subscription]:

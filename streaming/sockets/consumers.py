@@ -12,7 +12,6 @@ from channels.exceptions import StopConsumer
 
 from streaming import errors
 from streaming.access import refusals
-from streaming.access.gate import StreamMeter
 from streaming.audio.formats import FORMATS
 from streaming.connection.transport import ABORT_KEY, close_reason
 from streaming.dispatch.executor import Place
@@ -176,9 +175,11 @@ class SpeechConsumer(AsyncConsumer):
         self._parameters = parameters
         if parameters.mode == "forward" and self._visitor:
             self._stop_preparing()
-            report = partial(self._report_forwarded, self._visitor.meter())
+            meter = self._visitor.forward_meter(parameters.audio_channel or "")
             packet_ms = self._config.service.max_packet_ms
-            work = partial(self._forwarding.forward, parameters, self._outlet(0), report, packet_ms)
+            work = partial(
+                self._forwarding.forward, parameters, self._outlet(0), meter, self._report_forwarded, packet_ms
+            )
             self._stream_tasks.start(0, work)
 
     def _outlet(self, stream_number: int) -> Outlet:
@@ -220,8 +221,7 @@ class SpeechConsumer(AsyncConsumer):
         if self._session:
             await self._perform(self._session.spoken(item, stream_number, now=self._now()))
 
-    async def _report_forwarded(self, meter: StreamMeter, is_final: bool) -> None:
-        await meter.check_key()  # nothing is charged here, which else would do it
+    async def _report_forwarded(self, is_final: bool) -> None:
         if self._session:
             await self._perform(self._session.forwarded(now=self._now(), is_final=is_final))
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from django.db import DatabaseError
 
 from streaming.access.credentials import Credentials
+from streaming.access.forward_meter import ForwardMeter
 from streaming.access.gate import Gate, StreamMeter
 from streaming.access.identity import Client, identify
 from streaming.access.origin import address_of
@@ -70,6 +71,10 @@ class Visitor:
         except (ProtocolError, Refused, VoicesUnavailable, DatabaseError) as error:
             return fault_of(error)
         return None
+
+    def forward_meter(self, channel: str) -> ForwardMeter:
+        """For a session of this visitor that listens to the channel."""
+        return ForwardMeter(self.meter(), channel)
 
     def meter(self) -> StreamMeter:
         """For one more stream of this visitor, who is known."""

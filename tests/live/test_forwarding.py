@@ -257,7 +257,7 @@ def test_without_redis_the_command_says_so(server: LiveServer, tmp_path: Path) -
 async def test_a_key_that_is_disabled_ends_forwarding(tmp_path: Path, redis_server: RedisServer) -> None:
     settings = write_settings(tmp_path, redis_url=redis_server.url, access={"require_keys": True})
     with LiveServer(settings, ("-c", WITHOUT_TRUST, "serve")) as server:
-        secret = make_keys(server, one={})["one"]
+        secret = make_keys(server, one={"forward_prefixes": "sess:"})["one"]
         async with await listen(server, redis_server, "sess:key:audio", xi_api_key=secret) as socket:
             publish(redis_server, AUDIO, "sess:key:audio")
             assert "audio" in json.loads(await socket.recv())

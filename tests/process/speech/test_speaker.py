@@ -1,6 +1,7 @@
 """The speaker's task on the real engine: order, submitting ahead, leaving nothing behind."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.errors import EngineUnavailable, SourceError, SpeechError
 from streaming.forwarding.forwarder import Forwarder
+from streaming.forwarding.forwarder import ForwardMeter as Tolled
 from streaming.forwarding.publisher import ForwardedAudio
 from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
@@ -299,12 +301,37 @@ def published(seconds: float, rate: int, *, is_final: bool = False) -> Forwarded
     return ForwardedAudio((0.5 * np.sin(2 * np.pi * 200 * time)).astype(np.float32), rate, is_final)
 
 
-async def forward(*parts: ForwardedAudio, frames: tuple[int, ...] = ()) -> Client:
+class Toll(Tolled):
+    """Lets everything through, up to a number of seconds."""
+
+    def __init__(self, most: float = math.inf) -> None:
+        self.most = most
+        self.seconds = 0.0
+
+    async def begin(self) -> None:
+        pass
+
+    async def pay(self, seconds: float) -> None:
+        if self.seconds + seconds > self.most:
+            raise SourceError("that was all that is paid for")
+
+    def delivered(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def failed(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+async def forward(*parts: ForwardedAudio, frames: tuple[int, ...] = (), toll: Toll | None = None) -> Client:
     client, source = Client(), Subscription(100)
     for part in parts:
         source.put(part)
     source.fail(SourceError("that was all"))
-    forwarder = Forwarder(OUTPUT, Outlet(client.take, None), client.note, frames=frames, max_packet_ms=60)
+    outlet = Outlet(client.take, None)
+    forwarder = Forwarder(OUTPUT, outlet, toll or Toll(), client.note, frames=frames, max_packet_ms=60)
     with pytest.raises(SourceError, match="that was all"):
         await forwarder.run(source)
     return client
@@ -320,6 +347,13 @@ async def test_what_is_published_goes_out_and_every_publication_is_reported() ->
     assert client.notes == [False, True]
     assert client.heard[-1] is True
     assert np.abs(sound(client) - np.concatenate([part.samples for part in parts])).max() < 1e-4
+
+
+async def test_a_publication_is_heard_as_far_as_it_is_paid_for() -> None:
+    toll = Toll(most=0.4)
+    client = await forward(published(1.0, 16_000), toll=toll)
+    assert len(sound(client)) / OUTPUT.sample_rate == pytest.approx(toll.seconds) == pytest.approx(0.36)
+    assert client.notes == []
 
 
 async def test_publications_are_joined_as_asked() -> None:

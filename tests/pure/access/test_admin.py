@@ -71,6 +71,12 @@ def test_all_voices_and_some_exclude_each_other(admin_client: Browser, voice: Vo
     assert list(ApiKey.objects.get().voices.all()) == [voice]
 
 
+def test_the_form_says_what_a_prefix_is_and_keeps_each_line(admin_client: Browser) -> None:
+    assert "“sess:alice” would also mean “sess:alice2”" in text_of(admin_client.get(ADD_KEY).content)
+    admin_client.post(ADD_KEY, form(forward_prefixes="sess:a:\r\n\r\nsess:b:\r\n"))
+    assert ApiKey.objects.get().channel_prefixes == ("sess:a:", "sess:b:")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("max_concurrent_streams", "0"), ("max_requests_per_second", "0"), ("max_characters_per_month", "-1")],
@@ -141,6 +147,15 @@ def test_the_command_prints_a_key_that_works(capsys: pytest.CaptureFixture[str])
     call_command("create_key", "Ada", "--may-manage-voices")
     client = async_to_sync(identify)(Credentials(api_key=capsys.readouterr().out.strip()), required=True)
     assert (client.name, client.may_manage_voices) == ("Ada", True)
+
+
+@pytest.mark.django_db
+def test_the_command_gives_a_key_channels(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_key", "Ada", "--forward-prefix", "sess:a:", "--forward-prefix", "sess:b:")
+    client = async_to_sync(identify)(Credentials(api_key=capsys.readouterr().out.strip()), required=True)
+    assert client.forward_prefixes == ("sess:a:", "sess:b:")
+    with pytest.raises(CommandError, match="This prefix cannot be used"):
+        call_command("create_key", "Ada", "--forward-prefix", "x" * 201)
 
 
 @pytest.mark.django_db

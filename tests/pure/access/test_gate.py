@@ -1,12 +1,14 @@
 """What each client may do at once and per time, and what is written down about it."""
 
 import asyncio
+import datetime
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
 from asgiref.sync import async_to_sync
 
+from streaming.access.forward_meter import CHARACTERS_PER_SECOND, ForwardMeter
 from streaming.access.gate import TRUST_SECONDS, Gate
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
@@ -282,6 +284,138 @@ def test_a_key_that_is_disabled_is_noticed_on_an_open_socket(new_key: NewKey, cl
         return await refused(stream.charge(5))
 
     assert run(gate, work).code == "invalid_api_key"
+
+
+# Forward mode
+
+
+def listening(gate: Gate, client: Client, channel: str = "sess:1") -> ForwardMeter:
+    return ForwardMeter(gate.stream(client, "a", "anna"), channel)
+
+
+async def listen(meter: ForwardMeter, *seconds: float) -> None:
+    """Until all of it has been heard."""
+    await meter.begin()
+    for part in seconds:
+        await meter.pay(part)
+        meter.delivered(part)
+
+
+def test_forwarded_audio_costs_15_characters_for_each_begun_second(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0])
+
+    async def work() -> None:
+        meter = listening(gate, client)
+        await listen(meter, *[0.06] * 50, 0.0, 1.0)
+        meter.end()
+
+    run(gate, work)
+    characters, seconds, *counts = used()
+    assert (characters, counts) == (4 * CHARACTERS_PER_SECOND, [1, 0])
+    assert seconds == pytest.approx(4.0)
+
+
+def test_listening_without_hearing_anything_costs_a_second(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0])
+
+    async def work() -> None:
+        meter = listening(gate, client)
+        await listen(meter)
+        meter.end()
+
+    run(gate, work)
+    assert used() == (CHARACTERS_PER_SECOND, 0.0, 1, 0)
+
+
+def test_a_source_that_fails_at_once_costs_nothing(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0])
+
+    async def work() -> None:
+        meter = listening(gate, client)
+        await listen(meter)
+        meter.failed()
+        meter.end()
+
+    run(gate, work)
+    assert used() == (0, 0.0, 1, 1)
+
+
+def test_a_month_that_is_spent_ends_listening(new_key: NewKey) -> None:
+    key, _ = new_key(max_characters_per_month=2 * CHARACTERS_PER_SECOND)
+    gate, client = gate_with(), client_of(key, max_characters_per_month=2 * CHARACTERS_PER_SECOND)
+
+    async def work() -> tuple[Refused, Refused]:
+        meter = listening(gate, client)
+        await listen(meter, 1.0, 1.0)
+        in_the_middle = await refused(meter.pay(0.06))
+        meter.end()
+        return in_the_middle, await refused(listen(listening(gate, client)))
+
+    assert [error.code for error in run(gate, work)] == ["quota_exceeded"] * 2
+    assert used()[:2] == (2 * CHARACTERS_PER_SECOND, 2.0)
+
+
+def test_listening_is_one_of_the_streams_of_a_key_from_its_beginning(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0], max_concurrent_streams=1)
+
+    async def work() -> Refused:
+        meter = listening(gate, client)
+        await listen(meter)
+        error = await refused(one_request(gate, client))
+        meter.end()
+        await one_request(gate, client)
+        return error
+
+    assert run(gate, work).code == "too_many_concurrent_requests"
+    assert not gate.streams
+
+
+def test_listening_is_a_request(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0], max_requests_per_second=1)
+
+    async def work() -> Refused:
+        await listen(listening(gate, client))
+        return await refused(listen(listening(gate, client)))
+
+    assert run(gate, work).code == "rate_limit_exceeded"
+
+
+def test_a_channel_that_the_key_may_not_hear_costs_nothing(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key()[0], forward_prefixes=("sess:2:",))
+    assert run(gate, lambda: refused(listen(listening(gate, client)))).code == "missing_permissions"
+    assert not DailyUsage.objects.exists()
+
+
+def test_a_prefix_that_is_taken_away_is_noticed_while_somebody_listens(new_key: NewKey, clock: Clock) -> None:
+    key, _ = new_key(forward_prefixes="sess:")
+    gate = gate_with(clock)
+
+    async def work() -> Refused:
+        meter = listening(gate, client_of(key, forward_prefixes=key.channel_prefixes))
+        await listen(meter, 1.0)
+        await ApiKey.objects.aupdate(forward_prefixes="other:")
+        await meter.pay(1.0)
+        clock.now += TRUST_SECONDS + 1
+        return await refused(meter.pay(0.06))
+
+    assert run(gate, work).code == "missing_permissions"
+
+
+def test_a_stream_that_lives_for_days_is_booked_to_each_of_them(
+    new_key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, client = gate_with(), client_of(new_key()[0])
+    days = [datetime.date(2026, 11, 30), datetime.date(2026, 12, 1)]
+
+    async def work() -> None:
+        meter = listening(gate, client)
+        for day in days:
+            monkeypatch.setattr("streaming.access.gate.today", lambda day=day: day)
+            await meter.begin()
+            await meter.pay(1.5)
+
+    run(gate, work)
+    assert [used(day=day)[0] for day in days] == [2 * CHARACTERS_PER_SECOND, CHARACTERS_PER_SECOND]
 
 
 def test_what_no_stream_has_begun_is_not_counted() -> None:

@@ -1,10 +1,16 @@
 """Whose credentials these are, asked of a real database."""
 
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from streaming.access import refusals
 from streaming.access.credentials import Credentials
@@ -122,6 +128,49 @@ def test_deleting_its_last_voice_does_not_open_the_others(new_key: NewKey, voice
     key.voices.add(voice)
     voice.delete()
     assert not who(Credentials(api_key=secret)).may_use("bert")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "channel", "is_allowed"),
+    [
+        ("sess:alice:", "sess:alice:1", True),
+        ("sess:alice:", "sess:alice2:1", False),
+        ("sess:alice", "sess:alice2:1", True),
+        ("sess:a:\n\n  sess:b:  \n", "sess:b:1", True),
+        ("\n \n", "sess:a:1", False),
+        ("", "sess:a:1", False),
+        ("", "", False),
+    ],
+)
+def test_a_key_listens_to_the_channels_that_begin_with_its_prefixes(
+    new_key: NewKey, prefixes: str, channel: str, is_allowed: bool
+) -> None:
+    client = who(Credentials(api_key=new_key(forward_prefixes=prefixes)[1]))
+    if is_allowed:
+        client.require_channel(channel)
+        return
+    with pytest.raises(Refused) as caught:
+        client.require_channel(channel)
+    assert (caught.value.status, caught.value.code) == (403, "missing_permissions")
+
+
+def test_a_new_key_listens_to_nothing_and_nobodys_client_is_bound_by_the_settings_alone(new_key: NewKey) -> None:
+    assert who(Credentials(api_key=new_key()[1])).forward_prefixes == ()
+    ANYBODY.require_channel("sess:a:1")
+
+
+@pytest.mark.parametrize("prefixes", ["x" * 201, "\n".join(map(str, range(101))), "sess:\0"])
+def test_prefixes_that_are_none(new_key: NewKey, prefixes: str) -> None:
+    with pytest.raises(ValidationError):
+        new_key(forward_prefixes=prefixes)
+
+
+def test_keys_that_are_older_than_the_right_keep_what_the_settings_allow(new_key: NewKey, settings: Settings) -> None:
+    new_key()
+    settings.XTTS = settings.XTTS | {"forward": {"allowed_prefixes": ["sess:", "room:"]}}
+    migration = import_module("streaming.access.migrations.0002_apikey_forward_prefixes")
+    migration.keep_what_keys_may_hear(apps, SimpleNamespace(connection=connection))
+    assert ApiKey.objects.get().channel_prefixes == ("sess:", "room:")
 
 
 def test_managing_voices_is_a_right_of_its_own(new_key: NewKey) -> None:

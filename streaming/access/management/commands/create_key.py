@@ -15,10 +15,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="who or what the key is for")
         parser.add_argument("--may-manage-voices", action="store_true", help="add, edit and delete voices over HTTP")
+        parser.add_argument(
+            "--forward-prefix",
+            action="append",
+            default=[],
+            help="how channels of forward mode begin that the key may listen to, e.g. sess:alice: (may be repeated)",
+        )
 
-    def handle(self, *_: Any, name: str, may_manage_voices: bool, **__: Any) -> None:
+    def handle(self, *_: Any, name: str, may_manage_voices: bool, forward_prefix: list[str], **__: Any) -> None:
         try:
-            secret = ApiKey.objects.create_with_secret(name=name, may_manage_voices=may_manage_voices)[1]
+            prefixes = "\n".join(forward_prefix)
+            secret = ApiKey.objects.create_with_secret(
+                name=name, may_manage_voices=may_manage_voices, forward_prefixes=prefixes
+            )[1]
         except ValidationError as error:
-            raise CommandError(f"This name cannot be used: {error.messages[0]}") from None
+            what = "name" if "name" in error.message_dict else "prefix"
+            raise CommandError(f"This {what} cannot be used: {error.messages[0]}") from None
         self.stdout.write(secret)
