@@ -14,7 +14,6 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
-from streaming.http.api import api
 from tests.live.client import speak
 from tests.live.host import EMAIL, PASSWORD, HostServer, host_python
 from tests.pure.voices.recordings import recording
@@ -38,20 +37,6 @@ def stranger(host: HostServer) -> Iterator[httpx.Client]:
 def keyed(host: HostServer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"{host.base_url}/speech", timeout=60, headers={"xi-api-key": host.key}) as client:
         yield client
-
-
-def operations() -> list[tuple[str, str]]:
-    paths = api.get_openapi_schema(path_prefix="")["paths"]
-    return [(method.upper(), re.sub(r"{\w+}", "demo", path)) for path, methods in paths.items() for method in methods]
-
-
-def test_every_operation_needs_a_key_under_the_projects_prefix(stranger: httpx.Client) -> None:
-    assert len(operations()) > 12
-    for method, path in operations():
-        response = stranger.request(
-            method, f"/speech{path}", json={"text": "Hello.", "input": "Hello.", "voice": "demo"}
-        )
-        assert response.status_code == 401, (method, path, response.text)
 
 
 def test_with_a_key_it_speaks(keyed: httpx.Client) -> None:

@@ -1,7 +1,8 @@
-"""daphne takes the root path from a header: no client may use it to go past the door. On a server that needs keys."""
+"""daphne takes the root path from a header: no client may use it to go past the door. On a server that needs keys. What
+strangers try with it and with paths of all kinds: tests/attacks/test_identity.py.
+"""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,9 @@ from streaming import conf
 from streaming.conf import with_sections
 from streaming.connection.paths import path_info_of
 from streaming.errors import Refused
-from streaming.http.api import api
 from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
+from tests.live.operations import BODY, Operation, operations
 
 pytestmark = pytest.mark.both_servers
 
@@ -29,27 +30,6 @@ def locked(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Ite
     access = {"require_keys": True}
     with LiveServer(write_settings(tmp_path_factory.mktemp("locked"), access=access)) as live:
         yield live
-
-
-def operations() -> list[tuple[str, str]]:
-    """Method and path of all that the API offers, with something in the place of each parameter."""
-    paths = api.get_openapi_schema(path_prefix="")["paths"]
-    found = [(method.upper(), path) for path, methods in paths.items() for method in methods]
-    return [(method, re.sub(r"{\w+}", "demo", path)) for method, path in found]
-
-
-def test_there_are_operations_to_try() -> None:
-    assert len(operations()) > 12
-
-
-@pytest.mark.parametrize("root", ["/x", "/x/", "/v1", "/", "//x", "%2Fx"])
-def test_a_root_path_of_the_clients_opens_nothing(locked: LiveServer, root: str) -> None:
-    with httpx.Client(base_url=locked.base_url, headers={"Daphne-Root-Path": root}, timeout=60) as client:
-        for method, path in operations():
-            for asked in (path, f"/x{path}"):
-                response = client.request(method, asked, json={"text": "Hello.", "input": "Hello.", "voice": "demo"})
-                assert response.status_code in (401, 404), (method, asked, response.text)
-                assert "voice_id" not in response.text
 
 
 @pytest.mark.parametrize("root", ["/x", "/v1", "/v1/voices"])
@@ -89,12 +69,12 @@ def test_a_request_that_nobody_identified_is_refused() -> None:
         assert Caller("127.0.0.1").client
 
 
-@pytest.mark.parametrize(("method", "path"), operations(), ids=str)
+@pytest.mark.parametrize("operation", operations(), ids=str)
 @pytest.mark.django_db(transaction=True)
-async def test_every_operation_asks_for_the_identity_itself(method: str, path: str) -> None:
+async def test_every_operation_asks_for_the_identity_itself(operation: Operation) -> None:
     """Reached without any middleware or server of ours before it, it refuses."""
-    content = {"text": "Hello.", "input": "Hello.", "voice": "demo"}
-    request: Any = AsyncRequestFactory().generic(method, path, json.dumps(content), "application/json")
+    path = operation.path_for("demo")
+    request: Any = AsyncRequestFactory().generic(operation.method, path, json.dumps(BODY), "application/json")
     config = conf.Config.model_validate(with_sections(conf.Config, {"access": {"require_keys": True}}))
     nothing: Any = None
     request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), Backend(nothing, config, nothing, nothing, 1), nothing)
@@ -103,9 +83,9 @@ async def test_every_operation_asks_for_the_identity_itself(method: str, path: s
     assert response.status_code == 401
 
 
-@pytest.mark.parametrize(("method", "path"), operations(), ids=str)
-def test_without_a_server_that_speaks_every_operation_says_so(method: str, path: str) -> None:
+@pytest.mark.parametrize("operation", operations(), ids=str)
+def test_without_a_server_that_speaks_every_operation_says_so(operation: Operation) -> None:
     """Under WSGI, for instance: `manage.py runserver`."""
-    response = Client().generic(method, path, "{}", "application/json")
+    response = Client().generic(operation.method, operation.path_for("demo"), "{}", "application/json")
     assert response.status_code == 503
     assert "streaming.asgi.speech_application" in response.text

@@ -1,0 +1,183 @@
+"""Strangers on servers that need keys: whatever a request looks like, every operation and every socket refuses them. In the
+project and in a host project.
+"""
+
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+
+from benchmarks.live_server import LiveServer, write_settings
+from tests.live.client import Turn, receive_all
+from tests.live.host import HostServer
+from tests.live.operations import BODY, operations
+
+pytestmark = pytest.mark.both_servers
+
+Disguise = Callable[[str], str]
+# A path of the API, as somebody may write it who hopes that one reader takes it for another path than the next reader.
+DISGUISES: dict[str, Disguise] = {
+    "plain": lambda path: path,
+    "slash-before": lambda path: f"/{path}",
+    "slashes-doubled": lambda path: path.replace("/", "//"),
+    "slash-behind": lambda path: f"{path}/",
+    "slash-encoded": lambda path: "/" + path[1:].replace("/", "%2f"),
+    "slash-encoded-before": lambda path: f"/%2F{path[1:]}",
+    "slash-encoded-twice": lambda path: "/" + path[1:].replace("/", "%252f"),
+    "backslashes": lambda path: "/" + path[1:].replace("/", "%5c"),
+    "letter-encoded": lambda path: path.replace("/v", "/%76"),
+    "dot": lambda path: f"/.{path}",
+    "dot-encoded": lambda path: f"/%2e{path}",
+    "dots": lambda path: f"/healthz/..{path}",
+    "dots-encoded": lambda path: f"/healthz/%2e%2e{path}",
+    "dots-inside": lambda path: path.replace("/v", "/v/%2e%2e/v"),
+    "parameter": lambda path: f"{path};key=1",
+    "null": lambda path: f"{path}%00",
+    "line-end": lambda path: f"{path}%0d%0a",
+    "query-encoded": lambda path: f"{path}%3Fxi-api-key=x",
+    "query": lambda path: f"{path}?xi-api-key=x&authorization=Bearer%20x",
+    "upper-case": str.upper,
+    "below-another-path": lambda path: f"/x{path}",
+    "absolute": lambda path: f"http://127.0.0.1{path}",
+}
+# How proxies and servers are told of another path than that of the request.
+HEADERS: list[dict[str, str]] = [
+    *(
+        {"Daphne-Root-Path": root}
+        for root in ("/x", "/x/", "/v1", "/speech", "/speech/v1", "/", "//x", "%2Fx", "x", "\xff")
+    ),
+    *({name: "/healthz"} for name in ("X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri", "X-Forwarded-Path")),
+    *({name: "/x"} for name in ("Script-Name", "X-Script-Name", "X-Forwarded-Prefix", "SCRIPT_NAME", "PATH_INFO")),
+    {"X-HTTP-Method-Override": "OPTIONS"},
+    {"Authorization": "Basic YWRtaW46YWRtaW4="},
+    {"Authorization": "Bearer"},
+    {"xi-api-key": "\xff"},
+    {"Cookie": "sessionid=x; xi-api-key=x"},
+]
+METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "QUERY", "get", "post", "PoSt"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """`prefix`: where the API is."""
+
+    server: LiveServer
+    prefix: str
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """Status and body of the answer. The path goes out as it is written."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)) as connection:
+            head = {"Content-Type": "application/json"} | (headers or {})
+            connection.request(method, path, json.dumps(BODY), head)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+
+@pytest.fixture(scope="module", params=["project", "host"])
+def target(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, server_program: str
+) -> Iterator[Target]:
+    folder = tmp_path_factory.mktemp(request.param)
+    server = (
+        HostServer(folder=folder, program=server_program)
+        if request.param == "host"
+        else LiveServer(write_settings(folder, access={"require_keys": True}))
+    )
+    with server:
+        yield Target(server, "/speech" if request.param == "host" else "")
+    # Now that it has ended it has said all: daphne looks once a second for applications that have failed.
+    assert "Traceback" not in server.log
+
+
+def check(status: int, body: bytes, what: object) -> None:
+    """An answer to a stranger: that it is not for them, or that there is no such thing."""
+    assert 200 <= status < 500, (what, status, body)
+    assert status >= 300 or not body, (what, status, body)
+    assert b"voice_id" not in body, (what, status, body)
+
+
+def test_there_are_operations_to_try() -> None:
+    assert len(operations()) > 12
+
+
+def test_without_a_key_every_operation_says_that_it_needs_one(target: Target) -> None:
+    for operation in operations():
+        status, body = target.ask(operation.method, target.prefix + operation.path_for("demo"))
+        assert (status, b"needs_authorization" in body) == (401, True), (operation, body)
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_however_the_path_is_written(target: Target, disguise: str) -> None:
+    for operation in operations():
+        path = DISGUISES[disguise](target.prefix + operation.path_for("demo"))
+        check(*target.ask(operation.method, path), (operation.method, path))
+
+
+@pytest.mark.parametrize("headers", HEADERS, ids=str)
+def test_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str, str]) -> None:
+    roots = {"", "/x", headers.get("Daphne-Root-Path", "").rstrip("/")}
+    for operation in operations():
+        for root in sorted(root for root in roots if root.isascii() and root[:1] in ("", "/")):
+            path = root + target.prefix + operation.path_for("demo")
+            check(*target.ask(operation.method, path, headers), (operation.method, path))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_whatever_the_method_is(target: Target, method: str) -> None:
+    for path in sorted({operation.path_for("demo") for operation in operations()}):
+        check(*target.ask(method, target.prefix + path), (method, path))
+
+
+async def ask_socket(target: Target, path: str, headers: dict[str, str] | None) -> tuple[int, Turn]:
+    """The status of the handshake, and what comes after a first message."""
+    url = f"ws://127.0.0.1:{target.server.port}{path}"
+    try:
+        async with connect(url, additional_headers=headers) as socket:
+            await socket.send(json.dumps({"text": "Hello.", "flush": True}))
+            return 101, await receive_all(socket)
+    except websockets.InvalidStatus as refused:
+        return refused.response.status_code, Turn()
+
+
+async def try_socket(target: Target, path: str, headers: dict[str, str] | None = None) -> None:
+    """It is refused in its handshake, or after its first message."""
+    status, turn = await ask_socket(target, path, headers)
+    assert status == 101 or 400 <= status < 500, (path, status)
+    assert not turn.packets, path
+    refusal = ((turn.error or {}).get("error"), turn.close_code)
+    assert status != 101 or refusal in (("needs_authorization", 1008), ("invalid_api_key", 1008)), (path, turn)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Daphne-Root-Path", "Sec-WebSocket-Protocol", "X-Forwarded-For", "X-Forwarded-Port", "Origin", "Host", "Cookie"],
+)
+def test_a_handshake_with_bytes_in_a_header_that_are_no_text(target: Target, header: str) -> None:
+    """The servers decode some of them by themselves."""
+    upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    upgrade |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", header: "\xff"}
+    with closing(http.client.HTTPConnection("127.0.0.1", target.server.port, timeout=60)) as connection:
+        connection.request("GET", target.prefix + SOCKETS[0], headers=upgrade)
+        status = connection.getresponse().status
+    assert status == 101 or 400 <= status < 500
+
+
+SOCKETS = [f"/v1/text-to-speech/demo/{name}" for name in ("stream-input", "multi-stream-input")]
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+@pytest.mark.parametrize("disguise", set(DISGUISES) - {"absolute"})
+async def test_sockets_however_the_path_is_written(target: Target, path: str, disguise: str) -> None:
+    await try_socket(target, DISGUISES[disguise](target.prefix + path))
+
+
+@pytest.mark.parametrize("path", SOCKETS)
+@pytest.mark.parametrize("headers", HEADERS, ids=str)
+async def test_sockets_whatever_the_headers_say_of_the_path(target: Target, path: str, headers: dict[str, str]) -> None:
+    for root in ("", "/x"):
+        await try_socket(target, root + target.prefix + path, headers)
