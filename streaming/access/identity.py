@@ -1,6 +1,7 @@
 """Credentials -> who it is. Everything here asks the database, off the event loop."""
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from channels.db import database_sync_to_async
@@ -62,8 +63,9 @@ ANYBODY = Client()
 async def identify(credentials: Credentials, *, required: bool) -> Client:
     """Whose credentials these are. Raises Refused, and DatabaseError.
 
-    Unless keys are `required`, credentials that mean nothing here are like none: many clients cannot be made to send
-    none. A single-use token is used up by this.
+    Unless keys are `required`, a text that is no key of ours is like none: many clients cannot be made to send none. A key
+    or token of ours that is not valid is refused in any case: who was shut out must not get in as anybody. A single-use
+    token is used up by this.
     """
     if not credentials and not required:
         return ANYBODY  # known without asking anybody
@@ -72,12 +74,16 @@ async def identify(credentials: Credentials, *, required: bool) -> Client:
 
 def identify_now(credentials: Credentials, *, required: bool) -> Client:
     """The same, not for the event loop."""
-    found = _find(credentials, required) if credentials else None
-    if found is not None:
-        return found
-    if not required:
-        return ANYBODY
-    raise refusals.bad_key() if credentials else refusals.no_key()
+    is_refused = required
+    for client in _clients_of(credentials):
+        if client is None:
+            is_refused = True
+        elif client.key_id is not None:
+            return client
+        # A token of nobody's key is worth as much as no key.
+    if is_refused:
+        raise refusals.bad_key() if credentials else refusals.no_key()
+    return ANYBODY
 
 
 async def identified_again(client: Client) -> Client:
@@ -101,23 +107,25 @@ async def issue_token(client: Client) -> str:
     return await database_sync_to_async(_issue_token)(client.key_id)
 
 
-def _find(credentials: Credentials, required: bool) -> Client | None:
+def _clients_of(credentials: Credentials) -> Iterator[Client | None]:
+    """For each of the credentials that is in the database, whose it is; None if it is not valid, or not any more."""
     token = credentials.single_use_token
-    client = _use_up(token) if token and looks_like_one(token) else None
-    # A token may be from the time before keys were required: it stands in for nobody's key.
-    if client and not (required and client.key_id is None):
-        return client
+    if token and looks_like_one(token) and (stored := SingleUseToken.objects.filter(hashed=hash_of(token)).first()):
+        yield _use_up(stored)
     for secret in (credentials.api_key, credentials.bearer):
         if secret and looks_like_one(secret) and (key := _key_of(secret)):
-            _note_use(key)
-            return _client_of(key)
-    return None
+            yield _use(key) if key.is_valid else None
 
 
 def _key_of(secret: str) -> ApiKey | None:
     # The prefix is no secret; all that is one is compared in constant time.
-    alike = ApiKey.objects.valid().filter(prefix=secret[:PREFIX_LENGTH])
+    alike = ApiKey.objects.filter(prefix=secret[:PREFIX_LENGTH])
     return next((key for key in alike if is_secret_of(secret, key.hashed)), None)
+
+
+def _use(key: ApiKey) -> Client:
+    _note_use(key)
+    return _client_of(key)
 
 
 def _valid_key(key_id: int) -> Client | None:
@@ -144,13 +152,12 @@ def _note_use(key: ApiKey) -> None:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
-def _use_up(token: str) -> Client | None:
-    fresh = SingleUseToken.objects.filter(hashed=hash_of(token), used_at=None, expires_at__gt=timezone.now())
-    found = fresh.first()
+def _use_up(token: SingleUseToken) -> Client | None:
+    fresh = SingleUseToken.objects.filter(pk=token.pk, used_at=None, expires_at__gt=timezone.now())
     # One statement decides: of two that come with the same token at once, one finds it used.
-    if found is None or not fresh.update(used_at=timezone.now()):
+    if not fresh.update(used_at=timezone.now()):
         return None
-    return ANYBODY if found.key_id is None else _valid_key(found.key_id)
+    return ANYBODY if token.key_id is None else _valid_key(token.key_id)
 
 
 def _issue_token(key_id: int | None) -> str:

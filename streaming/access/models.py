@@ -88,6 +88,11 @@ class ApiKey(models.Model):
     def channel_prefixes(self) -> tuple[str, ...]:
         return tuple(prefixes_in(self.forward_prefixes))
 
+    @property
+    def is_valid(self) -> bool:
+        """Now."""
+        return self.enabled and (self.expires_at is None or self.expires_at > timezone.now())
+
     def take_new_secret(self) -> str:
         """Not saved yet."""
         secret = new_key()

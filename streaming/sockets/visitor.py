@@ -65,8 +65,10 @@ class Visitor:
             brought = Credentials.from_message(read_object(raw))
         if self._client is not None and not brought:
             return None
+        # What has been accepted is not asked about again: a token works once.
+        credentials = brought if self._client is not None else brought.filled_from(self._credentials)
         try:
-            await self._identify(brought.filled_from(self._credentials))
+            await self._identify(credentials)
             await self._find_voice()
         except (ProtocolError, Refused, VoicesUnavailable, DatabaseError) as error:
             return fault_of(error)

@@ -27,9 +27,9 @@ def who(credentials: Credentials, *, required: bool = True) -> Client:
     return async_to_sync(identify)(credentials, required=required)
 
 
-def refusal(credentials: Credentials) -> Refused:
+def refusal(credentials: Credentials, *, required: bool = True) -> Refused:
     with pytest.raises(Refused) as caught:
-        who(credentials)
+        who(credentials, required=required)
     return caught.value
 
 
@@ -78,9 +78,22 @@ def test_keys_that_begin_alike_are_told_apart(new_key: NewKey) -> None:
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"expires_at": timezone.now() - timedelta(seconds=1)}])
-def test_a_key_that_is_not_valid_any_more(new_key: NewKey, change: dict[str, object]) -> None:
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize("way", ["api_key", "bearer"])
+def test_a_key_that_is_not_valid_any_more(new_key: NewKey, change: dict[str, object], required: bool, way: str) -> None:
+    """Where keys are not required, too: it was to do less than anybody, not more."""
     _, secret = new_key(**change)
-    assert refusal(Credentials(api_key=secret)).code == "invalid_api_key"
+    error = refusal(Credentials(**{way: secret}), required=required)
+    assert (error.status, error.code) == (401, "invalid_api_key")
+    assert ApiKey.objects.get().last_used_at is None
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_valid_key_counts_beside_one_that_is_not(new_key: NewKey, required: bool) -> None:
+    _, old = new_key(enabled=False)
+    key, secret = new_key()
+    assert who(Credentials(api_key=old, bearer=secret), required=required).key_id == key.pk
+    assert who(Credentials(api_key=secret, bearer=old), required=required).key_id == key.pk
 
 
 def test_a_key_works_until_it_expires(new_key: NewKey) -> None:
@@ -186,6 +199,19 @@ def test_a_token_stands_in_for_its_key_once(new_key: NewKey) -> None:
     token = token_for(who(Credentials(api_key=secret)))
     assert who(token).key_id == key.pk
     assert refusal(token).code == "invalid_api_key"
+
+
+@pytest.mark.parametrize("change", [{"used_at": timezone.now()}, {"expires_at": timezone.now()}])
+def test_a_token_that_is_not_valid_any_more_is_refused_where_keys_are_not_required(change: dict[str, object]) -> None:
+    token = token_for(ANYBODY)
+    SingleUseToken.objects.update(**change)
+    assert refusal(token, required=False).code == "invalid_api_key"
+
+
+def test_a_token_of_nobody_does_not_open_for_a_disabled_key(new_key: NewKey) -> None:
+    _, secret = new_key(enabled=False)
+    both = Credentials(api_key=secret, single_use_token=token_for(ANYBODY).single_use_token)
+    assert refusal(both, required=False).code == "invalid_api_key"
 
 
 def test_a_token_is_kept_as_a_hash(new_key: NewKey) -> None:
