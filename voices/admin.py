@@ -52,8 +52,18 @@ class ReferenceClipInline(ClipInlineBase):
     extra = 1
     fields = ("file", "sound", "duration", "rate")
     readonly_fields = ("sound", "duration", "rate")
-    # Django's own widget links to the file's address, and recordings have none: they are served to staff only.
+    # Django's own widget links to the file's address, and recordings have none: VoiceAdmin serves them, by its own rules.
     formfield_overrides = {models.FileField: {"widget": forms.FileInput(attrs={"accept": ".wav,.flac,.ogg,.mp3"})}}  # noqa: RUF012
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the file where it cannot be changed: Django would show a link to its address."""
+        return [name for name in self.fields if name != "file" or not self._only_shows(request, obj)]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_add_permission(request, obj) and not self._only_shows(request, obj)
+
+    def _only_shows(self, request: HttpRequest, voice: Voice | None) -> bool:
+        return self.has_view_permission(request, voice) and not self.has_change_permission(request, voice)
 
     @admin.display(description="Recording")
     def sound(self, clip: ReferenceClip) -> str:
@@ -99,8 +109,9 @@ class VoiceAdmin(VoiceAdminBase):
         return [path("clips/<int:pk>/audio", view, name="voices_clip_audio"), *super().get_urls()]
 
     def _clip_audio(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """For those who may see voices."""
-        if not self.has_view_permission(request):
+        """For those to whom the page of a voice shows its recordings: to see voices is one right, to hear them another."""
+        recordings = ReferenceClipInline(Voice, self.admin_site)
+        if not (self.has_view_permission(request) and recordings.has_view_permission(request)):
             raise PermissionDenied
         return clip_audio(request, pk)
 
@@ -171,13 +182,34 @@ class PronunciationDictionaryAdmin(DictionaryAdminBase):
     readonly_fields = ("version",)
     inlines = (PronunciationRuleInline,)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if not self._may_import(request, obj):
+            del form.base_fields["lexicon"]  # not shown is not enough: a form may be posted by anything
+        return form
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return fields if self._may_import(request, obj) else [name for name in fields if name != "lexicon"]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """Who finds by a rule, sees it."""
+        fields = super().get_search_fields(request)
+        may_see = PronunciationRuleInline(PronunciationDictionary, self.admin_site).has_view_permission(request)
+        return fields if may_see else [name for name in fields if not name.startswith("rules__")]
+
+    def _may_import(self, request: HttpRequest, dictionary: PronunciationDictionary | None) -> bool:
+        """An imported file adds rules and changes rules, which are rights of their own."""
+        rules = PronunciationRuleInline(PronunciationDictionary, self.admin_site)
+        return rules.has_add_permission(request, dictionary) and rules.has_change_permission(request, dictionary)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[PronunciationDictionary]:
         counted = super().get_queryset(request).annotate(rule_count=Count("rules", distinct=True))
         return counted.prefetch_related("rules")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        import_aliases(form.instance, form.cleaned_data["lexicon"])
+        import_aliases(form.instance, form.cleaned_data.get("lexicon", {}))
 
     @admin.display(description="Version")
     def version(self, dictionary: PronunciationDictionary) -> str:

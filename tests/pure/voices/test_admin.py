@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -108,6 +109,20 @@ def test_a_recording_is_shown_with_player_waveform_and_facts(
 
 def test_a_recording_links_to_no_public_address(admin_client: Client, change: str, clip: ReferenceClip) -> None:
     assert str(clip.file.name) not in admin_client.get(change).content.decode()
+
+
+@pytest.mark.parametrize("rights", [{"view"}, {"view", "add"}, {"add"}, {"view", "change"}, {"view", "add", "change"}])
+def test_a_file_is_chosen_by_those_who_may_change_recordings(
+    client: Client, change: str, clip: ReferenceClip, rights: set[str]
+) -> None:
+    user = User.objects.create_user("staff", is_staff=True)
+    codenames = ["change_voice", *(f"{right}_referenceclip" for right in rights)]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(user)
+    page = client.get(change).content.decode()
+    assert (str(clip.file) in page, 'type="file"' in page) == (False, "change" in rights or rights == {"add"})
+    assert client.post(change, change_form(clip, name="Anne")).status_code == 302
+    assert (Voice.objects.get().name, ReferenceClip.objects.get().sha256) == ("Anne", clip.sha256)
 
 
 def test_the_uploaded_name_is_shown_as_text(admin_client: Client, change: str, voice: Voice, add_clip: AddClip) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -108,6 +109,40 @@ def test_two_rules_for_one_word_are_refused(admin_client: Client) -> None:
     page = admin_client.post(ADD, form(("GIF", "jif"), ("GIF", "ghif")))
     assert "duplicate" in page.content.decode()
     assert not PronunciationDictionary.objects.exists()
+
+
+OF_DICTIONARIES = ("add_pronunciationdictionary", "change_pronunciationdictionary")
+OF_RULES = ("add_pronunciationrule", "change_pronunciationrule")
+
+
+@pytest.mark.parametrize("rights", [(), OF_RULES[:1], OF_RULES[1:], OF_RULES])
+def test_an_import_needs_the_rights_that_its_rules_need(
+    client: Client, dictionary: PronunciationDictionary, rights: tuple[str, ...]
+) -> None:
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=(*OF_DICTIONARIES, *rights)))
+    client.force_login(user)
+    page = f"{LIST}{dictionary.pk}/change/"
+    file = SimpleUploadedFile("brands.pls", lexicon("<grapheme>SQL</grapheme><alias>sequel</alias>"))
+    may_import = rights == OF_RULES
+    assert ('name="lexicon"' in client.get(page).content.decode()) is may_import
+    posted = client.post(page, form(dictionary_id="brands", name="Renamed", lexicon=file))
+    assert posted.status_code == 302, posted.content
+    assert PronunciationDictionary.objects.get().name == "Renamed"
+    assert rules(dictionary) == ({"SQL": "sequel"} if may_import else {})
+
+
+@pytest.mark.parametrize("may_see", [True, False])
+def test_who_may_not_see_rules_does_not_find_by_them(
+    client: Client, dictionary: PronunciationDictionary, may_see: bool
+) -> None:
+    import_aliases(dictionary, {"Rosebud": "sled"})
+    user = User.objects.create_user("staff", is_staff=True)
+    rights = ["view_pronunciationdictionary", *(["view_pronunciationrule"] if may_see else [])]
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    assert ("/change/" in client.get(f"{LIST}?q=Rosebud").content.decode()) is may_see
+    assert "/change/" in client.get(f"{LIST}?q=Brands").content.decode()
 
 
 @pytest.mark.parametrize(("rule", "reason"), [(("GIF", " "), "required"), (("x" * 201, "y"), "at most 200")])

@@ -1,5 +1,5 @@
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -36,6 +36,29 @@ def test_strangers_are_sent_to_the_login(client: Client, address: str) -> None:
 def test_users_who_are_not_staff_are_sent_to_the_login(client: Client, address: str) -> None:
     client.force_login(User.objects.create_user("guest"))
     assert client.get(address).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("rights", "status"),
+    [
+        ((), 403),
+        (("view_voice",), 403),
+        (("view_referenceclip",), 403),
+        (("change_voice", "add_referenceclip", "delete_referenceclip"), 403),
+        (("view_voice", "view_referenceclip"), 200),
+        (("change_voice", "change_referenceclip"), 200),
+    ],
+)
+def test_staff_needs_the_right_to_see_recordings(
+    client: Client, address: str, clip: ReferenceClip, rights: tuple[str, ...], status: int
+) -> None:
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+    assert client.get(address).status_code == status
+    page = client.get(f"/admin/voices/voice/{clip.voice.pk}/change/")
+    assert (address in page.content.decode()) is (status == 200)
+    assert str(clip.file) not in page.content.decode()
 
 
 def test_serves_the_whole_recording(admin_client: Client, address: str, clip: ReferenceClip) -> None:
