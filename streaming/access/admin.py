@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from streaming.access.models import COUNTED, ApiKey, DailyUsage
 from streaming.access.usage import today
+from streaming.conf import get_config
 
 if TYPE_CHECKING:
     ApiKeyAdminBase = admin.ModelAdmin[ApiKey]
@@ -54,6 +55,18 @@ class ApiKeyAdmin(ApiKeyAdminBase):
         ("History", {"fields": ("characters_this_month", "created_at", "last_used_at")}),
     )
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, with_banner(extra_context))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        return super().changeform_view(request, object_id, form_url, with_banner(extra_context))
+
     def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
         return fieldsets if obj else fieldsets[:-1]  # a new key has no history
@@ -83,7 +96,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
+            **with_banner(self.admin_site.each_context(request)),
             "title": "The new API key",
             "opts": self.opts,
             "key": obj,
@@ -128,6 +141,11 @@ class DailyUsageAdmin(DailyUsageAdminBase):
 
     def has_delete_permission(self, request: HttpRequest, obj: DailyUsage | None = None) -> bool:
         return False
+
+
+def with_banner(context: dict[str, Any] | None) -> dict[str, Any]:
+    """What the pages of keys say above all else while nobody needs a key."""
+    return (context or {}) | {"keys_are_required": get_config().access.require_keys}
 
 
 def totals_of(rows: "QuerySet[DailyUsage]") -> dict[str, Any]:

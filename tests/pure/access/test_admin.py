@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
+from pytest_django import Settings
 
 from streaming.access.credentials import Credentials
 from streaming.access.identity import identify
@@ -52,6 +53,21 @@ def test_a_new_key_is_not_kept_in_a_cookie_or_session(admin_client: Browser) -> 
     [secret] = SECRET.findall(response.content.decode())
     assert secret not in str(admin_client.cookies)
     assert secret not in str(dict(admin_client.session))
+
+
+BANNER = "API keys are not required: anyone who reaches this server can speak"
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_the_pages_of_keys_say_that_nobody_needs_one(
+    admin_client: Browser, new_key: NewKey, settings: Settings, required: bool
+) -> None:
+    settings.XTTS = {"access": {"require_keys": required}}
+    key, _ = new_key()
+    pages = [admin_client.get(address) for address in (KEYS, ADD_KEY, f"{KEYS}{key.pk}/change/")]
+    for page in (*pages, admin_client.post(ADD_KEY, form(name="")), admin_client.post(ADD_KEY, form())):
+        said = text_of(page.content)
+        assert (BANNER in said, "access.require_keys" in said) == (not required, not required)
 
 
 def test_editing_a_key_keeps_its_secret(admin_client: Browser, new_key: NewKey) -> None:
