@@ -8,8 +8,11 @@ from typing import Any
 
 import dj_database_url
 
+from xtts_site import private_files
 from xtts_site.config import PROJECT_DIR, ConfigError, get_config
 
+# Here, because every way to start reads the settings before it writes anything.
+private_files.keep_private()
 CONFIG = get_config()
 SERVICE = CONFIG.service
 
@@ -61,7 +64,7 @@ ROOT_URLCONF = "xtts_site.urls"
 ASGI_APPLICATION = "xtts_site.asgi.application"
 
 INSTALLED_APPS = [
-    "xtts_site",  # first: its runserver stands in for Django's
+    "xtts_site.apps.SiteConfig",  # first: its runserver stands in for Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -125,6 +128,8 @@ STATIC_URL = "static/"
 # WhiteNoise serves the admin's files from where they are installed: no collectstatic step.
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = SERVICE.data_dir / "media"
+# Django would give an upload rights of its own choice, whatever the umask.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = private_files.FILE, private_files.FOLDER
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 # A dictionary of the longest kind is one form: 1000 rules of 6 fields.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 7000
