@@ -65,7 +65,7 @@ ASGI_APPLICATION = "xtts_site.asgi.application"
 
 INSTALLED_APPS = [
     "xtts_site.apps.SiteConfig",  # first: its runserver stands in for Django's
-    "django.contrib.admin",
+    "xtts_site.apps.SiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

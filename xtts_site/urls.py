@@ -4,9 +4,6 @@ from django.views.generic import RedirectView
 
 from streaming.http.views import nothing_here
 
-admin.site.site_header = admin.site.site_title = "XTTS streaming server"
-admin.site.site_url = None  # there is no site to view: the rest of the server talks to programs
-
 urlpatterns = [
     # Who opens the bare address in a browser is looking for the admin.
     path("", RedirectView.as_view(url="/admin/")),

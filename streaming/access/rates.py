@@ -31,6 +31,15 @@ class Rates:
         self._prune(now)
         return 0.0
 
+    def give_back(self, subject: Hashable, cost: float) -> None:
+        """What was taken and not used after all."""
+        if subject in self._full_at:
+            self._full_at[subject] -= cost
+
+    def forget(self, subject: Hashable) -> None:
+        """Its store is full again."""
+        self._full_at.pop(subject, None)
+
     def _prune(self, now: float) -> None:
         if len(self._full_at) > self._prune_above:
             self._full_at = {subject: full_at for subject, full_at in self._full_at.items() if full_at > now}

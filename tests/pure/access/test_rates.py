@@ -29,6 +29,25 @@ def test_what_was_refused_has_not_been_taken() -> None:
         assert rates.take("a", 4.0, window=WINDOW, now=1.0) == 3.0
 
 
+def test_what_is_given_back_can_be_taken_again() -> None:
+    rates = Rates()
+    rates.take("a", WINDOW, window=WINDOW, now=0.0)
+    rates.give_back("a", 4.0)
+    rates.give_back("b", 4.0)
+    assert rates.take("a", 4.0, window=WINDOW, now=0.0) == 0.0
+    assert rates.take("a", 4.0, window=WINDOW, now=0.0) == 4.0
+
+
+def test_the_store_of_a_forgotten_subject_is_full() -> None:
+    rates = Rates()
+    for subject in ("a", "b"):
+        rates.take(subject, 2 * WINDOW, window=WINDOW, now=0.0)
+    rates.forget("a")
+    rates.forget("c")
+    assert rates.take("a", WINDOW, window=WINDOW, now=0.0) == 0.0
+    assert rates.take("b", WINDOW, window=WINDOW, now=0.0) > 0
+
+
 def test_subjects_do_not_share() -> None:
     rates = Rates()
     rates.take("a", WINDOW, window=WINDOW, now=0.0)
