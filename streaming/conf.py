@@ -146,7 +146,7 @@ class LimitsConfig(Section):
 
 # Settings of the section `service` that only the project `xtts_site` knows.
 OF_THE_PROJECT = {
-    *("host", "port", "server", "tls_certificate", "tls_key", "behind_tls_proxy"),
+    *("host", "port", "server", "tls_certificate", "tls_key", "behind_tls_proxy", "hsts_seconds"),
     *("allowed_hosts", "secret_key", "log_level"),
 }
 

@@ -54,6 +54,7 @@ class ServiceConfig(conf.ServiceConfig):
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     secret_key: Annotated[str, Field(min_length=32)] | None = None
     behind_tls_proxy: bool = False
+    hsts_seconds: Annotated[int, Field(strict=True, ge=0, le=63_072_000)] = 31_536_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="after")

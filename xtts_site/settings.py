@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "streaming.access",
 ]
 MIDDLEWARE = [
+    "xtts_site.page_headers.page_headers",
     "streaming.http.middleware.api_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

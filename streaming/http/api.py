@@ -10,6 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 from streaming.http import account, openai, speech, voices
 from streaming.http.answers import answer_problems_of
 from streaming.http.identity import ApiKey
+from streaming.http.page_policy import with_policy
 from streaming.http.paths import NAMESPACE
 from streaming.http.views import api_view
 
@@ -69,6 +70,7 @@ def _operation(pattern: URLPattern) -> URLPattern:
 
 def _page(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:
     """Open to everybody, as the operations are to every key, in a project that asks for a login everywhere too."""
-    if isinstance(pattern, URLPattern):
-        login_not_required(pattern.callback)
-    return pattern
+    if not isinstance(pattern, URLPattern):
+        return pattern
+    view = login_not_required(with_policy(pattern.callback))
+    return URLPattern(pattern.pattern, view, pattern.default_args, pattern.name)

@@ -69,7 +69,7 @@ def test_a_key_that_was_taken_away_opens_nothing_over_http(
 async def test_nor_in_the_handshake_of_a_socket(
     keyless: LiveServer, secrets: dict[str, str], name: str, header: str
 ) -> None:
-    headers = {"additional_headers": {header: secrets[name]}}
+    headers: dict[str, Any] = {"additional_headers": {header: secrets[name]}}
     for connecting in (keyless.connect(**headers), keyless.connect_contexts(**headers)):
         async with connecting as client:
             assert await said(client) == (False, "invalid_api_key", 1008)

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.live_server import LiveServer
 from tests.pure.voices.recordings import recording
 from tests.system.browser import ANOTHER_HOST, Browser
@@ -85,6 +87,42 @@ def test_a_request_is_tried_out_in_the_documentation(browser: Browser, admin_ser
     browser.click(f".opblock:has({path}) .execute")
     browser.wait_until(f'document.querySelector(".opblock:has({path}) .live-responses-table") !== null')
     assert "200" in browser.text(f".opblock:has({path}) .live-responses-table .response .response-col_status")
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["access/apikey/add", "access/apikey", "access/dailyusage", "voices/voice", "voices/pronunciationdictionary/add",
+     "auth/user/1/change", "password_change"],
+)  # fmt: skip
+def test_the_pages_of_the_admin_work_within_their_policy(browser: Browser, admin_server: LiveServer, page: str) -> None:
+    """What it forbids them would be an error."""
+    sign_in(browser, admin_server)
+    browser.open(f"{admin_server.base_url}/admin/{page}/")
+    assert browser.evaluate("performance.getEntriesByType('resource').length") > 3
+
+
+def test_the_widgets_of_the_admin_work_within_their_policy(browser: Browser, admin_server: LiveServer) -> None:
+    sign_in(browser, admin_server)
+    browser.open(f"{admin_server.base_url}/admin/access/apikey/add/")
+    browser.click(".datetimeshortcuts a")
+    assert browser.evaluate("document.querySelector('#id_expires_at_0').value") != ""
+    before = browser.evaluate("document.querySelectorAll('#id_voices_to option').length")
+    browser.click(".selector-chooseall")
+    browser.wait_until(f"document.querySelectorAll('#id_voices_to option').length > {before}")
+
+
+@pytest.mark.parametrize("page", ["admin/login/", "docs"])
+def test_a_script_in_a_page_does_not_run(browser: Browser, admin_server: LiveServer, page: str) -> None:
+    browser.open(f"{admin_server.base_url}/{page}")
+    browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    browser.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,x\" onerror=\"window.ran = 1\">')"
+    )
+    browser.wait_until("[...document.images].every(image => image.complete)")
+    assert browser.evaluate("window.ran === undefined")
+    assert len(browser.errors) == 2, browser.errors
+    assert all("Content Security Policy" in error for error in browser.errors)
+    browser.errors.clear()
 
 
 def test_a_page_of_the_server_speaks_over_a_socket(browser: Browser, admin_server: LiveServer) -> None:
