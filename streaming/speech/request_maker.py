@@ -45,6 +45,8 @@ class RequestMaker:
         self._ref: VoiceRef | None = None
         self._pronouncer = Pronouncer()
         self._locators: Locators = ()
+        # What was pronounced last, for an utterance that is refused and tried again.
+        self._pronounced: tuple[Utterance, Rewriting] | None = None
 
     def is_prepared_for(self, utterance: Utterance) -> bool:
         """Whether `make` can be called for it: its voice is there, and its pronunciation."""
@@ -61,7 +63,7 @@ class RequestMaker:
         """The request, and how its text has come from the utterance's. Raises SpeechError."""
         if self._ref is None:
             raise RuntimeError("An utterance was to be spoken before its voice was there.")
-        text, parameters = self._pronouncer.pronounce(utterance.text), utterance.parameters
+        text, parameters = self._pronounce(utterance), utterance.parameters
         request = SpeechRequest(
             request_id=uuid.uuid4().hex,
             text=text.spoken,
@@ -74,6 +76,11 @@ class RequestMaker:
             left_context_seconds=parameters.left_context_seconds,
         )
         return request, text
+
+    def _pronounce(self, utterance: Utterance) -> Rewriting:
+        if self._pronounced is None or self._pronounced[0] is not utterance:
+            self._pronounced = utterance, self._pronouncer.pronounce(utterance.text)
+        return self._pronounced[1]
 
     def _language(self, asked: str | None) -> str:
         info = self._executor.status.info

@@ -33,6 +33,8 @@ class SpeechQueue:
 
     The next utterance is submitted as soon as the one before it is generated, while at most `max_ahead` seconds of audio
     wait to be sent: so there is no pause between them, and no engine works for a client that does not listen.
+
+    No call looks at more than a few of them, however many there are.
     """
 
     def __init__(
@@ -43,10 +45,19 @@ class SpeechQueue:
         self._max_ahead = max_ahead
         self._place = place
         self._queue: deque[Queued] = deque()
+        # Those of the queue that have a text: submitted (all but the last of them are generated), and not yet.
+        self._submitted: deque[Submitted] = deque()
+        self._unsubmitted: deque[tuple[Queued, Utterance]] = deque()
+        # The audio of those that are submitted, without the first, which is being fetched, and the last, which is being
+        # made.
+        self._between_seconds = 0.0
         self._arrived = asyncio.Event()
 
     def put(self, item: Utterance | TurnEnd) -> None:
-        self._queue.append(Queued(item))
+        queued = Queued(item)
+        self._queue.append(queued)
+        if isinstance(item, Utterance) and item.text:
+            self._unsubmitted.append((queued, item))
         self._arrived.set()
 
     async def first(self) -> Queued:
@@ -57,12 +68,18 @@ class SpeechQueue:
         return self._queue[0]
 
     def remove_first(self) -> None:
-        self._queue.popleft()
+        if self._queue.popleft().submitted is None:
+            return
+        self._submitted.popleft()
+        # The new first, unless it is the last as well.
+        is_between = len(self._submitted) > 1
+        self._between_seconds = self._between_seconds - self._submitted[0].audio.queued_seconds if is_between else 0.0
 
     async def submit(self, queued: Queued, utterance: Utterance) -> Submitted:
         """Submit it now, if it has not been submitted ahead. Raises SpeechError."""
         if queued.submitted is None:
             await self._requests.prepare_for(utterance)
+        if queued.submitted is None:
             self._submit(queued, utterance)
         if queued.submitted is None:
             raise RuntimeError("An utterance was not submitted.")
@@ -71,24 +88,24 @@ class SpeechQueue:
     def submit_ahead(self, unsent_seconds: float) -> None:
         """Submit the next utterance if those before it are generated and not too much waits. `unsent_seconds`: audio that
         has left the queue and is not sent yet."""
-        ahead = unsent_seconds
-        for queued in self._queue:
-            if not isinstance(queued.item, Utterance) or not queued.item.text:
-                continue
-            if queued.submitted is None:
-                if ahead <= self._max_ahead:
-                    self._try_submit(queued, queued.item)
-                return
-            if not queued.submitted.audio.is_generated:
-                return
-            ahead += queued.submitted.audio.queued_seconds
+        if not self._unsubmitted or (self._submitted and not self._submitted[-1].audio.is_generated):
+            return
+        if unsent_seconds + self._queued_seconds <= self._max_ahead:
+            self._try_submit(*self._unsubmitted[0])
+
+    @property
+    def _queued_seconds(self) -> float:
+        """The audio of all that are submitted."""
+        ends = [self._submitted[0], self._submitted[-1]] if len(self._submitted) > 1 else self._submitted
+        return self._between_seconds + sum(submitted.audio.queued_seconds for submitted in ends)
 
     def close(self) -> None:
         """Cancel what is submitted, and drop the rest."""
-        for queued in self._queue:
-            if queued.submitted:
-                queued.submitted.audio.cancel()
-        self._queue.clear()
+        for submitted in self._submitted:
+            submitted.audio.cancel()
+        for items in (self._queue, self._submitted, self._unsubmitted):
+            items.clear()
+        self._between_seconds = 0.0
 
     def _try_submit(self, queued: Queued, utterance: Utterance) -> None:
         if not self._requests.is_prepared_for(utterance):
@@ -102,4 +119,8 @@ class SpeechQueue:
     def _submit(self, queued: Queued, utterance: Utterance) -> None:
         request, text = self._requests.make(utterance)
         audio = self._executor.speak(request, continues=utterance.index > 0, place=self._place)
+        if len(self._submitted) > 1:
+            self._between_seconds += self._submitted[-1].audio.queued_seconds
         queued.submitted = Submitted(text, audio)
+        self._submitted.append(queued.submitted)
+        self._unsubmitted.popleft()
