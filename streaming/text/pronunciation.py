@@ -2,11 +2,13 @@
 
 Pure text. Rules are applied in one pass, from left to right, the longest that fits first, so that no rule sees what another
 one said. Composed and decomposed spellings of a character are the same, whichever the text and the rule have.
+
+The work for a text does not grow with the number of rules, only with how many different lengths they have.
 """
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -15,6 +17,9 @@ from streaming.text.rewriting import Rewriting, Segment
 
 # The letters that follow another one in a decomposed Korean syllable; other followers are combining characters.
 _JAMO = range(0x1160, 0x1200)
+# Characters. Aliases that would make an utterance longer than this are left out: what a dictionary may make of a text
+# is limited.
+MOST_SPOKEN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,16 @@ class Pronouncer:
     def _segments(self, text: str, characters: list[str]) -> Iterator[Segment]:
         places = [0, *accumulate(map(len, characters))]
         views = [rules.view(characters) for rules in self._rules]
+        room = max(0, MOST_SPOKEN - len(text))
         unchanged = start = 0
         while start < len(characters):
             found = [match for view in views if (match := view.longest_at(start))]
-            if not found:
+            end, rule = max(found, key=lambda match: match[0], default=(start, None))
+            growth = len(rule.spoken) - (places[end] - places[start]) if rule else 0
+            if rule is None or growth > room:
                 start += 1
                 continue
-            end, rule = max(found, key=lambda match: match[0])
+            room -= growth
             if unchanged < start:
                 yield _same(text[places[unchanged] : places[start]])
             yield Segment(text[places[start] : places[end]], rule.spoken)
@@ -67,12 +75,18 @@ class _Rules:
 
     def __init__(self, normalise: Callable[[str], str], rules: Iterable[Alias]) -> None:
         self.normalise = normalise
-        self.by_start: defaultdict[str, list[tuple[str, Alias]]] = defaultdict(list)
+        by_length: defaultdict[tuple[str, int], defaultdict[str, list[Alias]]]
+        by_length = defaultdict(lambda: defaultdict(list))
         for rule in rules:
             if key := normalise(rule.written):
-                self.by_start[key[0]].append((key, rule))
-        for entries in self.by_start.values():
-            entries.sort(key=lambda entry: -len(entry[0]))
+                equal = by_length[key[0], len(key)][key]
+                # Others would never be reached.
+                if all(other.whole_words and not rule.whole_words for other in equal):
+                    equal.append(rule)
+        # For each first character: a length and the rules that have it, the longest first.
+        self.by_start: defaultdict[str, list[tuple[int, Mapping[str, list[Alias]]]]] = defaultdict(list)
+        for (first, length), keys in sorted(by_length.items(), reverse=True):
+            self.by_start[first].append((length, dict(keys)))
 
     def __bool__(self) -> bool:
         return bool(self.by_start)
@@ -95,11 +109,13 @@ class _View:
     def longest_at(self, start: int) -> tuple[int, Alias] | None:
         """The end of the longest rule that fits at character `start`, and the rule."""
         place = self._starts[start]
-        for key, rule in self._by_start.get(self._text[place : place + 1], ()):
-            end = self._numbers.get(place + len(key))
-            if end is None or not self._text.startswith(key, place):
+        for length, keys in self._by_start.get(self._text[place : place + 1], ()):
+            end = self._numbers.get(place + length)
+            rules = keys.get(self._text[place : place + length]) if end is not None else None
+            if end is None or rules is None:
                 continue
-            if not rule.whole_words or (self._is_edge(start) and self._is_edge(end)):
+            is_word = self._is_edge(start) and self._is_edge(end)
+            if rule := next((rule for rule in rules if is_word or not rule.whole_words), None):
                 return end, rule
         return None
 
