@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
@@ -31,6 +32,7 @@ _SECONDS_TO_SPARE = 3.0
 # Pieces shorter than this share of the longest sound cut off: such a sentence is taken together with the next one.
 _SHORT_PIECE = 8
 _DEFAULT_CHARACTERS = 250
+_MOST_GUESSES = 4
 _BLANKS = re.compile(r"\s*")
 
 
@@ -109,14 +111,16 @@ class TextFrontEnd:
     def _next_piece(self, text: str, start: int, length: int, limits: _Limits) -> TextPiece:
         """The longest suitable piece from `start` on, including the blanks after it."""
         most = limits.characters
-        while True:
+        for tries in count():
             end = length if length - start <= most else start + _cut(text[start : start + most + 1], length - start)
             tokens, said = self._encoded(text[start:end], limits)
             fits = min(self._most_tokens / max(1, len(tokens)), limits.said / max(1, said))
             if fits >= 1 or end - start == 1:
                 break
-            # What is said grows about as the text does; the numbers in it may need another try.
-            most = max(1, min(end - start - 1, int((end - start) * fits)))
+            # What is said grows about as the text does; the numbers in it may need another try. More tries than a few are
+            # for texts that were made to need many.
+            share = fits if tries < _MOST_GUESSES else fits / 2
+            most = max(1, min(end - start - 1, int((end - start) * share)))
         return TextPiece(tokens[: self._most_tokens], _behind_blanks(text, end), self._length_guard(said, limits))
 
     def _encoded(self, text: str, limits: _Limits) -> tuple[list[int], int]:
