@@ -36,7 +36,8 @@ _BEGUN_TAG = re.compile(rf"</?(?:{_NAME})(?:{_ATTRIBUTE})*(?:{_BEGUN_ATTRIBUTE}|
 # From here on it is nothing but a tag, finished or not.
 _CERTAIN_TAG = re.compile(rf"<(?:{_NAME})\s+[\w:.-]+\s*=", re.IGNORECASE)
 _VALUES = re.compile(rf"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|({_UNQUOTED}+))""")
-_TIME = re.compile(r"(\d+\.?\d*|\.\d+)\s*(ms|s)", re.IGNORECASE)
+# Begins only where a number begins, and gives nothing back: a long row of digits without a unit is read once.
+_TIME = re.compile(r"(?<!\d)(\d++\.?+\d*+|\.\d++)\s*+(ms|s)", re.IGNORECASE)
 
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _BEGUN_ENTITY = re.compile(r"&(?:[a-z]{0,4}|#x?[0-9a-f]{0,7})\Z", re.IGNORECASE)
@@ -59,6 +60,9 @@ class SsmlFilter:
     def __init__(self) -> None:
         self._held = ""
         self._parts: list[Part] = []
+        # The text behind the last of these parts, in pieces: joined once, since a text that grew by each of them would be
+        # copied for each.
+        self._said: list[str] = []
         # A tag was seen: now "&amp;" is an "&". Before that it is text like any other.
         self._decodes = False
         # How much of the text inside <sub alias="..."> is still left out.
@@ -95,33 +99,40 @@ class SsmlFilter:
         return parts
 
     def _take_parts(self) -> list[Part]:
+        self._end_text()
         parts, self._parts = self._parts, []
         return parts
 
+    def _end_text(self) -> None:
+        """What was said so far becomes a part."""
+        if self._said:
+            self._parts.append("".join(self._said))
+            self._said = []
+
     def _read(self, text: str, start: int) -> int:
         """Say what stands at `start` and return its length; 0 if only more text can tell what it is."""
-        window = text[start : start + MAX_TAG]
-        if window[0] == "<":
-            return self._read_tag(window)
-        if window[0] == "&" and self._decodes:
-            return self._read_entity(window)
+        if text[start] == "<":
+            return self._read_tag(text, start)
+        if text[start] == "&" and self._decodes:
+            return self._read_entity(text, start)
         mark = _MARK.search(text, start + 1)
         return self._say(text[start : mark.start() if mark else len(text)])
 
-    def _read_tag(self, window: str) -> int:
-        if tag := _TAG.match(window):
+    def _read_tag(self, text: str, start: int) -> int:
+        end = start + MAX_TAG
+        if tag := _TAG.match(text, start, end):
             self._decodes = True
             self._obey(tag)
-            return tag.end()
-        if len(window) < MAX_TAG and _may_become_a_tag(window):
+            return len(tag[0])
+        if len(text) < end and _may_become_a_tag(text, start):
             return 0
         return self._say("<")
 
-    def _read_entity(self, window: str) -> int:
-        if entity := _ENTITY.match(window):
+    def _read_entity(self, text: str, start: int) -> int:
+        if entity := _ENTITY.match(text, start):
             self._say(unescape(entity[0]))
-            return entity.end()
-        return 0 if _BEGUN_ENTITY.match(window) else self._say("&")
+            return len(entity[0])
+        return 0 if _BEGUN_ENTITY.match(text, start) else self._say("&")
 
     def _obey(self, tag: re.Match[str]) -> None:
         name, is_end, values = tag["name"].lower(), bool(tag["end"]), _values(tag["attributes"])
@@ -132,6 +143,7 @@ class SsmlFilter:
         elif is_end and name in _ENDS_OF_TEXT:
             self._say(" ")
         elif name == "break" and not is_end and not self._covered and (seconds := _pause(values)):
+            self._end_text()
             self._parts.append(Break(seconds))
 
     def _say(self, text: str) -> int:
@@ -139,17 +151,15 @@ class SsmlFilter:
         left_out = min(self._covered, len(text))
         self._covered -= left_out
         heard = text[left_out:]
-        if heard and self._parts and isinstance(self._parts[-1], str):
-            self._parts[-1] += heard
-        elif heard:
-            self._parts.append(heard)
+        if heard:
+            self._said.append(heard)
         return len(text)
 
 
-def _may_become_a_tag(text: str) -> bool:
-    if begun := _BEGUN_NAME.match(text):
+def _may_become_a_tag(text: str, start: int) -> bool:
+    if begun := _BEGUN_NAME.match(text, start):
         return any(name.startswith(begun[1].lower()) for name in _NAMES)
-    return bool(_BEGUN_TAG.match(text))
+    return bool(_BEGUN_TAG.match(text, start))
 
 
 def _values(attributes: str) -> dict[str, str]:

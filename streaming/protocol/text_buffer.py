@@ -4,6 +4,9 @@ Text is kept verbatim: token streams split words ("Hel" + "lo "), so nothing is 
 that was appended. One exception: blanks with nothing before them in the buffer are keep-alives, and are dropped.
 
 A pause ends a piece: the text before it is spoken by itself, and the pause follows.
+
+The work is in proportion to the text, however it is cut into messages: what was taken is left where it is until the next
+text is looked at, and places are counted from the first character of all.
 """
 
 from collections import deque
@@ -11,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streaming.text.boundaries import best_cut, pieces
+from streaming.text.boundaries import LONGEST_PIECE, best_cut, blind_cut, pieces
 
-# The most text of one utterance, in characters, unless a schedule waits for more. About what XTTS says in one go; longer
-# text is spoken piece by piece.
+# The most text of one utterance, in characters, unless a schedule waits for more or a word is longer (LONGEST_PIECE). About
+# what XTTS says in one go; longer text is spoken piece by piece.
 MAX_UTTERANCE = 250
 # A client that sets try_trigger_generation on every word must not be spoken word by word.
 TRIGGER_MINIMUM = 50
@@ -29,7 +32,7 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class _Pause:
-    """Follows the first `place` characters of the buffer."""
+    """Follows the first `place` characters that were ever appended to the buffer."""
 
     place: int
     seconds: float
@@ -39,22 +42,34 @@ class TextBuffer:
     """The text of one turn that waits to be spoken. No pause is longer than `max_pause` seconds."""
 
     def __init__(self, *, max_pause: float = 3.0) -> None:
+        # What waits is `_text` from `_start` on, then `_added`.
         self._text = ""
+        self._start = 0
+        self._added: list[str] = []
+        # How many characters have been taken, and how many were appended, since the beginning.
+        self._taken = 0
+        self._appended = 0
         self._pauses: deque[_Pause] = deque()
+        # Whether anything but blanks was appended since the last pause.
+        self._speaks = False
         self._max_pause = max_pause
 
     def __len__(self) -> int:
-        return len(self._text)
+        return self._appended - self._taken
 
     def append(self, text: str) -> None:
-        if self._text or not text.isspace():
-            self._text += text
+        is_blank = not text.strip()
+        if len(self) or not is_blank:
+            self._added.append(text)
+            self._appended += len(text)
+            self._speaks = self._speaks or not is_blank
 
     def pause(self, seconds: float) -> None:
         """Be silent for so long after what was appended so far. Pauses with nothing between them add up."""
         last = self._pauses[-1] if self._pauses else None
-        if last is None or self._text[last.place :].strip():
-            self._pauses.append(_Pause(len(self._text), min(seconds, self._max_pause)))
+        if last is None or self._speaks:
+            self._pauses.append(_Pause(self._appended, min(seconds, self._max_pause)))
+            self._speaks = False
         else:
             last.seconds = min(last.seconds + seconds, self._max_pause)
 
@@ -77,33 +92,49 @@ class TextBuffer:
         """Everything, for a flush or the end. A rest of blanks is dropped."""
         taken: list[Piece] = []
         while self._pauses:
-            taken += self._take_to_pause()
-        text, self._text = self._text, ""
-        return taken + _pieces(text, 0.0)
+            taken += self._take_to_pause(most=MAX_UTTERANCE)
+        return taken + _pieces(self._cut(len(self)), 0.0, most=MAX_UTTERANCE)
 
     def _take(self, threshold: int) -> Piece | None:
-        if len(self._text) < threshold:
+        if len(self) < threshold:
             return None
         most = max(threshold, MAX_UTTERANCE)
-        if self._pauses and self._pauses[0].place <= most:
-            (piece,) = self._take_to_pause(most)
-            return piece
-        cut = best_cut(self._text, least=threshold // 2, most=most)
-        return Piece(self._cut(cut)) if cut else None
+        to_pause = self._pauses[0].place - self._taken if self._pauses else None
+        if to_pause is None or to_pause > most:
+            cut = self._best_cut(least=threshold // 2, most=most)
+            if to_pause is None or (cut and cut < to_pause):
+                return Piece(self._cut(cut)) if cut else None
+        (piece,) = self._take_to_pause(most=max(most, LONGEST_PIECE))
+        return piece
 
-    def _take_to_pause(self, most: int = MAX_UTTERANCE) -> list[Piece]:
+    def _best_cut(self, *, least: int, most: int) -> int | None:
+        self._gather()
+        cut = best_cut(self._text[self._start : self._start + most + 1], least=least, most=most)
+        return blind_cut(self._text, self._start, most) if cut is None and len(self) > most else cut
+
+    def _take_to_pause(self, *, most: int) -> list[Piece]:
         pause = self._pauses.popleft()
-        return _pieces(self._cut(pause.place), pause.seconds, most=most)
+        return _pieces(self._cut(pause.place - self._taken), pause.seconds, most=most)
 
-    def _cut(self, place: int) -> str:
-        """Take the first `place` characters. No pause may stand before their end."""
-        text, self._text = self._text[:place], self._text[place:]
-        for pause in self._pauses:
-            pause.place -= place
+    def _cut(self, length: int) -> str:
+        """Take the first `length` characters. No pause may stand before their end."""
+        self._gather()
+        text = self._text[self._start : self._start + length]
+        self._start += length
+        self._taken += length
+        if not len(self):
+            self._text, self._start = "", 0  # nothing of a long text is kept
         return text
 
+    def _gather(self) -> None:
+        """Make one text of what waits."""
+        if self._added:
+            self._text = "".join([self._text[self._start :], *self._added])
+            self._start = 0
+            self._added = []
 
-def _pieces(text: str, pause: float, *, most: int = MAX_UTTERANCE) -> list[Piece]:
+
+def _pieces(text: str, pause: float, *, most: int) -> list[Piece]:
     """`text` in pieces, the last of them with the pause. Blanks without a pause give no piece."""
     *before, last = pieces(text, most=most) if text.strip() else [""]
     if not last and not pause:

@@ -2,11 +2,18 @@
 
 Pure text, shared by the session (how much to hand to the engine) and by engines (how much to speak in one step). A
 boundary lies *after* the blanks that follow a word, so that the pieces of a text always join up to the text itself.
+
+The work is in proportion to the text, and no piece is longer than LONGEST_PIECE: what has no boundary for so long is no
+word that anybody could say.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from enum import IntEnum
+
+# Characters. As many as a schedule may wait for.
+LONGEST_PIECE = 500
 
 
 class Strength(IntEnum):
@@ -28,6 +35,13 @@ _LOOK_BACK = 12
 _ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|e\.g|i\.e)|\b[A-HJ-Z])\.$")
 # Thai to Khmer, and Chinese and Japanese: a word's end cannot be seen.
 _WITHOUT_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff\U00020000-\U0003ffff]")
+# What a reader sees as one character is made of: joiners and tags, the tones of a skin, the letters of a flag, and what
+# follows the first letter of a Korean syllable. (Marks are known by their category.)
+_JOINER = "\u200d"
+_FOLLOWERS = re.compile("[\u200c\u200d\u1160-\u11ff\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
+# The longest of them that is looked for: a family of four has 11 characters, a flag of tags 14.
+_LONGEST_CLUSTER = 32
 
 
 def boundaries(text: str) -> Iterator[tuple[int, Strength]]:
@@ -36,15 +50,11 @@ def boundaries(text: str) -> Iterator[tuple[int, Strength]]:
     The end of the text is not one of them by itself (the word there may go on), nor are leading blanks (a piece of
     nothing but blanks says nothing).
     """
-    yield from _boundaries_from(0, text)
-
-
-def _boundaries_from(start: int, text: str) -> Iterator[tuple[int, Strength]]:
-    for match in _BOUNDARY.finditer(text, start):
+    for match in _BOUNDARY.finditer(text):
         if match["wide"]:
             if not _is_inside_a_number(text, match):
                 yield match.end(), _strength_of_marks(match["wide"])
-        elif match.start() > start:
+        elif match.start() > 0:
             yield match.end(), _strength_of_blank(text, match)
 
 
@@ -87,14 +97,17 @@ def best_cut(text: str, *, least: int, most: int) -> int | None:
 def pieces(text: str, *, most: int) -> list[str]:
     """`text` cut into pieces of at most `most` characters that join up to it.
 
-    A word longer than that stays whole; only scripts without blanks are cut between any two of their characters.
+    A word longer than that stays whole, up to LONGEST_PIECE characters; scripts without blanks are cut between any two of
+    their characters.
     """
     result: list[str] = []
     start = 0
     while len(text) - start > most:
         # A window, not the rest: the work must grow with the text, not with its square.
         window = text[start : start + most + 1]
-        cut = best_cut(window, least=most // 2, most=most) or _blind_cut(text, start, most)
+        cut = best_cut(window, least=most // 2, most=most) or blind_cut(text, start, most)
+        if cut is None:
+            break
         result.append(text[start : start + cut])
         start += cut
     if start < len(text):
@@ -102,15 +115,36 @@ def pieces(text: str, *, most: int) -> list[str]:
     return result
 
 
-def is_inside_a_word(before: str, behind: str) -> bool:
-    """Whether a word goes on from one character (with its marks) to the next, as far as that can be seen."""
-    return all(char[0].isalnum() and not _WITHOUT_BLANKS.match(char) for char in (before, behind))
-
-
-def _blind_cut(text: str, start: int, most: int) -> int:
-    """How far to go from `start` where no boundary is within `most` characters."""
+def blind_cut(text: str, start: int, most: int) -> int | None:
+    """How far to go from `start` where no boundary is within `most` characters, and more are there. None if all of them may
+    be one word that goes on."""
     following = text[start + most]
     if following.isalnum() and _WITHOUT_BLANKS.match(following):
         return most
-    end = next((index for index, _ in _boundaries_from(start, text)), len(text))
-    return end - start
+    longest = max(most, LONGEST_PIECE)
+    window = text[start : start + longest + 1]
+    end = next((index for index, _ in boundaries(window)), None)
+    if end is not None and end <= longest:
+        return end
+    return last_edge(window) if len(window) > longest else None
+
+
+def last_edge(window: str) -> int:
+    """The last place before the last character of `window` where none of what a reader sees as one character is cut, if it
+    is near; else there."""
+    most = len(window) - 1
+    for place in range(most, max(0, most - _LONGEST_CLUSTER), -1):
+        if not _goes_on(window[place - 1], window[place]):
+            return place
+    return most
+
+
+def _goes_on(before: str, char: str) -> bool:
+    if before == _JOINER or _FOLLOWERS.match(char) or unicodedata.category(char)[0] == "M":
+        return True
+    return bool(_FLAG.match(before) and _FLAG.match(char))
+
+
+def is_inside_a_word(before: str, behind: str) -> bool:
+    """Whether a word goes on from one character (with its marks) to the next, as far as that can be seen."""
+    return all(char[0].isalnum() and not _WITHOUT_BLANKS.match(char) for char in (before, behind))
