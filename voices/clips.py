@@ -1,20 +1,16 @@
 """Is this file a usable reference recording? Bytes in; facts, or one sentence that a person can act on, out.
 
-Uploads are hostile until read: nothing here trusts a header further than to refuse early, and no more sound is decoded
-than the limits allow.
+Uploads are hostile until read: nothing here trusts a header further than to refuse early, no more sound is decoded than the
+limits allow, and not in this process (`decoding`).
 """
 
 import hashlib
 import io
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
-import soundfile
-from numpy.typing import NDArray
+from voices.decoding import Decoded, DecodeLimits, Unreadable, container, measure
 
 # libsndfile reads two dozen containers more; these are the ones that browsers play as well.
 SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
@@ -25,13 +21,20 @@ MAX_CHANNELS = 2
 # Speech is recorded around -20 dBFS; 30 dB below that, room noise and 16-bit steps are as loud as the voice.
 MIN_LEVEL_DBFS = -50.0
 SILENCE_DBFS = -90.0
-CLIPPED_AT = 0.999
 MAX_CLIPPED_SHARE = 0.01
-PEAK_COUNT = 200
-PEAKS_PER_SECOND = 400
 
 NOT_AUDIO = "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3 recording."
 DAMAGED = "The recording is truncated or damaged. Export it again, for instance as WAV."
+TOO_MUCH_WORK = (
+    "The recording takes more time or memory to read than voices.max_decode_seconds and voices.max_decode_megabytes allow. "
+    "Export it again, for instance as WAV."
+)
+_PROBLEMS = {
+    "not_audio": NOT_AUDIO,
+    "damaged": DAMAGED,
+    "not_finite": "The recording contains values that are not numbers. Export it again as 16-bit or 24-bit WAV.",
+    "too_large": TOO_MUCH_WORK,
+}
 
 
 class ClipError(Exception):
@@ -40,9 +43,13 @@ class ClipError(Exception):
 
 @dataclass(frozen=True)
 class ClipLimits:
+    """`max_decode_seconds` and `max_decode_bytes`: of time and memory, for the process that decodes."""
+
     min_seconds: float
     max_seconds: float
     max_bytes: int
+    max_decode_seconds: float = 30.0
+    max_decode_bytes: int = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -58,44 +65,46 @@ class ClipFacts:
     peaks: list[float]
 
 
-@dataclass
-class _Levels:
-    """Sums over the sound read so far, of the mono mix except for `clipped`; `peaks` are 1/400 s apart."""
-
-    peaks: list[NDArray[np.float32]]
-    frames: int = 0
-    energy: float = 0.0
-    clipped: float = 0.0
-
-    def add(self, block: NDArray[np.float32], hop: int) -> None:
-        """`block`: (frames, channels). All blocks but the last hold a multiple of `hop` frames."""
-        mono = block.mean(axis=1)
-        padded = np.pad(np.abs(mono), (0, -len(mono) % hop))
-        self.peaks.append(padded.reshape(-1, hop).max(axis=1))
-        self.frames += len(mono)
-        self.energy += float(np.square(mono, dtype=np.float64).sum())
-        self.clipped += float((np.abs(block) >= CLIPPED_AT).mean()) * len(mono)
-
-
 def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
-    """Read a recording to its end and measure it; a file object is left at its start. Raises ClipError."""
+    """Read a recording to its end and measure it; a file object is left at its start. Raises ClipError, and
+    DecoderUnavailable."""
     content = data if isinstance(data, bytes) else _content(data, limits)
     _check_size(len(content), limits)
-    with _opened(content) as sound:
-        _check_header(sound, limits)
-        rate, channels, suffix = int(sound.samplerate), int(sound.channels), SUFFIXES[sound.format]
-        levels = _read_levels(sound, limits)
-    _check_length(levels.frames / rate, limits)
-    _check_levels(levels)
+    if container(content) is None:
+        raise ClipError(NOT_AUDIO)
+    measured = _measured(content, limits)
+    _check_header(measured, limits)
+    if problem := _PROBLEMS.get(measured.problem or ""):
+        raise ClipError(problem)
+    seconds = measured.frames / measured.sample_rate
+    _check_length(seconds, limits)
+    _check_levels(measured)
     return ClipFacts(
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        suffix=suffix,
-        duration_seconds=levels.frames / rate,
-        sample_rate=rate,
-        channels=channels,
-        peaks=_reduced(np.concatenate(levels.peaks)),
+        suffix=SUFFIXES[measured.format],
+        duration_seconds=seconds,
+        sample_rate=measured.sample_rate,
+        channels=measured.channels,
+        peaks=list(measured.peaks),
     )
+
+
+def _measured(content: bytes, limits: ClipLimits) -> Decoded:
+    """Raises ClipError, and DecoderUnavailable."""
+    try:
+        return measure(
+            content,
+            DecodeLimits(
+                seconds=limits.max_decode_seconds,
+                memory=limits.max_decode_bytes,
+                rates=(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
+                channels=MAX_CHANNELS,
+                most_sound=limits.max_seconds,
+            ),
+        )
+    except Unreadable as error:
+        raise ClipError(TOO_MUCH_WORK if error.is_limit else DAMAGED) from None
 
 
 def _content(file: BinaryIO, limits: ClipLimits) -> bytes:
@@ -113,28 +122,16 @@ def _check_size(size: int, limits: ClipLimits) -> None:
         raise ClipError(f"The file has {megabytes:.1f} MB; the maximum is {limit:g} MB.")
 
 
-@contextmanager
-def _opened(content: bytes) -> Iterator[Any]:
-    """Open bytes, never the upload itself: its name would let the uploader choose the decoder."""
-    try:
-        sound = soundfile.SoundFile(io.BytesIO(content))
-    except soundfile.SoundFileError:
-        raise ClipError(NOT_AUDIO) from None
-    with sound:
-        yield sound
-
-
-def _check_header(sound: Any, limits: ClipLimits) -> None:
-    if sound.format not in SUFFIXES:
-        raise ClipError(NOT_AUDIO)
-    if not MIN_SAMPLE_RATE <= sound.samplerate <= MAX_SAMPLE_RATE:
-        raise ClipError(
-            f"The sample rate is {sound.samplerate} Hz; it must be between {MIN_SAMPLE_RATE} and {MAX_SAMPLE_RATE} Hz."
-        )
-    if sound.channels > MAX_CHANNELS:
-        raise ClipError(f"The recording has {sound.channels} channels; it must be mono or stereo.")
-    if sound.frames < 2**62:  # a FLAC that was written to a pipe does not know its length
-        _check_length(sound.frames / sound.samplerate, limits)
+def _check_header(measured: Decoded, limits: ClipLimits) -> None:
+    if measured.format not in SUFFIXES:
+        raise ClipError(_PROBLEMS.get(measured.problem or "", NOT_AUDIO))
+    rate, channels = measured.sample_rate, measured.channels
+    if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
+        raise ClipError(f"The sample rate is {rate} Hz; it must be between {MIN_SAMPLE_RATE} and {MAX_SAMPLE_RATE} Hz.")
+    if channels > MAX_CHANNELS:
+        raise ClipError(f"The recording has {channels} channels; it must be mono or stereo.")
+    if measured.declared_seconds is not None:
+        _check_length(measured.declared_seconds, limits)
 
 
 def _check_length(seconds: float, limits: ClipLimits) -> None:
@@ -146,39 +143,14 @@ def _check_length(seconds: float, limits: ClipLimits) -> None:
         raise ClipError(f"The recording is {shown} s long; at most {limits.max_seconds:g} s are allowed.")
 
 
-def _read_levels(sound: Any, limits: ClipLimits) -> _Levels:
-    """Decode one second at a time, and stop soon after the limit whatever the header said."""
-    hop = max(1, sound.samplerate // PEAKS_PER_SECOND)
-    levels = _Levels(peaks=[])
-    while levels.frames <= limits.max_seconds * sound.samplerate:
-        try:
-            block = sound.read(hop * PEAKS_PER_SECOND, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
-            raise ClipError(DAMAGED) from None
-        if not len(block):
-            break
-        if not np.isfinite(block).all():
-            raise ClipError(
-                "The recording contains values that are not numbers. Export it again as 16-bit or 24-bit WAV."
-            )
-        levels.add(block, hop)
-    return levels
-
-
-def _check_levels(levels: _Levels) -> None:
-    peak = max(float(part.max()) for part in levels.peaks)
-    if peak <= 10 ** (SILENCE_DBFS / 20):
+def _check_levels(measured: Decoded) -> None:
+    if measured.peak <= 10 ** (SILENCE_DBFS / 20):
         raise ClipError(f"The recording is silent: nothing in it is above {SILENCE_DBFS:g} dBFS.")
-    level = 10 * np.log10(levels.energy / levels.frames)
+    level = 10 * math.log10(max(measured.energy, 1e-30) / measured.frames)
     if level < MIN_LEVEL_DBFS:
         raise ClipError(
             f"The recording is too quiet: its level is {level:.0f} dBFS and must be above {MIN_LEVEL_DBFS:g} dBFS."
         )
-    share = levels.clipped / levels.frames
+    share = measured.clipped / measured.frames
     if share > MAX_CLIPPED_SHARE:
         raise ClipError(f"The recording is clipped: {share:.0%} of it is at full scale. Record it at a lower level.")
-
-
-def _reduced(peaks: NDArray[np.float32]) -> list[float]:
-    parts = np.array_split(peaks, min(PEAK_COUNT, len(peaks)))
-    return [round(min(1.0, float(part.max())), 3) for part in parts]

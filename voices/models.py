@@ -35,6 +35,8 @@ def clip_limits() -> ClipLimits:
         min_seconds=voices.min_clip_seconds,
         max_seconds=voices.max_clip_seconds,
         max_bytes=int(voices.max_clip_megabytes * 2**20),
+        max_decode_seconds=voices.max_decode_seconds,
+        max_decode_bytes=int(voices.max_decode_megabytes * 2**20),
     )
 
 
