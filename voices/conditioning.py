@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from asgiref.sync import sync_to_async
 
-from voices.models import ReferenceClip, Voice, VoiceConditioning
+from voices.clips import MAX_CHANNELS
+from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, samples
+from voices.models import ReferenceClip, Voice, VoiceConditioning, clip_limits
+from voices.plain_wav import BYTES_PER_SAMPLE, plain_wav
 
-# All recordings of one voice together: they are in memory at once when a voice is prepared.
+# All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
+# is prepared.
 MOST_BYTES = 256 * 2**20
+# Of each recording. No engine uses more: XTTS takes the first 30 seconds.
+MOST_SECONDS = 120.0
 
 
 class RecordingsUnusable(Exception):
@@ -31,8 +37,9 @@ async def store_conditioning(key: str, fingerprint: str, data: bytes) -> None:
 
 
 async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
-    """The voice's recordings as files, in an order that depends on nothing but their content. Raises RecordingsUnusable
-    for a file that is missing or not the one that was uploaded."""
+    """The voice's recordings as WAV files, in an order that depends on nothing but their content: decoded in a process of
+    their own, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable for a file that is missing
+    or not the one that was uploaded."""
     clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sha256)
     size = sum(clip.size_bytes for clip in clips)
     if size > MOST_BYTES:
@@ -44,7 +51,27 @@ async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
 
 
 def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...]:
-    return tuple(_read(voice_id, clip) for clip in clips)
+    return tuple(_decoded(voice_id, clip, _read(voice_id, clip), MOST_BYTES // len(clips)) for clip in clips)
+
+
+def _decoded(voice_id: str, clip: ReferenceClip, content: bytes, most_bytes: int) -> bytes:
+    limits = clip_limits()
+    try:
+        sound, rate = samples(
+            content,
+            DecodeLimits(
+                seconds=limits.max_decode_seconds,
+                memory=limits.max_decode_bytes,
+                rates=(clip.sample_rate, clip.sample_rate),
+                channels=MAX_CHANNELS,
+                most_sound=min(MOST_SECONDS, most_bytes / (clip.sample_rate * BYTES_PER_SAMPLE)),
+            ),
+        )
+    except Unreadable:
+        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded.") from None
+    except DecoderUnavailable as error:
+        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded: {error}.") from error
+    return plain_wav(sound, rate)
 
 
 def _read(voice_id: str, clip: ReferenceClip) -> bytes:

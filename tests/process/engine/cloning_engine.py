@@ -5,6 +5,7 @@ and holds its work while there is a file "hold-speech" or "hold-preparation".
 """
 
 import hashlib
+import io
 import json
 import os
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.contract import (
@@ -39,7 +41,16 @@ def cloning_spec(folder: Path, fingerprint: str = "one") -> EngineSpec:
 
 
 def conditioning_of(clips: Sequence[bytes], fingerprint: str = "one") -> bytes:
-    return fingerprint.encode() + hashlib.sha256(b"".join(clips)).digest()
+    return fingerprint.encode() + hashlib.sha256(b"".join(map(sound_of, clips))).digest()
+
+
+def sound_of(clip: bytes) -> bytes:
+    """The same for every kind of file with the same samples of 16 bits. What is no recording stands for itself."""
+    try:
+        samples, _ = soundfile.read(io.BytesIO(clip), dtype="float32")
+    except soundfile.SoundFileError:
+        return clip
+    return bytes((samples * 32_768).astype("<i2").tobytes())
 
 
 def level_of(conditioning: bytes) -> float:
@@ -86,7 +97,7 @@ class CloningEngine:
         self._note("prepare", key=voice.key, clips=len(voice.clips))
         while (self._folder / "hold-preparation").exists():
             time.sleep(0.01)
-        if any(len(clip) < TOO_SHORT_BYTES for clip in voice.clips):
+        if any(len(sound_of(clip)) < TOO_SHORT_BYTES for clip in voice.clips):
             sink(Failed(request_id, TOO_SHORT))
         else:
             sink(Prepared(request_id, conditioning_of(voice.clips, self._fingerprint)))

@@ -1,17 +1,22 @@
 import hashlib
+import io
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import pytest
+import soundfile
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 
+from tests.process.engine.cloning_engine import sound_of
 from tests.pure.voices.conftest import AddClip
-from tests.pure.voices.recordings import recording
+from tests.pure.voices.recordings import RATE, encoded, recording, speech
 from voices import conditioning
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
+from voices.decoding import Unreadable
 from voices.models import ReferenceClip, Voice, VoiceConditioning
 
 Result = TypeVar("Result")
@@ -122,7 +127,43 @@ def test_clips_come_in_an_order_that_only_their_content_decides(voice: Voice, ad
     for owner, content in ((voice, HIGH), (voice, LOW), (other, LOW), (other, HIGH)):
         add_clip(owner, content)
     by_hash = tuple(sorted((HIGH, LOW), key=lambda content: hashlib.sha256(content).hexdigest()))
-    assert run(clip_bytes(resolved("anna"))) == run(clip_bytes(resolved("bert"))) == by_hash
+    found = run(clip_bytes(resolved("anna")))
+    assert found == run(clip_bytes(resolved("bert")))
+    assert [sound_of(content) for content in found] == [sound_of(content) for content in by_hash]
+
+
+@pytest.mark.parametrize(("container", "subtype"), [("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_engine_is_given_the_sound_in_the_plainest_file(
+    voice: Voice, add_clip: AddClip, container: str, subtype: str, channels: int
+) -> None:
+    content = encoded(speech(1.5, channels=channels), container=container, subtype=subtype)
+    add_clip(voice, content)
+    [found] = run(clip_bytes(resolved()))
+    before, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    with soundfile.SoundFile(io.BytesIO(found)) as after:
+        assert (after.format, after.subtype, after.channels, after.samplerate) == ("WAV", "FLOAT", 1, rate)
+        # The decoder of MP3 rounds the last bit by how much it is asked for at once.
+        assert np.allclose(after.read(dtype="float32"), before.mean(axis=1), rtol=0, atol=1e-6)
+
+
+def test_much_sound_is_cut_to_what_may_be_in_memory(
+    voice: Voice, add_clip: AddClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = encoded(speech(8.0), container="FLAC")
+    for _ in range(2):
+        add_clip(voice, content)
+    monkeypatch.setattr(conditioning, "MOST_BYTES", 2 * 4 * RATE * 4)
+    assert [len(sound_of(found)) for found in run(clip_bytes(resolved()))] == [4 * RATE * 2] * 2
+
+
+def test_what_cannot_be_decoded_any_more_is_said(clip: ReferenceClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(*_: object) -> None:
+        raise Unreadable(is_limit=False)
+
+    monkeypatch.setattr(conditioning, "samples", die)
+    with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' cannot be decoded\.$"):
+        run(clip_bytes(resolved()))
 
 
 def test_a_voice_without_clips_has_no_bytes(voice: Voice) -> None:
