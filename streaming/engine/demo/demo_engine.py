@@ -210,7 +210,8 @@ class DemoEngine:
     def _sentence_sound(self, phonemes: Sequence[str], config: SynthesisConfig) -> Samples:
         made = self._voice.phoneme_ids_to_audio(self._voice.phonemes_to_ids(list(phonemes)), config)
         audio = made[0] if isinstance(made, tuple) else made
-        return np.clip(audio, -1.0, 1.0).astype(np.float32)
+        samples: Samples = np.clip(audio, -1.0, 1.0).astype(np.float32)
+        return samples
 
 
 def _can_be_said(char: str) -> bool:

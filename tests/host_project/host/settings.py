@@ -43,7 +43,13 @@ TEMPLATES = [
     },
 ]
 DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "host.sqlite3", "ATOMIC_REQUESTS": True}
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR / "host.sqlite3",
+        "ATOMIC_REQUESTS": True,
+        # SQLite refuses a transaction at once that has read, wants to write, and finds that somebody else has written.
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 60},
+    }
 }
 STORAGES = {
     "default": {"BACKEND": "host.storage.InDatabase"},
