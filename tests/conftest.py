@@ -1,5 +1,6 @@
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,15 @@ Path(os.environ["XTTS_SETTINGS_FILE"]).write_text("service:\n  data_dir: var\n")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and every process that they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where no byte code is kept beside the sources, every server and engine that a test starts would compile Django, PyTorch and
+# coqui-tts anew, for many seconds each.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+# The tests run side by side: several threads of PyTorch in each only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
