@@ -53,7 +53,7 @@ def parse() -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--size", choices=("tiny", "full"), default="full", help="of the checkpoint with random weights")
+    add("--size", choices=("tiny", "small", "full"), default="full", help="of the checkpoint with random weights")
     add("--checkpoint", type=Path, help="an XTTS v2 folder with built-in speakers, instead of random weights")
     add("--json", type=Path, help="where to write everything that was measured")
     add("--plot", type=Path, help="where to write a picture (PNG)")

@@ -77,8 +77,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> It
 def tiny_checkpoint() -> Iterator[Path]:
     """The folder of a tiny checkpoint. Nobody may write into it."""
     # Here, because torch and coqui-tts take seconds that other tests need not wait.
-    from tests.process.engine.checkpoints import write_tiny
+    from tests.process.engine.checkpoints import write_random
 
-    # Not one of pytest's folders, of which it keeps the last three: this one has 90 MB.
+    # Not one of pytest's folders, of which it keeps the last three: this one has 40 MB.
     with tempfile.TemporaryDirectory(prefix="xtts-tiny-") as folder:
-        yield write_tiny(Path(folder))
+        yield write_random(Path(folder), "tiny")

@@ -54,7 +54,7 @@ def _leave(result: Result, out: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--size", choices=("tiny", "full"), required=True)
+    add("--size", choices=("tiny", "small", "full"), required=True)
     add("--device", required=True)
     add("--out", type=Path, required=True)
     add("--parts", required=True)

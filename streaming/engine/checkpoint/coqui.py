@@ -19,12 +19,14 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
 from TTS.tts.configs.xtts_config import XttsConfig
+from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
 from streaming.engine.checkpoint.files import CheckpointError, CheckpointFiles
 from streaming.engine.checkpoint.tensors import Speakers, read_speakers, read_state
 from streaming.engine.conditioning import FORMAT
+from streaming.engine.vocoder.weights import CHANNELS, channels_of
 
 # What the conditioning of a voice is computed with: these settings and these weights.
 _CONDITIONING_SETTINGS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
@@ -61,7 +63,7 @@ def load_checkpoint(files: CheckpointFiles) -> XttsParts:
     """
     state = read_state(files.model)
     with _NoRandomNumbers():  # type: ignore[no-untyped-call] # torch has no types for it
-        model = build_model(files.config, files.vocab)
+        model = build_model(files.config, files.vocab, channels_of(state))
     _check_fit(files, model.state_dict(), state)
     # Assigned, not copied: two gigabytes are in memory once.
     model.load_state_dict(state, assign=True)
@@ -84,8 +86,9 @@ class _NoRandomNumbers(TorchDispatchMode):  # type: ignore[no-untyped-call] # to
         return func(*args, **(kwargs or {}))
 
 
-def build_model(config_path: Path, vocab_path: Path) -> Any:
-    """coqui's Xtts for a config and a vocabulary, its weights not loaded yet. Raises CheckpointError."""
+def build_model(config_path: Path, vocab_path: Path, channels: int = CHANNELS) -> Any:
+    """coqui's Xtts for a config and a vocabulary, its weights not loaded yet. `channels`: those behind the vocoder's first
+    filter. Raises CheckpointError."""
     config = _read_config(config_path)
     # The vocabulary decides; with a number here, the constructor would build a GPT only to throw it away.
     config.model_args.gpt_number_text_tokens = None
@@ -94,11 +97,27 @@ def build_model(config_path: Path, vocab_path: Path) -> Any:
             model = Xtts(config)
             model.tokenizer = _read_vocabulary(vocab_path)
             model.init_models()
+            if channels != CHANNELS:
+                model.hifigan_decoder = _decoder(model.args, channels)
     except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
         raise CheckpointError(
             f"{config_path} does not describe a model that can be built: {_first_line(error)}."
         ) from error
     return model
+
+
+def _decoder(arguments: Any, channels: int) -> HifiDecoder:
+    """As coqui's Xtts makes it, but for the width, which it cannot be told."""
+    return HifiDecoder(
+        input_sample_rate=arguments.input_sample_rate,
+        output_sample_rate=arguments.output_sample_rate,
+        output_hop_length=arguments.output_hop_length,
+        ar_mel_length_compression=arguments.gpt_code_stride_len,
+        decoder_input_dim=arguments.decoder_input_dim,
+        d_vector_dim=arguments.d_vector_dim,
+        cond_d_vector_in_each_upsampling_layer=arguments.cond_d_vector_in_each_upsampling_layer,
+        upsample_initial_channel_decoder=channels,
+    )
 
 
 @contextmanager

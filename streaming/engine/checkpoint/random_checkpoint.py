@@ -27,7 +27,7 @@ def write_random_checkpoint(folder: Path, size: Size, seed: int = 0) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=4), encoding="utf-8")
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = build_model(folder / CONFIG, folder / VOCAB)
+        model = build_model(folder / CONFIG, folder / VOCAB, shape.vocoder_channels)
         _fill(model, random_state(size, seed=seed))
         torch.save({"model": model.state_dict(), "config": config}, folder / MODEL)
         torch.save({name: _random_voice(model.gpt.model_dim) for name in SPEAKER_NAMES}, folder / SPEAKERS)

@@ -17,6 +17,7 @@ from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH
 from streaming.engine.gpt.weights import read_gpt_weights
 from streaming.engine.vocoder.weights import (
     BLOCKS_PER_STAGE,
+    CHANNELS,
     DILATIONS,
     FACTORS,
     LAST_SLOPE,
@@ -24,15 +25,14 @@ from streaming.engine.vocoder.weights import (
     read_hifigan_weights,
 )
 
-Size = Literal["tiny", "full"]
+Size = Literal["tiny", "small", "full"]
 State = dict[str, Tensor]
-# The stop token's head start over the others: a tiny model ends an utterance now and then, a full one never does by itself,
+# The stop token's head start over the others: a small model ends an utterance now and then, a full one never does by itself,
 # so that what it costs to speak for a given time can be measured.
-STOP_BIAS = {"tiny": 3.0, "full": -100.0}
+STOP_BIAS = {"tiny": 3.0, "small": 3.0, "full": -100.0}
 LOGIT_SPREAD = 3.0
 LOUDNESS = 0.2
-# Of the vocoder: channels behind its first filter, taps of its upsamplings and of the blocks of a stage.
-_CHANNELS = 512
+# Of the vocoder: taps of its upsamplings and of the blocks of a stage.
 _UPSAMPLING_TAPS = (16, 16, 4, 4)
 _BLOCK_TAPS = (3, 7, 11)
 _SETTLING_FRAMES = 32
@@ -49,6 +49,7 @@ class Shape:
     audio_tokens: int
     max_text_tokens: int = 402
     max_audio_tokens: int = 605
+    vocoder_channels: int = CHANNELS
 
     @property
     def start_audio(self) -> int:
@@ -59,8 +60,13 @@ class Shape:
         return self.audio_tokens - 1
 
 
-# The tiny one has fewer and narrower layers. The vocoder has no setting for its width.
-SHAPES = {"tiny": Shape(3, 64, 4, 400, 1026), "full": Shape(30, 1024, 16, 6681, 8194)}
+# The small one has fewer and narrower layers in front of the vocoder of XTTS. The tiny one has a narrow vocoder
+# as well, which no setting of coqui-tts can name: it makes sound for a fraction of the work.
+SHAPES = {
+    "tiny": Shape(3, 64, 4, 400, 1026, vocoder_channels=64),
+    "small": Shape(3, 64, 4, 400, 1026),
+    "full": Shape(30, 1024, 16, 6681, 8194),
+}
 
 
 def random_speech_weights(size: Size, *, seed: int = 0, voices: int = 2, device: str = "cpu") -> SpeechWeights:
@@ -97,7 +103,7 @@ def random_state(size: Size, *, seed: int = 0, device: str = "cpu") -> State:
     """By coqui's names: what decodes text to audio tokens and these to sound. The same for a seed."""
     draw = _Draw(torch.Generator(device).manual_seed(seed))
     shape = SHAPES[size]
-    return _gpt(draw, shape, STOP_BIAS[size]) | _Vocoder(draw).settled(shape.width)
+    return _gpt(draw, shape, STOP_BIAS[size]) | _Vocoder(draw, shape.vocoder_channels).settled(shape.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +169,17 @@ class _Vocoder:
     """Runs the network on noise while its weights are drawn: each layer is scaled to an output of a known spread."""
 
     draw: _Draw
+    channels: int
     state: State = field(default_factory=dict)
 
     def settled(self, width: int) -> State:
         signal = self.draw.normal(1, width, _SETTLING_FRAMES)
         speaker = functional.normalize(self.draw.normal(1, SPEAKER_WIDTH, 1), dim=1)
-        signal = self._filter("conv_pre", signal, _CHANNELS, 7) + self._speaker("cond_layer", speaker, _CHANNELS)
+        signal = self._filter("conv_pre", signal, self.channels, 7) + self._speaker(
+            "cond_layer", speaker, self.channels
+        )
         for stage, (factor, taps) in enumerate(zip(FACTORS, _UPSAMPLING_TAPS, strict=True)):
-            channels = _CHANNELS >> (stage + 1)
+            channels = self.channels >> (stage + 1)
             signal = self._upsampling(f"ups.{stage}", functional.leaky_relu(signal, SLOPE), channels, taps, factor)
             signal = signal + self._speaker(f"conds.{stage}", speaker, channels)
             first = BLOCKS_PER_STAGE * stage

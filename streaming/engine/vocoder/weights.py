@@ -18,11 +18,14 @@ SLOPE = 0.1
 LAST_SLOPE = 0.01
 # XTTS has one generator: these cannot be configured and are not in a checkpoint.
 FACTORS = (8, 8, 2, 2)
+# Behind the first filter; each upsampling halves them.
+CHANNELS = 512
 DILATIONS = (1, 3, 5)
 BLOCKS_PER_STAGE = 3
 SAMPLE_RATE = 24_000
 # From latents to frames: 1024 samples at 22 050 Hz a latent, 256 a frame; then to 24 kHz.
 FRAME_SCALES = (1024 / 256, 24_000 / 22_050)
+_PREFIX = "hifigan_decoder.waveform_decoder."
 # The names that torch gives the two parts of a weight with weight norm, now and before: its size and its direction.
 WEIGHT_NORMS = (("parametrizations.weight.original0", "parametrizations.weight.original1"), ("weight_g", "weight_v"))
 
@@ -170,7 +173,7 @@ class HifiganWeights:
 def read_hifigan_weights(state: Mapping[str, Tensor]) -> HifiganWeights:
     """The generator in a checkpoint's weights by coqui's names, with weight norm in either form or folded. Raises KeyError
     with the name of a weight that is missing."""
-    read = _Reader(state, "hifigan_decoder.waveform_decoder.")
+    read = _Reader(state, _PREFIX)
     # The mean over a stage's blocks is left to the weights behind it: the activation between lets a factor pass.
     scales = [1.0] + [1.0 / BLOCKS_PER_STAGE] * len(FACTORS)
     stages = [
@@ -182,6 +185,12 @@ def read_hifigan_weights(state: Mapping[str, Tensor]) -> HifiganWeights:
         read.speaker_term(f"conds.{index}", f"ups.{index}", factor) for index, factor in enumerate(FACTORS)
     ]
     return HifiganWeights(read.filter("conv_pre"), stages, read.filter("conv_post", scale=scales[-1]), speaker_terms)
+
+
+def channels_of(state: Mapping[str, Tensor]) -> int:
+    """The channels behind the first filter of a generator that is narrower than XTTS's; where it is not, XTTS's."""
+    channels = len(state.get(f"{_PREFIX}conv_pre.weight", ()))
+    return channels if 0 < channels < CHANNELS and channels % 2 ** len(FACTORS) == 0 else CHANNELS
 
 
 def _blocks_of(stage: int) -> range:

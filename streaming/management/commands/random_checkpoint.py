@@ -1,4 +1,4 @@
-"""`python manage.py random_checkpoint --size tiny|full DIR`: a valid XTTS v2 checkpoint with random weights."""
+"""`python manage.py random_checkpoint --size tiny|small|full DIR`: a valid XTTS v2 checkpoint with random weights."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, metavar="DIR")
         parser.add_argument(
-            "--size", choices=("tiny", "full"), default="tiny", help="full: the size of the published model, 2 GB"
+            "--size",
+            choices=("tiny", "small", "full"),
+            default="tiny",
+            help="full: the size of the published model, 2 GB; small: fewer and narrower layers; tiny: a narrower vocoder "
+            "as well, with which coqui-tts by itself cannot load it",
         )
         parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
         parser.add_argument("--force", action="store_true", help="replace an existing checkpoint")

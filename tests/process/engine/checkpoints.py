@@ -5,11 +5,12 @@ from pathlib import Path
 from streaming.engine.checkpoint.coqui import XttsParts, load_checkpoint
 from streaming.engine.checkpoint.files import find_checkpoint
 from streaming.engine.checkpoint.random_checkpoint import write_random_checkpoint
+from streaming.engine.checkpoint.random_weights import Size
 
 
-def write_tiny(folder: Path, seed: int = 0) -> Path:
-    """A tiny checkpoint in `folder`."""
-    write_random_checkpoint(folder, "tiny", seed)
+def write_random(folder: Path, size: Size, seed: int = 0) -> Path:
+    """A checkpoint of this size in `folder`."""
+    write_random_checkpoint(folder, size, seed)
     return folder
 
 

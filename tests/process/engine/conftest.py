@@ -1,3 +1,5 @@
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,3 +27,30 @@ def tiny_weights(tiny_checkpoint: Path) -> "SpeechWeights":
     from streaming.engine.checkpoint.tensors import read_speech_weights
 
     return read_speech_weights(find_checkpoint(None, tiny_checkpoint, None))
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint() -> Iterator[Path]:
+    """The folder of a checkpoint that has few narrow layers as well, but the vocoder of XTTS: for what depends on its width.
+    Nobody may write into it."""
+    from tests.process.engine.checkpoints import write_random
+
+    with tempfile.TemporaryDirectory(prefix="xtts-small-") as folder:
+        yield write_random(Path(folder), "small")
+
+
+@pytest.fixture(scope="session")
+def small_parts(small_checkpoint: Path) -> "XttsParts":
+    """The small checkpoint, loaded. Nobody may change it."""
+    from tests.process.engine.checkpoints import load
+
+    return load(small_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def small_weights(small_checkpoint: Path) -> "SpeechWeights":
+    """What speaks of the small checkpoint, read without coqui-tts. Nobody may change it."""
+    from streaming.engine.checkpoint.files import find_checkpoint
+    from streaming.engine.checkpoint.tensors import read_speech_weights
+
+    return read_speech_weights(find_checkpoint(None, small_checkpoint, None))

@@ -33,7 +33,7 @@ from tests.pure.voices.recordings import recording
 @pytest.fixture(scope="module")
 def hasty_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ends each piece of text after some tokens."""
-    return with_stop_bias(tiny_checkpoint, tmp_path_factory.mktemp("xtts") / "hasty", 6.0)
+    return with_stop_bias(tiny_checkpoint, tmp_path_factory.mktemp("xtts") / "hasty", 9.0)
 
 
 @pytest.fixture(scope="module")
@@ -318,9 +318,10 @@ def test_stopping_ends_what_is_spoken_and_all_threads(endless_checkpoint: Path) 
 
 def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
     listener = Listener()
-    int8.submit(request("twin"), listener.hear)
+    int8.submit(request("twin", VERY_LONG), listener.hear)
     int8.submit(request("twin", "Another text."), listener.hear)
     assert Failed("twin", "A request with this id already exists.") in listener.of("twin")
+    int8.cancel("twin")
     (events,) = speak(int8, request("later"))
     assert len(audio(events)) > 0
 

@@ -63,9 +63,9 @@ def test_a_model_is_loaded_ready_to_speak(tiny_checkpoint: Path, precision: str,
     [(True, Int8Transformer, CompiledGenerator), (False, TorchTransformer, Generator)],
 )
 def test_compiled_kernels_can_be_turned_off(
-    tiny_checkpoint: Path, compiled_kernels: bool, transformer: type, generator: type
+    small_checkpoint: Path, compiled_kernels: bool, transformer: type, generator: type
 ) -> None:
-    model = load(tiny_checkpoint, threads=1, compiled_kernels=compiled_kernels)
+    model = load(small_checkpoint, threads=1, compiled_kernels=compiled_kernels)
     assert isinstance(model.gpt._transformer, transformer)
     assert isinstance(model.vocoder._generator, generator)
     assert (model.crew is not None) is compiled_kernels

@@ -75,18 +75,18 @@ def test_the_parts_are_those_of_the_folder(tiny_parts: XttsParts) -> None:
     ]
 
 
-def test_it_is_the_model_that_coqui_loads(tiny_checkpoint: Path, tiny_parts: XttsParts) -> None:
+def test_it_is_the_model_that_coqui_loads(small_checkpoint: Path, small_parts: XttsParts) -> None:
     config = XttsConfig()
-    config.load_json(str(tiny_checkpoint / "config.json"))
+    config.load_json(str(small_checkpoint / "config.json"))
     stock = Xtts(config)
-    stock.load_checkpoint(config, checkpoint_dir=tiny_checkpoint, eval=False)
+    stock.load_checkpoint(config, checkpoint_dir=small_checkpoint, eval=False)
     nn.Module.train(stock, False)
-    ours = tiny_parts.model.state_dict()
+    ours = small_parts.model.state_dict()
     theirs = stock.state_dict()
     assert [name for name in ours.keys() & theirs.keys() if not torch.equal(ours[name], theirs[name])] == []
-    latents, embedding = torch.randn(1, 8, 64), tiny_parts.speakers["Mira Holm"][1]
+    latents, embedding = torch.randn(1, 8, 64), small_parts.speakers["Mira Holm"][1]
     with torch.inference_mode():
-        difference = tiny_parts.model.hifigan_decoder(latents, g=embedding) - stock.hifigan_decoder(
+        difference = small_parts.model.hifigan_decoder(latents, g=embedding) - stock.hifigan_decoder(
             latents, g=embedding
         )
     assert difference.abs().max() < 1e-5

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from streaming.engine.checkpoint.coqui import XttsParts
-from tests.process.engine.checkpoints import write_tiny
+from tests.process.engine.checkpoints import write_random
 
 
 def saved(folder: Path) -> dict[str, torch.Tensor]:
@@ -52,7 +52,7 @@ def generate(model: Any, parts: XttsParts, seed: int, most: int) -> tuple[list[i
 
 def test_a_seed_gives_the_same_checkpoint_again(tiny_checkpoint: Path, folder: Path) -> None:
     before = torch.get_rng_state()
-    first, again = saved(tiny_checkpoint), saved(write_tiny(folder))
+    first, again = saved(tiny_checkpoint), saved(write_random(folder, "tiny"))
     assert [name for name in first if not torch.equal(first[name], again[name])] == []
     assert torch.equal(torch.get_rng_state(), before)
     for name in ("config.json", "vocab.json"):
@@ -61,7 +61,7 @@ def test_a_seed_gives_the_same_checkpoint_again(tiny_checkpoint: Path, folder: P
 
 def test_another_seed_gives_another_checkpoint(tiny_checkpoint: Path, folder: Path) -> None:
     name = "gpt.mel_head.weight"
-    assert not torch.equal(saved(tiny_checkpoint)[name], saved(write_tiny(folder, seed=1))[name])
+    assert not torch.equal(saved(tiny_checkpoint)[name], saved(write_random(folder, "tiny", seed=1))[name])
 
 
 def test_sampled_tokens_vary(stock: Any, tiny_parts: XttsParts) -> None:

@@ -15,13 +15,13 @@ FRAMES = 40
 
 
 @pytest.fixture(scope="module")
-def module(tiny_parts: XttsParts) -> Any:
-    return tiny_parts.model.hifigan_decoder.waveform_decoder
+def module(small_parts: XttsParts) -> Any:
+    return small_parts.model.hifigan_decoder.waveform_decoder
 
 
 @pytest.fixture(scope="module")
-def weights(tiny_weights: SpeechWeights) -> HifiganWeights:
-    return tiny_weights.vocoder
+def weights(small_weights: SpeechWeights) -> HifiganWeights:
+    return small_weights.vocoder
 
 
 @pytest.fixture(scope="module", params=["torch", "compiled"])
