@@ -14,20 +14,21 @@ from benchmarks.gpu.check import CORRECTNESS, Check
 from benchmarks.gpu.result import Result
 from xtts_site.config import PROJECT_DIR
 
+# More than any of it takes on a machine that does other work.
+PATIENT = 3600.0
+
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["benchmarks/gpu_check.sh", "--device", "cpu", "--size", "tiny", "--out", str(folder), *arguments]
-    environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, timeout=500, check=False
-    )
+    environment = os.environ | {"PYTHON": sys.executable, "PATIENCE": "10"}
+    return subprocess.run(command, cwd=PROJECT_DIR, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder that a rehearsal wrote, and what it printed."""
     folder = tmp_path_factory.mktemp("check")
-    done = run(folder, "--streams", "1,2", "--load-seconds", "1.5", "--part-seconds", "300")
+    done = run(folder, "--streams", "1,2", "--load-seconds", "0.5")
     assert done.returncode == 0, done.stdout + (folder / "log.txt").read_text()
     return folder, done.stdout
 
@@ -62,14 +63,14 @@ def test_the_load_is_in_the_report_and_drawn(rehearsed: tuple[Path, str], report
 
 
 def test_a_gpu_that_is_not_there_fails_every_part_and_soon(tmp_path: Path) -> None:
-    check = Check("tiny", "cuda:0", tmp_path, "1", 1.0, deadline=time.monotonic() + 300)
+    check = Check("tiny", "cuda:0", tmp_path, "1", 1.0, deadline=time.monotonic() + PATIENT, part_seconds=PATIENT)
     (result,) = check._parts(["graph"])
     assert result.verdict == "fails"
     assert "model.device is cuda:0, but PyTorch finds no CUDA GPU." in result.said
 
 
 def breaking(folder: Path, *, part_seconds: float) -> Check:
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + PATIENT
     return Check(
         "tiny",
         "cpu",
@@ -84,7 +85,7 @@ def breaking(folder: Path, *, part_seconds: float) -> Check:
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    check = breaking(tmp_path_factory.mktemp("check"), part_seconds=120.0)
+    check = breaking(tmp_path_factory.mktemp("check"), part_seconds=PATIENT)
     results = check._parts(["holds", "fails", "raises", "dies", "loses_the_gpu", "holds_too"])
     return {result.part: result for result in results}
 

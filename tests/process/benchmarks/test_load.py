@@ -5,14 +5,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from benchmarks.in_process import StandInText
+from benchmarks.in_process import StandInText, TimedEngine, Timings
 from benchmarks.listeners import Heardings, Line, Utterance, lines
-from benchmarks.load import limit, parse
+from benchmarks.load import LoadOptions, limit, measure, parse
 from benchmarks.load_table import table_of
 from streaming.engine.checkpoint.config import LANGUAGES, SpeechConfig
 from streaming.engine.contract import PcmChunk
@@ -92,6 +93,30 @@ def test_the_limit_is_where_it_is_fluent_no_longer(
     rows = [row(streams, share) for streams, share in shares.items()]
     rows += [row(streams, 0.0, "burst") for streams in shares]
     assert limit(rows) == {"fluent": fluent, "stuttering": stuttering}
+
+
+class Starving:
+    """A crowd that is served late, however small it is."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def burst(self, count: int) -> Heardings:
+        return Heardings([1.0] * count, [1.0] * count, audio=1.0, unfinished=0)
+
+    def conversation(self, listeners: int, seconds: float) -> Heardings:
+        return self.burst(listeners)
+
+
+@pytest.mark.parametrize(("to_the_end", "measured"), [(False, [1, 1]), (True, [1, 1, 2, 2])])
+def test_it_goes_on_beyond_what_is_hopeless_only_when_told_to(
+    monkeypatch: pytest.MonkeyPatch, to_the_end: bool, measured: list[int]
+) -> None:
+    monkeypatch.setattr("benchmarks.load.Crowd", Starving)
+    model = SimpleNamespace(speakers=["Ana"], slots=1)
+    engine = SimpleNamespace(model=model, take_timings=lambda: Timings([(0.1, 1)], [(0.1, 1)], [(0.1, 1)], 1.0))
+    *_, rows = measure(cast(TimedEngine, engine), LoadOptions((1, 2), 1.0, to_the_end=to_the_end))
+    assert [row["streams"] for row in rows] == measured
 
 
 @pytest.fixture
