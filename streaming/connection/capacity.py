@@ -29,8 +29,8 @@ class Capacity:
         share = max(LEAST, (files - OTHER_FILES) // 5)
         return Capacity(
             min(self.sockets, 2 * share),
-            min(self.responses, share),
-            min(self.requests, share),
+            min(self.responses, share // 2),
+            min(self.requests, share // 2),  # daphne keeps a file for each
             min(self.strangers, share),
         )
 

@@ -1,7 +1,8 @@
-"""Connections whose request is not complete yet: how many may wait, and for how long.
+"""Connections over HTTP: how many may wait for the rest of their request, or for its answer, and for how long.
 
 A server reads heads and bodies by itself and gives a slow client all the time that it wants. Here a head and a body have a
-deadline each, however busily the bytes trickle, and those who wait share a room (see `WaitingRoom`).
+deadline each, however busily the bytes trickle, and those who wait share a room (see `WaitingRoom`). Those that are being
+answered have another one.
 """
 
 import asyncio
@@ -13,26 +14,35 @@ from typing import Any
 from streaming.connection.addresses import network_of
 from streaming.connection.waiting_room import WaitingRoom
 
+# On the average. Each chunk has two ends of a line.
+LEAST_BYTES_OF_A_LINE = 16
+FREE_BYTES = 65_536
+
 
 class Part(Enum):
-    """What is still missing of a request. Between two requests it is the head of the next one."""
+    """What is waited for. Between two requests it is the head of the next one."""
 
     HEAD = auto()
     BODY = auto()
+    ANSWER = auto()
 
 
 @dataclass(slots=True)
 class _Wait:
     part: Part
-    timer: asyncio.TimerHandle
+    timer: asyncio.TimerHandle | None
+    # Of a body that comes in chunks.
+    bytes: int = 0
+    line_ends: int = 0
 
 
 class Door:
-    """`most`: how many connections may wait. One that takes too long, or has to leave, is closed by the function that came
-    with it."""
+    """`most`: how many connections may wait for their request, and `most_answers` for their answer. One that takes too long,
+    or has to leave, is closed by the function that came with it."""
 
-    def __init__(self, most: int, *, head_seconds: float, body_seconds: float) -> None:
-        self._room = WaitingRoom(most)
+    def __init__(self, most: int, most_answers: int, *, head_seconds: float, body_seconds: float) -> None:
+        requests = WaitingRoom(most)
+        self._rooms = {Part.HEAD: requests, Part.BODY: requests, Part.ANSWER: WaitingRoom(most_answers)}
         self._seconds = {Part.HEAD: head_seconds, Part.BODY: body_seconds}
         self._waits: dict[Any, _Wait] = {}
 
@@ -47,12 +57,23 @@ class Door:
             self.leave(connection)
             close()
 
-        timer = asyncio.get_running_loop().call_later(self._seconds[part], end)
+        seconds = self._seconds.get(part)
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, end)
         self._waits[connection] = _Wait(part, timer)
-        self._room.enter(connection, network_of(address), end)
+        self._rooms[part].enter(connection, network_of(address), end)
+
+    def has_tiny_chunks(self, connection: Any, data: bytes) -> bool:
+        """Whether a body that comes in chunks, with this much more of it, costs more to take apart than it is worth."""
+        wait = self._waits.get(connection)
+        if wait is None or wait.part is not Part.BODY:
+            return False
+        wait.bytes += len(data)
+        wait.line_ends += data.count(b"\r\n")
+        return wait.line_ends * LEAST_BYTES_OF_A_LINE > wait.bytes + FREE_BYTES
 
     def leave(self, connection: Any) -> None:
-        """Its request is complete, or it is gone."""
-        self._room.leave(connection)
+        """It waits for nothing any more, or is gone."""
         if wait := self._waits.pop(connection, None):
-            wait.timer.cancel()
+            self._rooms[wait.part].leave(connection)
+            if wait.timer:
+                wait.timer.cancel()

@@ -1,4 +1,4 @@
-"""Deadlines and a bounded room for connections to daphne whose request is not complete (`streaming.connection.door`)."""
+"""Deadlines and bounded rooms for connections to daphne (`streaming.connection.door`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,16 @@ from streaming.daphne.request_limits import path_info_of_head
 
 HTTPChannel: Any = http.HTTPChannel
 _plain_made = HTTPChannel.connectionMade
+_plain_data = HTTPChannel.dataReceived
 _plain_head = HTTPChannel.allHeadersReceived
 _plain_content = HTTPChannel.allContentReceived
 _plain_done = HTTPChannel.requestDone
 _plain_lost = HTTPChannel.connectionLost
 
 
-def install(door: Door, covers: Callable[[str], bool]) -> None:
+def install(door: Door, covers: Callable[[str], bool], *, owns_server: bool) -> None:
     """From now on every HTTP connection to a server in this process passes this door. `covers`: the paths that bodies have
-    a deadline for."""
+    a deadline for. `owns_server`: all answers are ours."""
 
     def connection_made(channel: Any) -> None:
         _plain_made(channel)
@@ -32,7 +33,10 @@ def install(door: Door, covers: Callable[[str], bool]) -> None:
         _plain_head(channel)
 
     def all_content_received(channel: Any) -> None:
-        door.leave(channel)
+        if owns_server and not channel.requests[-1].requestHeaders.hasHeader(b"Upgrade"):
+            _wait(door, channel, Part.ANSWER)
+        else:
+            door.leave(channel)
         _plain_content(channel)
 
     def request_done(channel: Any, request: Any) -> None:
@@ -44,12 +48,25 @@ def install(door: Door, covers: Callable[[str], bool]) -> None:
         _plain_lost(channel, reason)
 
     HTTPChannel.connectionMade = connection_made
+    HTTPChannel.dataReceived = _data_receiver(door)
     HTTPChannel.allHeadersReceived = all_headers_received
     HTTPChannel.allContentReceived = all_content_received
     HTTPChannel.requestDone = request_done
     HTTPChannel.connectionLost = connection_lost
 
 
+def _data_receiver(door: Door) -> Callable[[Any, bytes], None]:
+    def data_received(channel: Any, data: bytes) -> None:
+        # A body in chunks has no length.
+        if channel.length is None and door.has_tiny_chunks(channel, data):
+            channel.transport.abortConnection()
+        else:
+            _plain_data(channel, data)
+
+    return data_received
+
+
 def _wait(door: Door, channel: Any, part: Part) -> None:
     address = str(getattr(channel.getPeer(), "host", ""))
-    door.wait(channel, part, address, channel.timeoutConnection)
+    close = channel.forceAbortClient if part is Part.ANSWER else channel.timeoutConnection
+    door.wait(channel, part, address, close)

@@ -122,13 +122,13 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
 
 async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any]) -> None:
     is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
-    if is_last and request.producer:
+    if is_last and request.producer and request.channel is not None:
         request.unregisterProducer()  # Twisted will not have one at the end
     await _plain_handle_reply(server, request, message)
     if is_last or request.finished or request.channel is None:
         return
     if message["type"] == "http.response.start":
-        request.registerProducer(Valve(), True)
+        request.registerProducer(Valve(on_stall=partial(_abort, request)), True)
         return
     await request.producer.wait()
 

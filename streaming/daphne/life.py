@@ -36,7 +36,7 @@ def when_daphne_serves(
         flow_control.install()
         intake.install()
         request_limits.install(config, uploads, covers, owns_server=owns_server)
-        daphne_door.install(door, covers)
+        daphne_door.install(door, covers, owns_server=owns_server)
         odd_headers.install()
         # The event loop itself begins after this.
         running.callLater(0, start)

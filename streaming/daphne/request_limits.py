@@ -22,7 +22,7 @@ from streaming.conf import Config
 from streaming.connection.paths import path_info_of
 from streaming.http.problems import Problem
 from streaming.http.request_limits import BodyLimits, TooLong, check_declared_length, check_head, problem_body
-from streaming.http.uploads import Uploads, is_form
+from streaming.http.uploads import Uploads, is_decided_by_head
 
 # Above our own limits, so that these come first: as much again for what is cut in one piece, and the path.
 TWISTED_FACTOR = 2
@@ -56,11 +56,14 @@ class _LimitedRequest:
         _plain_got_length(request, length)
         request.most, request.refusal, request.decision = self._bodies.other, None, None
         headers = _headers_of(request)
-        if not self.covers(request) or not is_form(headers):
+        if not self.covers(request):
             return
         try:
+            self._check_head(request)
+            if not is_decided_by_head(headers):
+                return
             check_declared_length(headers, self._bodies.upload)
-        except TooLong as error:
+        except Problem as error:
             _refuse(request, error)
             return
         request.channel._networkProducer.pauseProducing()
@@ -120,9 +123,12 @@ class _LimitedRequest:
             raise request.refusal
         if getattr(request, "body_bytes", 0) > request.most:
             raise TooLong(413, f"The request is longer than {request.most} bytes.")
+
+    def _check_head(self, request: Any) -> None:
+        """Raises Problem."""
         raw = request.requestHeaders.getAllRawHeaders()
         headers = [(name, value) for name, values in raw for value in values]
-        query = request.uri.partition(b"?")[2]
+        query = request.channel._path.partition(b"?")[2]
         check_head(self._limits.max_query_bytes, self._limits.max_header_bytes, query, headers)
 
 

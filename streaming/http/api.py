@@ -25,7 +25,18 @@ ERROR = {"description": "An error, as JSON", "content": {"application/json": {"s
 class SpeechAPI(NinjaAPI):
     """With what holds for every operation in its schema."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._schemas: dict[str, OpenAPISchema] = {}
+
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """Made once for each prefix: it takes a tenth of a second, and strangers may ask for it."""
+        key = repr(sorted(options.items()))
+        if key not in self._schemas:
+            self._schemas[key] = self._make_schema(**options)
+        return self._schemas[key]
+
+    def _make_schema(self, **options: Any) -> OpenAPISchema:
         schema = super().get_openapi_schema(**options)
         schemes = schema["components"]["securitySchemes"]
         # A key may come as a bearer token as well, and a server that needs none may be asked without.

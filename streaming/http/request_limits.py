@@ -6,20 +6,25 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
+
+from django.utils.http import parse_header_parameters
 
 from streaming.conf import Config
 from streaming.connection.paths import path_info_of
 from streaming.connection.refusing import refuse
 from streaming.connection.transport import CHECKED_KEY
 from streaming.http.problems import Problem
-from streaming.http.uploads import Uploads, is_form
+from streaming.http.uploads import Uploads, is_decided_by_head
 
 CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}
 App = Callable[[Any, Any, Any], Awaitable[None]]
 # JSON may write a character with twelve bytes, and there are other fields beside the text.
 BYTES_PER_CHARACTER = 16
 OTHER_BYTES = 65_536
+MAX_COOKIE_BYTES = 4096
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
 
 
 class TooLong(Problem):
@@ -75,8 +80,8 @@ class RequestLimits:
                 self._limits.max_query_bytes, self._limits.max_header_bytes, scope["query_string"], scope["headers"]
             )
             headers = dict(scope["headers"])
-            if scope["type"] == "http" and is_form(headers):
-                body.most = await self._most_of_form(scope, headers)
+            if scope["type"] == "http" and is_decided_by_head(headers):
+                body.most = await self._most_of_body(scope, headers)
             with self._uploads.one_more(scope) if body.most > self._bodies.other else nullcontext():
                 await self._app(scope, body.receive, note)
         except Problem as error:
@@ -87,8 +92,8 @@ class RequestLimits:
                 await body.swallow(self._bodies.upload)
             await refuse(scope, send, error.status, error.code, error.message, error.headers)
 
-    async def _most_of_form(self, scope: Any, headers: dict[bytes, bytes]) -> int:
-        """How long this form may be. Raises Problem."""
+    async def _most_of_body(self, scope: Any, headers: dict[bytes, bytes]) -> int:
+        """How long this body may be. Raises Problem."""
         check_declared_length(headers, self._bodies.upload)
         return self._bodies.upload if await self._uploads.may_be_long(scope) else self._bodies.other
 
@@ -121,12 +126,27 @@ class _Body:
 
 
 def check_head(max_query: int, max_headers: int, query: bytes, headers: Any) -> None:
-    """`headers`: pairs of name and value. Raises TooLong."""
+    """`headers`: pairs of name and value. Raises Problem."""
     if len(query) > max_query:
         raise TooLong(414, f"The query is longer than {max_query} bytes.")
     # As they came: `name: value` and the end of the line.
     if sum(len(name) + len(value) + 4 for name, value in headers) > max_headers:
         raise TooLong(431, f"The headers are longer than {max_headers} bytes together.")
+    for name, value in headers:
+        if name.lower() == b"cookie" and len(value) > MAX_COOKIE_BYTES:
+            # What reads them takes time in the square of a cookie's length.
+            raise TooLong(431, f"The cookies are longer than {MAX_COOKIE_BYTES} bytes together.")
+        if name.lower() == b"content-type":
+            _check_charset(value)
+
+
+def _check_charset(content_type: bytes) -> None:
+    """Some of Python's codecs are no encodings of text, and some take time in the square of the length. Raises Problem."""
+    _, parameters = parse_header_parameters(content_type.decode("latin-1"))
+    charset = parameters.get("charset", "utf-8")
+    if charset.strip().lower() not in CHARSETS:
+        message = "The charset of the request must be utf-8."
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_charset", message)
 
 
 def check_declared_length(headers: dict[bytes, bytes], most: int) -> None:

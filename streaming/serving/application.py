@@ -50,6 +50,7 @@ class SpeechApplication:
         limits = parts.config.limits
         self._door = Door(
             parts.capacity.requests,
+            2 * parts.capacity.responses,  # beside those that speak there are others
             head_seconds=limits.request_head_seconds,
             body_seconds=limits.request_body_seconds,
         )
@@ -106,7 +107,7 @@ class SpeechApplication:
 
             flow_control.install(self._say_goodbye)
             intake.install()
-            door.install(self._door, self._has_limits)
+            door.install(self._door, self._has_limits, owns_server=self._owns_server)
             quiet_log.install(self._may_have_secrets)
 
     def _begin(self) -> None:

@@ -1,14 +1,19 @@
-"""Deadlines and a bounded room for connections to uvicorn whose request is not complete (`streaming.connection.door`)."""
+"""Deadlines and bounded rooms for connections to uvicorn (`streaming.connection.door`), and an end for those who do not read
+their answer.
+"""
 
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from streaming.connection.door import Door, Part
+from streaming.connection.listening import PING_TIMEOUT_SECONDS
 from streaming.connection.paths import path_info_of
 
 # How long a connection that is closed may take to send what is left.
 CLOSE_SECONDS = 5.0
+# What asyncio reads at once is taken apart at once: in a quarter of a megabyte there may be tens of thousands of chunks.
+READ_BYTES = 16_384
 # Those of uvicorn's two ways to speak HTTP that this process uses.
 _PROTOCOLS: list[Any] = [
     getattr(sys.modules[module], name)
@@ -20,15 +25,16 @@ _PROTOCOLS: list[Any] = [
 ]
 
 
-def install(door: Door, covers: Callable[[str], bool]) -> None:
+def install(door: Door, covers: Callable[[str], bool], *, owns_server: bool) -> None:
     """From now on every connection to a uvicorn server in this process passes this door. `covers`: the paths that bodies
-    have a deadline for."""
+    have a deadline for. `owns_server`: all answers are ours."""
 
     def look(protocol: Any) -> None:
-        _look(door, covers, protocol)
+        _look(door, covers, owns_server, protocol)
 
     for kind in _PROTOCOLS:
         _install(kind, door, look)
+        _end_stalls(kind)
 
 
 def _install(kind: Any, door: Door, look: Callable[[Any], None]) -> None:
@@ -37,9 +43,14 @@ def _install(kind: Any, door: Door, look: Callable[[Any], None]) -> None:
 
     def connection_made(protocol: Any, transport: Any) -> None:
         plain_made(protocol, transport)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_BYTES  # asyncio's own name
         look(protocol)
 
     def data_received(protocol: Any, data: bytes) -> None:
+        if _is_chunked(protocol) and door.has_tiny_chunks(protocol, data):
+            protocol.transport.abort()
+            return
         plain_received(protocol, data)
         look(protocol)
 
@@ -55,15 +66,50 @@ def _install(kind: Any, door: Door, look: Callable[[Any], None]) -> None:
     kind.on_response_complete, kind.connection_lost = on_response_complete, connection_lost
 
 
-def _look(door: Door, covers: Callable[[str], bool], protocol: Any) -> None:
+def _end_stalls(kind: Any) -> None:
+    """uvicorn waits for ever for a client that does not read."""
+    plain_pause, plain_resume, plain_lost = kind.pause_writing, kind.resume_writing, kind.connection_lost
+
+    def pause_writing(protocol: Any) -> None:
+        plain_pause(protocol)
+        protocol.stall = protocol.loop.call_later(PING_TIMEOUT_SECONDS, protocol.transport.abort)
+
+    def resume_writing(protocol: Any) -> None:
+        plain_resume(protocol)
+        _cancel_stall(protocol)
+
+    def connection_lost(protocol: Any, error: Exception | None) -> None:
+        _cancel_stall(protocol)
+        plain_lost(protocol, error)
+
+    kind.pause_writing, kind.resume_writing, kind.connection_lost = pause_writing, resume_writing, connection_lost
+
+
+def _cancel_stall(protocol: Any) -> None:
+    if stall := getattr(protocol, "stall", None):
+        stall.cancel()
+        protocol.stall = None
+
+
+def _is_chunked(protocol: Any) -> bool:
+    return any(name == b"transfer-encoding" for name, _ in protocol.headers or ())
+
+
+def _look(door: Door, covers: Callable[[str], bool], owns_server: bool, protocol: Any) -> None:
     """What does the connection wait for?"""
     transport, cycle = protocol.transport, protocol.cycle
-    if transport.is_closing() or transport.get_protocol() is not protocol:  # closed, or a socket by now
+    if transport.get_protocol() is not protocol:  # a socket by now
         door.leave(protocol)
+    elif transport.is_closing():
+        door.leave(protocol)
+        # asyncio waits until all has been read that was written.
+        protocol.loop.call_later(PING_TIMEOUT_SECONDS, transport.abort)
     elif cycle is None or cycle.response_complete:
         _wait(door, protocol, Part.HEAD)
     elif cycle.more_body and covers(path_info_of(cycle.scope)):
         _wait(door, protocol, Part.BODY)
+    elif owns_server:
+        _wait(door, protocol, Part.ANSWER)
     else:
         door.leave(protocol)
 
@@ -74,5 +120,8 @@ def _wait(door: Door, protocol: Any, part: Part) -> None:
 
 
 def _close(protocol: Any) -> None:
+    if protocol.cycle and not protocol.cycle.response_complete:
+        protocol.transport.abort()  # an answer that breaks off must not look complete
+        return
     protocol.transport.close()
     protocol.loop.call_later(CLOSE_SECONDS, protocol.transport.abort)

@@ -12,7 +12,7 @@ from websockets.frames import Frame
 
 from streaming.connection.frames import MAX_AFTER_CLOSE, MAX_FRAGMENTS, ControlFrames
 
-READ_BYTES = 32_768
+READ_BYTES = 16_384
 
 _plain_receive = WebSocketsSansIOProtocol.receive
 _plain_message = WebSocketsSansIOProtocol.send_receive_event_to_app

@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from streaming.connection.door import Door, Part
 
 FAR = 3600.0
@@ -17,20 +19,20 @@ def wait(door: Door, caller: Caller, part: Part = Part.HEAD, address: str = "192
 
 
 async def test_a_head_that_does_not_come_in_time_ends_its_connection() -> None:
-    door, caller = Door(8, head_seconds=0.01, body_seconds=FAR), Caller()
+    door, caller = Door(8, 8, head_seconds=0.01, body_seconds=FAR), Caller()
     wait(door, caller)
     await asyncio.wait_for(caller.closed.wait(), 30)
 
 
 async def test_a_body_has_a_time_of_its_own() -> None:
-    door, caller = Door(8, head_seconds=FAR, body_seconds=0.01), Caller()
+    door, caller = Door(8, 8, head_seconds=FAR, body_seconds=0.01), Caller()
     wait(door, caller)
     wait(door, caller, Part.BODY)
     await asyncio.wait_for(caller.closed.wait(), 30)
 
 
 async def test_the_deadline_does_not_move_while_the_same_is_waited_for() -> None:
-    door, caller = Door(8, head_seconds=0.05, body_seconds=FAR), Caller()
+    door, caller = Door(8, 8, head_seconds=0.05, body_seconds=FAR), Caller()
     while not caller.closed.is_set():
         wait(door, caller)
         await asyncio.sleep(0)
@@ -38,7 +40,7 @@ async def test_the_deadline_does_not_move_while_the_same_is_waited_for() -> None
 
 
 async def test_who_has_left_is_not_closed_any_more() -> None:
-    door, gone, late = Door(8, head_seconds=0.01, body_seconds=FAR), Caller(), Caller()
+    door, gone, late = Door(8, 8, head_seconds=0.01, body_seconds=FAR), Caller(), Caller()
     wait(door, gone)
     door.leave(gone)
     wait(door, late)  # later than the other's deadline
@@ -47,9 +49,38 @@ async def test_who_has_left_is_not_closed_any_more() -> None:
 
 
 async def test_a_full_door_closes_the_one_that_has_waited_longest() -> None:
-    door, callers = Door(2, head_seconds=FAR, body_seconds=FAR), [Caller() for _ in range(3)]
+    door, callers = Door(2, 1, head_seconds=FAR, body_seconds=FAR), [Caller() for _ in range(3)]
     for caller in callers:
         wait(door, caller)
     assert [caller.closed.is_set() for caller in callers] == [True, False, False]
     for caller in callers:
         door.leave(caller)
+
+
+async def test_answers_have_a_room_of_their_own_and_no_deadline() -> None:
+    door, callers = Door(8, 2, head_seconds=0.01, body_seconds=0.01), [Caller() for _ in range(3)]
+    for caller in callers:
+        wait(door, caller, Part.ANSWER)
+    late = Caller()
+    wait(door, late)  # later than a deadline of the others would be
+    await asyncio.wait_for(late.closed.wait(), 30)
+    assert [caller.closed.is_set() for caller in callers] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "is_tiny"),
+    [(b"1\r\nx\r\n", True), (b"40\r\n" + bytes(64) + b"\r\n", False), (b"400\r\n" + bytes(1024) + b"\r\n", False)],
+)
+async def test_a_body_in_tiny_chunks_is_noticed(chunk: bytes, is_tiny: bool) -> None:
+    door, caller = Door(8, 8, head_seconds=FAR, body_seconds=FAR), Caller()
+    wait(door, caller, Part.BODY)
+    pieces = [chunk * (16_384 // len(chunk))] * 40
+    assert any(door.has_tiny_chunks(caller, piece) for piece in pieces) is is_tiny
+    door.leave(caller)
+
+
+async def test_a_short_body_may_have_tiny_chunks() -> None:
+    door, caller = Door(8, 8, head_seconds=FAR, body_seconds=FAR), Caller()
+    wait(door, caller, Part.BODY)
+    assert not door.has_tiny_chunks(caller, b"1\r\nx\r\n" * 1000)
+    door.leave(caller)
