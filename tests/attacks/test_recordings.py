@@ -68,7 +68,9 @@ def test_a_small_file_of_much_silence_is_not_decoded_to_its_end(deadly: LiveServ
 
 
 def test_a_long_row_of_frames_is_not_decoded_to_its_end(deadly: LiveServer) -> None:
-    frames = encoded(speech(2.0), container="MP3", subtype="MPEG_LAYER_III") * 400
+    mp3 = encoded(speech(2.0), container="MP3", subtype="MPEG_LAYER_III")
+    # Without the first frame, which would say how many follow.
+    frames = mp3[mp3.index(mp3[:2], 2) :] * 400
     assert refusal(add(deadly, frames)).endswith("at most 10 s are allowed.")
     assert is_well(deadly)
 
