@@ -20,7 +20,13 @@ DOCS = PROJECT_DIR / "docs"
 README = PROJECT_DIR / "README.md"
 RUSSIAN_README = PROJECT_DIR / "README.ru.md"
 PROTOCOL = DOCS / "protocol.md"
-DOCUMENTS = [*sorted(PROJECT_DIR.glob("README*.md")), PROJECT_DIR / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+SECURITY = PROJECT_DIR / "SECURITY.md"
+DOCUMENTS = [
+    *sorted(PROJECT_DIR.glob("README*.md")),
+    PROJECT_DIR / "CONTRIBUTING.md",
+    SECURITY,
+    *sorted(DOCS.glob("*.md")),
+]
 EXAMPLE = (PROJECT_DIR / "config.example.yaml").read_text()
 ERROR_CODES = [value for name, value in vars(errors).items() if name.isupper() and isinstance(value, str)]
 FAULTS = [value for value in vars(errors).values() if isinstance(value, errors.Fault)]
@@ -189,3 +195,18 @@ def test_no_document_has_a_gap_to_be_filled(document: Path) -> None:
 def test_every_operation_is_documented(path: str) -> None:
     """By what follows the last parameter of its path: the table shortens the rest."""
     assert path.rpartition("}")[2] in (DOCS / "http.md").read_text()
+
+
+def test_each_promise_about_security_names_a_test_that_exists() -> None:
+    rows = [line for line in section(SECURITY, "## What is promised").splitlines() if line.startswith("| V")]
+    assert len(rows) > 10
+    for row in rows:
+        named = re.findall(r"\btest_\w+\.py", row.rsplit("|", 2)[1])
+        assert named, row
+        assert [name for name in named if not any((PROJECT_DIR / "tests").rglob(name))] == []
+
+
+def test_every_attack_stands_for_a_promise() -> None:
+    attacks = {path.name for path in (PROJECT_DIR / "tests" / "attacks").glob("test_*.py")}
+    assert len(attacks) > 10
+    assert attacks - set(re.findall(r"\btest_\w+\.py", SECURITY.read_text())) == set()
