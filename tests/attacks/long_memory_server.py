@@ -1,0 +1,17 @@
+"""`manage.py serve` with an hour for each password, and not a minute: a slow machine may run the tests.
+`python -m tests.attacks.long_memory_server`."""
+
+import os
+
+from django.core.management import execute_from_command_line
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
+
+import xtts_site.asgi  # noqa: F401 - sets Django up
+from xtts_site import sign_in
+
+SECONDS = 3600.0
+
+if __name__ == "__main__":
+    vars(sign_in).update(SECONDS_PER_PASSWORD=SECONDS, SECONDS_PER_ATTEMPT=SECONDS)
+    execute_from_command_line(["manage.py", "serve"])
