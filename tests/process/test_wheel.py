@@ -38,15 +38,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "installed"
 
 
+def files_in(folder: Path, root: Path) -> set[str]:
+    """By their paths below `root`, but for byte code."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(root).as_posix() for path in files}
+
+
 def test_it_has_every_file_of_the_apps(installed: Path) -> None:
-    ours = {
-        path.relative_to(PROJECT_DIR).as_posix()
-        for app in APPS
-        for path in (PROJECT_DIR / app).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    ours = {name for app in APPS for name in files_in(PROJECT_DIR / app, PROJECT_DIR)}
     assert len(ours) > 100
-    theirs = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
+    theirs = files_in(installed, installed)
     assert ours - theirs == set()
     assert {name for name in theirs - ours if ".dist-info/" not in name} == set()
 
