@@ -94,11 +94,9 @@ def target(
     assert "Traceback" not in server.log
 
 
-def check(status: int, body: bytes, what: object) -> None:
-    """An answer to a stranger: that it is not for them, or that there is no such thing."""
-    assert 200 <= status < 500, (what, status, body)
-    assert status >= 300 or not body, (what, status, body)
-    assert b"voice_id" not in body, (what, status, body)
+def is_refusal(status: int, body: bytes) -> bool:
+    """Whether it tells a stranger that it is not for them, or that there is no such thing."""
+    return 200 <= status < 500 and (status >= 300 or not body) and b"voice_id" not in body
 
 
 def test_there_are_operations_to_try() -> None:
@@ -115,7 +113,8 @@ def test_without_a_key_every_operation_says_that_it_needs_one(target: Target) ->
 def test_however_the_path_is_written(target: Target, disguise: str) -> None:
     for operation in operations():
         path = DISGUISES[disguise](target.prefix + operation.path_for("demo"))
-        check(*target.ask(operation.method, path), (operation.method, path))
+        answer = target.ask(operation.method, path)
+        assert is_refusal(*answer), (operation.method, path, answer)
 
 
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
@@ -124,13 +123,15 @@ def test_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str,
     for operation in operations():
         for root in sorted(root for root in roots if root.isascii() and root[:1] in ("", "/")):
             path = root + target.prefix + operation.path_for("demo")
-            check(*target.ask(operation.method, path, headers), (operation.method, path))
+            answer = target.ask(operation.method, path, headers)
+            assert is_refusal(*answer), (operation.method, path, answer)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_whatever_the_method_is(target: Target, method: str) -> None:
     for path in sorted({operation.path_for("demo") for operation in operations()}):
-        check(*target.ask(method, target.prefix + path), (method, path))
+        answer = target.ask(method, target.prefix + path)
+        assert is_refusal(*answer), (method, path, answer)
 
 
 async def ask_socket(target: Target, path: str, headers: dict[str, str] | None) -> tuple[int, Turn]:
@@ -171,7 +172,7 @@ SOCKETS = [f"/v1/text-to-speech/demo/{name}" for name in ("stream-input", "multi
 
 
 @pytest.mark.parametrize("path", SOCKETS)
-@pytest.mark.parametrize("disguise", set(DISGUISES) - {"absolute"})
+@pytest.mark.parametrize("disguise", sorted(set(DISGUISES) - {"absolute"}))
 async def test_sockets_however_the_path_is_written(target: Target, path: str, disguise: str) -> None:
     await try_socket(target, DISGUISES[disguise](target.prefix + path))
 

@@ -452,6 +452,7 @@ def test_a_client_with_a_key_does_not_count_among_those_of_its_address(new_key: 
     second.take_for(client)
     first.take_for(client)  # its key came in the first message
     third.take_for(ANYBODY)
+    assert gate.sockets == {("address", "192.0.2.1"): 1, ("key", client.key_id): 2}
 
 
 def test_sockets_of_a_key(new_key: NewKey) -> None:

@@ -21,14 +21,14 @@ def wait(door: Door, caller: Caller, part: Part = Part.HEAD, address: str = "192
 async def test_a_head_that_does_not_come_in_time_ends_its_connection() -> None:
     door, caller = Door(8, 8, head_seconds=0.01, body_seconds=FAR), Caller()
     wait(door, caller)
-    await asyncio.wait_for(caller.closed.wait(), 30)
+    assert await asyncio.wait_for(caller.closed.wait(), 30)
 
 
 async def test_a_body_has_a_time_of_its_own() -> None:
     door, caller = Door(8, 8, head_seconds=FAR, body_seconds=0.01), Caller()
     wait(door, caller)
     wait(door, caller, Part.BODY)
-    await asyncio.wait_for(caller.closed.wait(), 30)
+    assert await asyncio.wait_for(caller.closed.wait(), 30)
 
 
 async def test_the_deadline_does_not_move_while_the_same_is_waited_for() -> None:
