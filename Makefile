@@ -6,6 +6,8 @@
 # make coverage     which lines and branches of the cores their own tests run
 # make check  format, lint and types
 PYTHON ?= python3
+# Of the tests: more than there are cores, since many tests wait for speech that comes as fast as it is spoken.
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -25,7 +27,7 @@ quick: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 tests/pure $(ARGS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.test
 	.ci/coverage

@@ -27,8 +27,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import hypothesis
 import pytest
 
-from benchmarks.live_server import SERVER_VARIABLE, LiveServer, write_settings
-from tests.live.servers import WatchedServer
+from benchmarks.live_server import SERVER_VARIABLE, LiveServer
+from tests.live.servers import SharedServers, WatchedServer
 from xtts_site.config import ServiceConfig
 
 # Neither an example nor the making of examples fails for being slow: the machine may be busy.
@@ -40,6 +40,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """`-q` leaves out the line that names the order's seed."""
     if seed := config.getoption("randomly_seed", None):
         terminalreporter.write_line(f"The order was that of --randomly-seed={seed}")
+
+
+# Where the files are that take long: they come first, so that no worker is left with one of them when all others have ended.
+LONG = ("tests/process/benchmarks/", "tests/live/", "tests/attacks/", "tests/process/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((rank for rank, folder in enumerate(LONG) if item.nodeid.startswith(folder)), len(LONG))
+
+    items.sort(key=rank)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -59,18 +70,22 @@ def server_program(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[LiveServer]:
-    """One ordinary server for all tests that only talk to it."""
-    settings = write_settings(tmp_path_factory.mktemp("server"), service={"max_concurrency": 2})
-    with LiveServer(settings) as live:
-        yield live
+def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServers]:
+    """Servers that live as long as the tests: the two programs take turns in every file."""
+    with SharedServers(tmp_path_factory) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[WatchedServer]:
+def server(shared_servers: SharedServers, server_program: str) -> LiveServer:
+    """One ordinary server for all tests that only talk to it."""
+    return shared_servers.get("ordinary", server_program, LiveServer, max_concurrency=2)
+
+
+@pytest.fixture(scope="session")
+def watched(shared_servers: SharedServers, server_program: str) -> WatchedServer:
     """A server for the fuzzers, which look at what is left behind."""
-    with WatchedServer(write_settings(tmp_path_factory.mktemp("watched"))) as live:
-        yield live
+    return shared_servers.get("watched", server_program, WatchedServer)
 
 
 @pytest.fixture(scope="session")

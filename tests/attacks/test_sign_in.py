@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from benchmarks.live_server import LiveServer, manage, write_settings
+from benchmarks.live_server import LiveServer, manage, set_up, write_settings
 from tests.attacks.signing_in import LOGIN, browser, form_token, sign_in
 from xtts_site.sign_in import PASSWORDS_AT_ONCE
 
@@ -20,7 +20,7 @@ MAKE = "from django.contrib.auth import get_user_model as user; user().objects.c
 
 def new_server(folder: pytest.TempPathFactory, **service: object) -> LiveServer:
     settings = write_settings(folder.mktemp("admin"), service=service)
-    assert manage(settings, "setup").returncode == 0
+    set_up(settings)
     made = manage(settings, "shell", "-v0", "-c", MAKE)
     assert made.returncode == 0, made.stderr
     return LiveServer(settings, ("-m", "tests.attacks.long_memory_server"))

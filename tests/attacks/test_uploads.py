@@ -101,3 +101,4 @@ def test_an_address_sends_as_many_files_at_a_time_as_allowed(guarded: LiveServer
         assert answer_to(first)[0] in (400, 422)  # it is no form, but it was read
     finally:
         first.close()
+    guarded.wait_until(lambda: raw.largest_file(guarded.process.pid) < MOST_STORED)  # what was stored is gone

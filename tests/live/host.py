@@ -1,9 +1,12 @@
 """A Django project that is not ours, served with speech in it."""
 
+import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +41,19 @@ def host_python(folder: Path, *arguments: str, **variables: str) -> str:
     return done.stdout
 
 
+@functools.cache
+def _as_set_up() -> tuple["tempfile.TemporaryDirectory[str]", str]:
+    """A data folder of the project with the embedded voice and an administrator, and a key; made once for this process."""
+    prepared = tempfile.TemporaryDirectory(prefix="host-set-up-")
+    folder = Path(prepared.name)
+    host_python(folder, "manage.py", "migrate", "--verbosity=0")
+    host_python(folder, "manage.py", "add_demo_voice")
+    administrator = ("createsuperuser", "--noinput", "--email", EMAIL)
+    host_python(folder, "manage.py", *administrator, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    made = host_python(folder, "manage.py", "create_key", "host", "--may-manage-voices")
+    return prepared, next(word for word in made.split() if word.startswith("sk_"))
+
+
 @dataclass
 class HostServer(LiveServer):
     """`program`: uvicorn or daphne, started by its own command line as the project's documents say."""
@@ -53,19 +69,8 @@ class HostServer(LiveServer):
         self.log_path = self.folder / "server.log"
 
     def __enter__(self) -> Self:
-        host_python(self.folder, "manage.py", "migrate", "--verbosity=0")
-        host_python(self.folder, "manage.py", "add_demo_voice")
-        host_python(
-            self.folder,
-            "manage.py",
-            "createsuperuser",
-            "--noinput",
-            "--email",
-            EMAIL,
-            DJANGO_SUPERUSER_PASSWORD=PASSWORD,
-        )
-        made = host_python(self.folder, "manage.py", "create_key", "host", "--may-manage-voices")
-        self.key = next(word for word in made.split() if word.startswith("sk_"))
+        prepared, self.key = _as_set_up()
+        shutil.copytree(prepared.name, self.folder, dirs_exist_ok=True)
         port_option = "--port" if self.program == "uvicorn" else "-p"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(

@@ -1,11 +1,14 @@
-"""A server process that can be looked into."""
+"""Server processes that can be looked into, and those that many tests share."""
 
 import json
 import urllib.request
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from benchmarks.live_server import LiveServer
+import pytest
+
+from benchmarks.live_server import LiveServer, write_settings
 
 
 @dataclass
@@ -27,3 +30,31 @@ class WatchedServer(LiveServer):
 
         self.wait_until(is_idle)
         return self.held()
+
+
+Server = TypeVar("Server", bound=LiveServer)
+
+
+class SharedServers:
+    """Each is started when it is first asked for, and ends with all others."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._started: dict[tuple[str, str], LiveServer] = {}
+        self._ending = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+    def get(self, name: str, program: str, kind: type[Server], **service: Any) -> Server:
+        """The server of this name that runs on this program."""
+        if (name, program) not in self._started:
+            folder = self._folders.mktemp(f"{name}-{program}")
+            settings = write_settings(folder, service={"server": program} | service)
+            self._started[name, program] = self._ending.enter_context(kind(settings))
+        server = self._started[name, program]
+        assert isinstance(server, kind)
+        return server

@@ -16,7 +16,15 @@ import trustme
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 
-from benchmarks.live_server import LiveServer, command_environment, free_port, manage, run_python, write_settings
+from benchmarks.live_server import (
+    LiveServer,
+    command_environment,
+    free_port,
+    manage,
+    run_python,
+    set_up,
+    write_settings,
+)
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.daphne.server import endpoint
@@ -54,7 +62,7 @@ def refused(settings_file: Path, **environment: str) -> str:
 def ready_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation that only needs to be started."""
     folder = tmp_path_factory.mktemp("ready")
-    assert manage(write_settings(folder), "setup").returncode == 0
+    set_up(write_settings(folder))
     return folder
 
 

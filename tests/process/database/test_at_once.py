@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.live_server import manage, write_settings
+from benchmarks.live_server import manage, set_up, write_settings
 from tests.process.database.at_once import SPEND_AT_ONCE, STORE_AT_ONCE
 
 
 @pytest.fixture(scope="module")
 def settings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = write_settings(tmp_path_factory.mktemp("database"))
-    assert manage(path, "setup").returncode == 0
+    set_up(path)
     return path
 
 

@@ -20,8 +20,8 @@ XTTS_PAGE = (Path(__file__).resolve().parents[4] / "docs" / "xtts.md").read_text
 
 
 @pytest.fixture(scope="module")
-def decoder(small_parts: XttsParts) -> Any:
-    return small_parts.model.hifigan_decoder
+def decoder(tiny_parts: XttsParts) -> Any:
+    return tiny_parts.model.hifigan_decoder
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def width(decoder: Any) -> int:
 
 
 @pytest.fixture(scope="module", params=["torch", "one thread", "two threads"])
-def vocoder(request: pytest.FixtureRequest, small_weights: SpeechWeights) -> Vocoder:
+def vocoder(request: pytest.FixtureRequest, tiny_weights: SpeechWeights) -> Vocoder:
     crew = {"torch": None, "one thread": Crew(1), "two threads": Crew(2)}[request.param]
-    return Vocoder(small_weights.vocoder, crew=crew)
+    return Vocoder(tiny_weights.vocoder, crew=crew)
 
 
 def streamed(
@@ -52,6 +52,17 @@ def streamed(
 def test_streamed_is_offline_however_it_is_cut(vocoder: Vocoder, decoder: Any, width: int, cuts: list[int]) -> None:
     latents = random_latents(COUNT, width)
     expected, samples = offline(decoder, latents, random_speaker()), streamed(vocoder, latents, cuts)
+    assert len(samples) == len(expected)
+    assert np.abs(samples - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("crew", [None, Crew(1)], ids=["torch", "one thread"])
+def test_it_is_exact_in_the_width_of_xtts(
+    crew: Crew | None, small_parts: XttsParts, small_weights: SpeechWeights, width: int
+) -> None:
+    latents = random_latents(COUNT, width)
+    expected = offline(small_parts.model.hifigan_decoder, latents, random_speaker(), 1.3)
+    samples = streamed(Vocoder(small_weights.vocoder, crew=crew), latents, [3, 4, 13], speed=1.3)
     assert len(samples) == len(expected)
     assert np.abs(samples - expected).max() < 1e-5
 
@@ -130,9 +141,9 @@ def on_a_gpu(weights: SpeechWeights, dtype: torch.dtype = torch.float32) -> Voco
     return Vocoder(weights.vocoder, dtype=dtype, most_together=32, frame_step=4)
 
 
-def test_streams_are_offline_in_the_batches_of_a_gpu(small_weights: SpeechWeights, decoder: Any, width: int) -> None:
+def test_streams_are_offline_in_the_batches_of_a_gpu(tiny_weights: SpeechWeights, decoder: Any, width: int) -> None:
     """After the first packet, which takes less look-ahead, from several streams that are cut differently."""
-    made = on_a_gpu(small_weights)
+    made = on_a_gpu(tiny_weights)
     speeds = [1.0, 1.0, 0.8, 1.3]
     latents = [random_latents(COUNT + 5 * row, width, row) for row in range(len(speeds))]
     streams = [made.stream(random_speaker(row), speed) for row, speed in enumerate(speeds)]
@@ -157,9 +168,9 @@ def test_streams_are_offline_in_the_batches_of_a_gpu(small_weights: SpeechWeight
 
 
 def test_windows_are_decoded_together_and_in_few_shapes(
-    small_weights: SpeechWeights, width: int, monkeypatch: pytest.MonkeyPatch
+    tiny_weights: SpeechWeights, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = on_a_gpu(small_weights)
+    made = on_a_gpu(tiny_weights)
     generator, shapes = made._generator, []
 
     def noted(frames: torch.Tensor, *rest: Any) -> torch.Tensor:
@@ -181,22 +192,22 @@ def test_windows_are_decoded_together_and_in_few_shapes(
     assert len({frames for _, frames in shapes[1:]}) == 1
 
 
-def distance(weights: SpeechWeights, decoder: Any, width: int, dtype: torch.dtype) -> float:
+def distance(weights: SpeechWeights, parts: XttsParts, width: int, dtype: torch.dtype) -> float:
     """How far below the signal the difference from float32 is, in dB."""
     latents = random_latents(COUNT, width)
-    expected = offline(decoder, latents, random_speaker())
+    expected = offline(parts.model.hifigan_decoder, latents, random_speaker())
     samples = streamed(on_a_gpu(weights, dtype), latents, [10])
     return float(20 * np.log10(expected.std() / (samples - expected).std()))
 
 
 def test_the_documents_say_how_far_half_precision_is_from_float32(
-    small_weights: SpeechWeights, decoder: Any, width: int
+    small_weights: SpeechWeights, small_parts: XttsParts, width: int
 ) -> None:
     [row] = [line for line in XTTS_PAGE.splitlines() if line.strip().startswith("| GPU, fp16 and bf16 |")]
     said = re.search(r"is (\d+) dB below the signal", row)
     assert said
-    assert distance(small_weights, decoder, width, torch.float16) == pytest.approx(int(said[1]), abs=3)
+    assert distance(small_weights, small_parts, width, torch.float16) == pytest.approx(int(said[1]), abs=3)
 
 
-def test_bf16_would_be_too_coarse_for_sound(small_weights: SpeechWeights, decoder: Any, width: int) -> None:
-    assert distance(small_weights, decoder, width, torch.bfloat16) < 40
+def test_bf16_would_be_too_coarse_for_sound(small_weights: SpeechWeights, small_parts: XttsParts, width: int) -> None:
+    assert distance(small_weights, small_parts, width, torch.bfloat16) < 40
