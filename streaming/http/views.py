@@ -40,8 +40,10 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
     return respond
 
 
+@csrf_exempt
+@login_not_required
 async def nothing_here(request: HttpRequest) -> HttpResponse:
-    """For the paths of a project that are nothing else: an answer in the API's words."""
+    """For the paths of a project that are nothing else: an answer in the API's words, whatever the method."""
     return answer(request, not_found(request.path))
 
 

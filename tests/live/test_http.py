@@ -246,9 +246,10 @@ async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncCli
     assert (status, detail["status"]) == (413, "request_too_large")
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("url", ["/v1/nothing", "/v2/", "/v1/voices/", "/v1/text-to-speech/", "/v1/voices/a/b/c"])
-async def test_a_path_that_leads_nowhere(client: httpx.AsyncClient, url: str) -> None:
-    status, detail = await refused(client, "GET", url)
+async def test_a_path_that_leads_nowhere(client: httpx.AsyncClient, method: str, url: str) -> None:
+    status, detail = await refused(client, method, url)
     assert (status, detail["status"]) == (404, "not_found")
 
 
