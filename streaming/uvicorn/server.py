@@ -79,6 +79,10 @@ def _listen(listening: Listening) -> socket.socket:
     host = listening.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(error.strerror or str(error)) from None
+    # Connections inherit it. asyncio sets it only where a socket names its protocol, which this one does not, and every
+    # second packet would then wait up to 40 ms for the client's acknowledgement of the first.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
