@@ -54,8 +54,8 @@ class _LimitedRequest:
     def got_length(self, request: Any, length: int | None) -> None:
         """The head is there, and nothing of the body has been looked at."""
         _plain_got_length(request, length)
-        request.most, request.refusal, request.decision = self._bodies.other, None, None
         headers = _headers_of(request)
+        request.most, request.refusal, request.decision = self._bodies.without_files(headers), None, None
         if not self.covers(request):
             return
         try:

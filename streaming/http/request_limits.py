@@ -3,6 +3,7 @@ a whole body before an application sees any of it.
 """
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -16,15 +17,20 @@ from streaming.connection.paths import path_info_of
 from streaming.connection.refusing import refuse
 from streaming.connection.transport import CHECKED_KEY
 from streaming.http.problems import Problem
-from streaming.http.uploads import Uploads, is_decided_by_head
+from streaming.http.uploads import Uploads, is_decided_by_head, is_form
 
 CODES = {413: "request_too_large", 414: "query_too_long", 431: "headers_too_large"}
 App = Callable[[Any, Any, Any], Awaitable[None]]
 # JSON may write a character with twelve bytes, and there are other fields beside the text.
 BYTES_PER_CHARACTER = 16
 OTHER_BYTES = 65_536
+# Without files. A form costs far more to read than JSON, and none of ours is as long.
+FORM_BYTES = 65_536
 MAX_COOKIE_BYTES = 4096
+MAX_CONTENT_TYPE_BYTES = 256
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
+# RFC 2231: a parameter in parts, or in a charset that it names itself. No client of an API has a use for either.
+_EXTENDED_PARAMETER = re.compile(rb"\*[0-9]*\*?\s*=")
 
 
 class TooLong(Problem):
@@ -50,6 +56,10 @@ class BodyLimits:
     def of(cls, config: Config) -> "BodyLimits":
         upload = int(config.service.max_upload_megabytes * 2**20)
         return cls(upload, min(upload, config.limits.max_request_chars * BYTES_PER_CHARACTER + OTHER_BYTES))
+
+    def without_files(self, headers: dict[bytes, bytes]) -> int:
+        """Of a request whose client may send none."""
+        return min(self.other, FORM_BYTES) if is_form(headers) else self.other
 
 
 class RequestLimits:
@@ -95,7 +105,7 @@ class RequestLimits:
     async def _most_of_body(self, scope: Any, headers: dict[bytes, bytes]) -> int:
         """How long this body may be. Raises Problem."""
         check_declared_length(headers, self._bodies.upload)
-        return self._bodies.upload if await self._uploads.may_be_long(scope) else self._bodies.other
+        return self._bodies.upload if await self._uploads.may_be_long(scope) else self._bodies.without_files(headers)
 
 
 class _Body:
@@ -136,17 +146,25 @@ def check_head(max_query: int, max_headers: int, query: bytes, headers: Any) -> 
         if name.lower() == b"cookie" and len(value) > MAX_COOKIE_BYTES:
             # What reads them takes time in the square of a cookie's length.
             raise TooLong(431, f"The cookies are longer than {MAX_COOKIE_BYTES} bytes together.")
-        if name.lower() == b"content-type":
-            _check_charset(value)
+    _check_content_type([value for name, value in headers if name.lower() == b"content-type"])
 
 
-def _check_charset(content_type: bytes) -> None:
-    """Some of Python's codecs are no encodings of text, and some take time in the square of the length. Raises Problem."""
-    _, parameters = parse_header_parameters(content_type.decode("latin-1"))
-    charset = parameters.get("charset", "utf-8")
-    if charset.strip().lower() not in CHARSETS:
+def _check_content_type(values: list[bytes]) -> None:
+    """What reads it, here and in Django, takes time in the square of its length and knows codecs that are no encodings of
+    text. Raises Problem."""
+    if sum(map(len, values)) > MAX_CONTENT_TYPE_BYTES:
+        raise TooLong(431, f"The Content-Type is longer than {MAX_CONTENT_TYPE_BYTES} bytes.")
+    if len(values) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, "invalid_headers", "The request has more than one Content-Type.")
+    if values and (_EXTENDED_PARAMETER.search(values[0]) or _charset_of(values[0]) not in CHARSETS):
         message = "The charset of the request must be utf-8."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_charset", message)
+
+
+def _charset_of(content_type: bytes) -> str:
+    """As Django reads it."""
+    _, parameters = parse_header_parameters(content_type.decode("latin-1"))
+    return str(parameters.get("charset", "utf-8")).strip().lower()
 
 
 def check_declared_length(headers: dict[bytes, bytes], most: int) -> None:

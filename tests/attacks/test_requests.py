@@ -34,6 +34,57 @@ def test_a_body_is_not_decoded_by_a_codec_that_its_client_names(
     assert (status, json.loads(text)["detail"]["code"]) == (415, "unsupported_charset")
 
 
+QUADRATIC = 'a/b; x="' + ";" * 15_000
+DECODED = "a/b; x*=punycode''" + "9" * 200
+UNKNOWN = "a/b; x*=nosuch''a"
+IN_PARTS = "text/plain; charset*0=puny; charset*1=code"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/voices", "/admin/login/", "/nothing"])
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        (QUADRATIC, (431, "headers_too_large")),
+        (DECODED, (415, "unsupported_charset")),
+        (UNKNOWN, (415, "unsupported_charset")),
+        (IN_PARTS, (415, "unsupported_charset")),
+    ],
+    ids=["quadratic", "decoded", "unknown", "in-parts"],
+)
+def test_a_content_type_is_not_read_by_what_it_can_keep_busy(
+    server: LiveServer, path: str, content_type: str, expected: tuple[int, str]
+) -> None:
+    before = server.log.count("Traceback")
+    status, text = answer_to(server, "GET", path, {"Content-Type": content_type}, b"")
+    assert (status, json.loads(text)["detail"]["code"]) == expected
+    assert server.log.count("Traceback") == before
+
+
+@pytest.mark.parametrize("content_type", [QUADRATIC, DECODED, UNKNOWN], ids=["quadratic", "decoded", "unknown"])
+def test_nor_that_of_a_handshake(server: LiveServer, content_type: str) -> None:
+    before = server.log.count("Traceback")
+    with raw.connect(server) as client:
+        client.sendall(raw.handshake(server, headers=f"Content-Type: {content_type}\r\n"))
+        assert client.recv(4096).split()[1] in (b"403", b"415", b"431")
+    assert server.log.count("Traceback") == before
+
+
+def test_a_request_has_one_content_type(server: LiveServer) -> None:
+    """Django would join them, and read one as long as all of them."""
+    head = f"GET /v1/voices HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n" + "Content-Type: a/b; x=1\r\n" * 2 + "\r\n"
+    with raw.connect(server) as client:
+        client.sendall(head.encode())
+        assert client.recv(4096).split()[1] == b"400"
+
+
+def test_a_form_without_files_is_short(server: LiveServer) -> None:
+    """Each part has a head of its own, and the work grows with the square of its length."""
+    part = b'--line\r\nContent-Disposition: form-data; name="a"; x="' + b";" * 900 + b'"\r\n\r\nx\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=line"}
+    status, text = answer_to(server, "POST", "/admin/login/", headers, part * 600 + b"--line--\r\n")
+    assert (status, json.loads(text)["detail"]["code"]) == (413, "request_too_large")
+
+
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", '"utf-8"'])
 def test_text_in_utf_8_may_say_so(server: LiveServer, charset: str) -> None:
     body = json.dumps({"text": "Hello."}).encode()
