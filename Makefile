@@ -7,7 +7,7 @@
 # make check  format, lint and types
 PYTHON ?= python3
 # Of the tests: more than there are cores, since many tests wait for speech that comes as fast as it is spoken.
-WORKERS ?= 4
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 

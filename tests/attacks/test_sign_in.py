@@ -15,7 +15,13 @@ SECONDS = 3600  # tests.attacks.long_memory_server
 
 pytestmark = pytest.mark.both_servers
 
-MAKE = "from django.contrib.auth import get_user_model as user; user().objects.create_superuser('ada', password='lovelace')"
+MAKE = """
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import MD5PasswordHasher
+ada = get_user_model().objects.create_superuser("ada")
+ada.password = MD5PasswordHasher().encode("lovelace", "salt")
+ada.save()
+"""
 
 
 def new_server(folder: pytest.TempPathFactory, **service: object) -> LiveServer:

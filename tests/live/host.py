@@ -36,6 +36,7 @@ def host_python(folder: Path, *arguments: str, **variables: str) -> str:
         text=True,
         timeout=120,
         check=False,
+        umask=0o022,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
