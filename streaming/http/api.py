@@ -1,9 +1,10 @@
 """The HTTP API: its routers, its schema, its page."""
 
+from copy import copy
 from typing import Any, TypeGuard
 
 from django.contrib.auth.decorators import login_not_required
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, get_script_prefix
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
@@ -11,7 +12,7 @@ from streaming.http import account, openai, speech, voices
 from streaming.http.answers import answer_problems_of
 from streaming.http.identity import ApiKey
 from streaming.http.page_policy import with_policy
-from streaming.http.paths import NAMESPACE
+from streaming.http.paths import NAMESPACE, speech_prefix
 from streaming.http.views import api_view
 
 DESCRIPTION = (
@@ -27,17 +28,22 @@ class SpeechAPI(NinjaAPI):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._schemas: dict[str, OpenAPISchema] = {}
+        self._schema: OpenAPISchema | None = None
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """Made once for each prefix: it takes a tenth of a second, and strangers may ask for it."""
-        key = repr(sorted(options.items()))
-        if key not in self._schemas:
-            self._schemas[key] = self._make_schema(**options)
-        return self._schemas[key]
+        """Made once: it takes a tenth of a second, and strangers may ask for it. What a request says to be mounted at is put
+        in front of the paths for this request alone: it may be a header of the client's (daphne's Daphne-Root-Path)."""
+        if self._schema is None:
+            self._schema = self._make_schema()
+        mounted_at = get_script_prefix().rstrip("/")
+        if not mounted_at:
+            return self._schema
+        schema = copy(self._schema)
+        schema["paths"] = {f"{mounted_at}{path}": methods for path, methods in self._schema["paths"].items()}
+        return schema
 
-    def _make_schema(self, **options: Any) -> OpenAPISchema:
-        schema = super().get_openapi_schema(**options)
+    def _make_schema(self) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=f"/{speech_prefix()}")
         schemes = schema["components"]["securitySchemes"]
         # A key may come as a bearer token as well, and a server that needs none may be asked without.
         schemes["Bearer"] = BEARER

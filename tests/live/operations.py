@@ -32,7 +32,7 @@ class Operation:
 
 
 def operations() -> list[Operation]:
-    paths = api.get_openapi_schema(path_prefix="")["paths"]
+    paths = api.get_openapi_schema()["paths"]
     return [
         Operation(method.upper(), path, FORM in described.get("requestBody", {}).get("content", {}))
         for path, methods in paths.items()
