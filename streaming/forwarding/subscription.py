@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import redis.asyncio
+from msgpack.exceptions import UnpackException
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -154,7 +155,12 @@ async def listen_to_layer(audio_channel: str, subscription: Subscription) -> Non
     await layer.group_add(group, channel)
     try:
         while True:
-            _take(subscription, order.take, await layer.receive(channel))
+            try:
+                message = await layer.receive(channel)
+            except (ValueError, TypeError, UnpackException) as error:  # it is not what the layer sends
+                subscription.drop(error)
+                continue
+            _take(subscription, order.take, message)
     finally:
         with suppress(RedisError, OSError):
             await layer.group_discard(group, channel)

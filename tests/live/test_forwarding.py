@@ -126,6 +126,21 @@ async def test_what_cannot_be_decoded_is_dropped_and_counted(forwarding: LiveSer
     assert forwarding.readiness()["forward"]["dropped_messages"] - before == len(bad)
 
 
+async def test_so_is_what_the_channel_layer_cannot_read(forwarding: LiveServer, redis_server: RedisServer) -> None:
+    before = forwarding.readiness()["forward"]["dropped_messages"]
+    async with await listen(forwarding, redis_server) as socket:
+        with redis_server.client() as client:
+            [group] = [name for name in client.pubsub_channels("*") if b"__group__" in name and b"xtts.forward" in name]
+            for rubbish in (b"garbage\xc1", b"", b"\x81", b"\xa1\xff"):
+                client.publish(group, rubbish)
+        await asyncio.to_thread(
+            forwarding.wait_until, lambda: forwarding.readiness()["forward"]["dropped_messages"] == before + 4, 20
+        )
+        pcm = publish_audio(redis_server, tone(0.2), is_final=True)
+        turn = await receive_turn(socket)
+    assert played(turn) == pcm
+
+
 @pytest.mark.parametrize("way", [[], ["--raw"]])
 async def test_the_command_plays_a_recording_into_a_channel(
     forwarding: LiveServer, redis_server: RedisServer, tmp_path: Path, way: list[str]
