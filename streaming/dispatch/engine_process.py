@@ -180,11 +180,14 @@ class EngineProcess:
 
     def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT_DIR), os.environ.get("PYTHONPATH", "")])}
+        # An empty entry would be the current directory.
+        paths = [str(PROJECT_DIR), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
         spec = json.dumps({"name": self._spec.name, "options": self._spec.options})
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streaming.engine.host", str(theirs.fileno()), spec],
+                # -P: nothing is imported from the current directory, which may be anybody's.
+                [sys.executable, "-P", "-m", "streaming.engine.host", str(theirs.fileno()), spec],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -205,3 +205,17 @@ def test_who_is_asked_to_stop_ends_by_itself(make: Callable[..., Watched], tmp_p
     engine.ask_to_stop()
     until(lambda: engine.losses == 1)
     assert (engine.state, engine.error) == (EngineState.STOPPED, "exit code 0")
+
+
+def test_nothing_is_imported_from_the_current_directory(
+    make: Callable[[EngineSpec], Watched], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be one that another user of the machine writes into."""
+    trap = "import pathlib; pathlib.Path(__file__).with_name('sprung').touch()\n"
+    for name in ("msgpack", "numpy", "streaming"):
+        (tmp_path / f"{name}.py").write_text(trap)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    engine = make(DEMO)
+    until(lambda: engine.state is EngineState.READY, 60)
+    assert not (tmp_path / "sprung").exists()
