@@ -10,7 +10,7 @@ from twisted.internet import defer, reactor, threads
 from streaming.conf import Config
 from streaming.connection.door import Door
 from streaming.daphne import door as daphne_door
-from streaming.daphne import flow_control, intake, odd_headers, request_limits
+from streaming.daphne import flow_control, intake, odd_headers, quiet_log, request_limits
 from streaming.http.uploads import Uploads
 
 logger = logging.getLogger("streaming.daphne")
@@ -23,12 +23,14 @@ def when_daphne_serves(
     covers: Callable[[str], bool],
     *,
     owns_server: bool,
+    may_have_secrets: Callable[[str], bool],
     start: Callable[[], None],
     say_goodbye: Callable[[], Coroutine[Any, Any, None]],
     stop: Callable[[], None],
 ) -> None:
     """As soon as the reactor runs, give daphne what it lacks: flow control, and limits for the requests whose paths are
-    covered. Then `start`. At the end `say_goodbye`, and `stop` in a thread."""
+    covered. Then `start`. At the end `say_goodbye`, and `stop` in a thread. The queries of paths that `may_have_secrets` are
+    not logged."""
 
     running = cast(Any, reactor)
 
@@ -38,6 +40,7 @@ def when_daphne_serves(
         request_limits.install(config, uploads, covers, owns_server=owns_server)
         daphne_door.install(door, covers, owns_server=owns_server)
         odd_headers.install()
+        quiet_log.install(may_have_secrets)
         # The event loop itself begins after this.
         running.callLater(0, start)
 

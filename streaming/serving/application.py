@@ -127,6 +127,7 @@ class SpeechApplication:
             self._door,
             self._has_limits,
             owns_server=self._owns_server,
+            may_have_secrets=self._may_have_secrets,
             start=self.parts.start,
             say_goodbye=self._say_goodbye,
             stop=self.parts.executor.stop,
