@@ -2,8 +2,8 @@
 
 Who asks too often is refused before the password is looked at: hashes of passwords are slow on purpose, and would else be
 work that any stranger can order. Attempts are counted by the address that they come from, so a stranger cannot lock out an
-administrator who comes from another one. They are counted in this process, as all limits are: a stranger writes nothing
-into the database.
+administrator who comes from another one. In IPv6 that is a network of 48 bits, which one customer may be given as a whole.
+They are counted in this process, as all limits are: a stranger writes nothing into the database.
 """
 
 import logging
@@ -22,7 +22,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from streaming.access.rates import Rates
-from streaming.connection.addresses import network_of
+from streaming.connection.addresses import SITE, network_of
 
 logger = logging.getLogger("xtts_site.sign_in")
 
@@ -88,7 +88,7 @@ class AdminSite(DjangosAdminSite):
     def _limited(self, view: View, request: HttpRequest, name: str) -> HttpResponse:
         if request.method != "POST":
             return view(request)
-        network = network_of(request.META.get("REMOTE_ADDR") or "")
+        network = network_of(request.META.get("REMOTE_ADDR") or "", SITE)
         name = unicodedata.normalize("NFKC", name.strip()[:MOST_NAME_CHARS])  # as the form reads it
         if wait := self.password_attempts.begin(network, name):
             return self._refuse(request, network, math.ceil(wait))

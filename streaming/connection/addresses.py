@@ -2,13 +2,16 @@
 
 import ipaddress
 
+# Bits of an IPv6 address: a link, and what a customer is given as a whole at most.
+LINK, SITE = 64, 48
 
-def network_of(address: str) -> str:
-    """What identifies a client: an IPv4 address, or the half of an IPv6 address that it cannot choose freely."""
+
+def network_of(address: str, bits: int = LINK) -> str:
+    """What identifies a client: an IPv4 address, or the `bits` of an IPv6 address that it cannot choose freely."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
     if isinstance(parsed, ipaddress.IPv4Address):
         return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, bits), strict=False))

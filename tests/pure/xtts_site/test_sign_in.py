@@ -186,3 +186,10 @@ def test_the_refusal_leads_back_and_needs_no_script(ada: User) -> None:
     page = sign_in("wrong").content.decode()
     assert f'<a href="{LOGIN}">' in page
     assert not re.search(r"\son\w+=|\sstyle=", page)
+
+
+def test_a_customers_ipv6_addresses_are_one(ada: User, looked_at: list[Any]) -> None:
+    """Who has 48 bits of them has 65,536 links."""
+    found = [sign_in("guess", address=f"2001:db8:1:{link:x}::1").status_code for link in range(PASSWORDS_AT_ONCE + 1)]
+    assert found == [200] * PASSWORDS_AT_ONCE + [429]
+    assert sign_in("guess", address="2001:db8:2::1").status_code == 200
