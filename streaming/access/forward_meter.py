@@ -3,11 +3,7 @@
 import math
 
 from streaming.access.gate import StreamMeter
-
-# Speech at an ordinary pace. docs/keys.md, Forward mode.
-CHARACTERS_PER_SECOND = 15
-# Rounding, not audio.
-_TOLERANCE = 1e-6
+from streaming.access.prices import TOLERANCE
 
 
 class ForwardMeter:
@@ -29,7 +25,7 @@ class ForwardMeter:
         """Before so much more audio is sent. Raises Refused."""
         await self._check()
         self._seconds += seconds
-        await self._pay_for(math.ceil(self._seconds - _TOLERANCE))
+        await self._pay_for(math.ceil(self._seconds - TOLERANCE))
 
     def delivered(self, seconds: float) -> None:
         """So much audio has been sent."""
@@ -50,5 +46,5 @@ class ForwardMeter:
 
     async def _pay_for(self, seconds: int) -> None:
         if (unpaid := seconds - self._paid_seconds) > 0:
-            await self._stream.charge(unpaid * CHARACTERS_PER_SECOND)
+            await self._stream.charge(0, pause=unpaid)
             self._paid_seconds = seconds

@@ -14,6 +14,7 @@ from dataclasses import replace
 from streaming.access import refusals
 from streaming.access.identity import Client, identified_again
 from streaming.access.models import Amounts, UsageSlot
+from streaming.access.prices import cost_of
 from streaming.access.rates import Rates
 from streaming.access.usage import UsageBook, spend, today
 from streaming.conf import LimitsConfig
@@ -47,7 +48,7 @@ class Gate:
     async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
         """One request of a client to a voice that exists, let through by `take_request`. Raises Refused. An exception that
         leaves it counts as an error, a cancellation does not."""
-        lease = Lease(self, client, address, voice_id)
+        lease = Lease(self, Trust(client, self.clock), address, voice_id)
         try:
             yield lease
         except Exception:
@@ -63,6 +64,11 @@ class Gate:
     async def close(self) -> None:
         """Write all usage to the database, because the server stops."""
         await self.book.close()
+
+    def note_use(self, client: Client) -> None:
+        """A client that has been identified has come."""
+        if client.key_id is not None:
+            self.book.note_use(client.key_id)
 
     def take_request(self, client: Client) -> None:
         """Count one request against the client's rate. Raises Refused."""
@@ -132,13 +138,28 @@ class Seat:
         self._held = subject
 
 
+class Trust:
+    """What is known of a client, whose key may be changed or disabled while it is served."""
+
+    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
+        self.client = client
+        self._clock = clock
+        self._since = clock()
+
+    async def renew(self) -> None:
+        """Look at the key again, now and then. Raises Refused when it is not valid any more."""
+        if self._clock() > self._since + TRUST_SECONDS:
+            self.client, self._since = await identified_again(self.client), self._clock()
+
+
 class Lease:
     """One request, from its admission to its end. Keeps the books: every one of them is a request, and an error if it was
     refused or failed. What was charged and then not spoken is given back."""
 
-    def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
+    def __init__(self, gate: Gate, trust: Trust, address: str, voice_id: str) -> None:
         """Raises Refused."""
-        self.client = client
+        client = trust.client
+        self._trust = trust
         self._gate = gate
         self._address = address
         self._slot = UsageSlot(client.key_id, voice_id, today())
@@ -155,17 +176,20 @@ class Lease:
             raise
         self._is_open = True
 
-    async def charge(self, characters: int) -> None:
-        """Charge characters before they are spoken. Raises Refused."""
-        reserved = min(self._reserved, characters)
+    async def charge(self, characters: int, *, pause: float = 0.0) -> None:
+        """Charge characters before they are spoken, and the seconds of a pause after them. Raises Refused."""
+        await self._trust.renew()
+        cost = cost_of(characters, pause)
+        reserved = min(self._reserved, cost)
         self._reserved -= reserved
-        await self._take(characters - reserved)
-        self._unheard += characters
+        await self._take(cost - reserved)
+        self._unheard += cost
 
-    async def reserve(self, characters: int) -> None:
-        """A whole text at once, of which `charge` then takes: it is refused before any of it is spoken. Raises Refused."""
-        await self._take(characters)
-        self._reserved += characters
+    async def reserve(self, cost: int) -> None:
+        """Of a whole text at once, from which `charge` then takes: it is refused before any of it is spoken. Raises
+        Refused."""
+        await self._take(cost)
+        self._reserved += cost
 
     def spoke(self, seconds: float) -> None:
         """That much audio was generated from the charged text."""
@@ -184,7 +208,7 @@ class Lease:
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._gate.end_stream(self.client)
+            self._gate.end_stream(self._trust.client)
             if self._reserved:
                 self._count(Amounts(characters=-self._reserved))
 
@@ -192,8 +216,9 @@ class Lease:
         if characters <= 0:
             return
         self._slot = replace(self._slot, day=today())  # a stream may live for days
-        self._gate.take_characters(self.client, self._address, characters)
-        if self.client.max_characters_per_month is None:
+        client = self._trust.client
+        self._gate.take_characters(client, self._address, characters)
+        if client.max_characters_per_month is None:
             self._count(Amounts(characters=characters))
         else:
             await spend(self._slot, characters)
@@ -208,30 +233,26 @@ class StreamMeter:
 
     def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
         self._gate = gate
-        self._client = client
-        self._known_at = gate.clock()
+        self._trust = Trust(client, gate.clock)
         self._address = address
         self._voice_id = voice_id
         self._lease: Lease | None = None
 
     @property
     def client(self) -> Client:
-        return self._client
+        return self._trust.client
 
     async def check_key(self) -> None:
         """Whether it is still valid, now and then. Raises Refused."""
-        if self._gate.clock() > self._known_at + TRUST_SECONDS:
-            self._client, self._known_at = await identified_again(self._client), self._gate.clock()
-            if self._lease:
-                self._lease.client = self._client
+        await self._trust.renew()
 
-    async def charge(self, characters: int) -> None:
-        """Charge characters before they are spoken. Raises Refused."""
+    async def charge(self, characters: int, *, pause: float = 0.0) -> None:
+        """Charge characters before they are spoken, and the seconds of a pause after them. Raises Refused."""
         await self.check_key()
         if self._lease is None:
-            self._gate.take_request(self._client)
-            self._lease = Lease(self._gate, self._client, self._address, self._voice_id)
-        await self._lease.charge(characters)
+            self._gate.take_request(self.client)
+            self._lease = Lease(self._gate, self._trust, self._address, self._voice_id)
+        await self._lease.charge(characters, pause=pause)
 
     def spoke(self, seconds: float) -> None:
         if self._lease:

@@ -1,5 +1,6 @@
 """What the HTTP endpoints speak with. Every request has it in its scope, so that importing a view starts no engine."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,9 +16,10 @@ from streaming.access.refusals import no_key
 from streaming.audio.formats import OutputFormat
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor
-from streaming.http.narration import Packets, Spoken, narrate, utterances
+from streaming.http.narration import Packets, Spoken, cost_of_all, narrate
 from streaming.http.problems import Problem, busy, database_lost, voice_not_found
-from streaming.protocol.parameters import Locators, Parameters
+from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.parameters import Locators
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet
@@ -62,18 +64,18 @@ class Backend:
         return voice
 
     async def speak(
-        self, caller: "Caller", voice: Voice, text: str, parameters: Parameters, output: OutputFormat
+        self, caller: "Caller", voice: Voice, items: Sequence[Utterance | TurnEnd], output: OutputFormat
     ) -> Packets:
-        """The packets of the text. Raises Problem and SpeechError; closing it cancels what is left."""
+        """The packets of all `items`. Raises Problem and SpeechError; closing it cancels what is left."""
         async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
-            await lease.reserve(len(text))
+            await lease.reserve(cost_of_all(items))
             await let_go_of_the_database()
-            async with aclosing(self._speak(voice, text, parameters, output, lease)) as packets:
+            async with aclosing(self._speak(voice, items, output, lease)) as packets:
                 async for packet in packets:
                     yield packet
 
     async def _speak(
-        self, voice: Voice, text: str, parameters: Parameters, output: OutputFormat, meter: Meter
+        self, voice: Voice, items: Sequence[Utterance | TurnEnd], output: OutputFormat, meter: Meter
     ) -> Packets:
         if self._open >= self._max_responses:
             raise busy("The server has reached its maximum number of concurrent requests; try again later.")
@@ -84,7 +86,7 @@ class Backend:
 
         self._open += 1
         try:
-            async with aclosing(narrate(utterances(text, parameters), make_speaker)) as packets:
+            async with aclosing(narrate(items, make_speaker)) as packets:
                 async for packet in packets:
                     yield packet
         finally:

@@ -1,9 +1,10 @@
 """One text on its way to one HTTP response: its own speaker, not paced, and a queue of bounded length."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
+from streaming.access.prices import cost_of
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.packet import Packet
@@ -24,7 +25,12 @@ def utterances(text: str, parameters: Parameters) -> list[Utterance | TurnEnd]:
     return [*context.receive(ClientMessage(text=text)), *context.receive(ClientMessage(text=""))]
 
 
-async def narrate(items: list[Utterance | TurnEnd], make_speaker: Callable[[Outlet, Spoken], Speaker]) -> Packets:
+def cost_of_all(items: Iterable[Utterance | TurnEnd]) -> int:
+    """What is charged for them, in characters."""
+    return sum(cost_of(len(item.text), item.pause) for item in items if isinstance(item, Utterance))
+
+
+async def narrate(items: Iterable[Utterance | TurnEnd], make_speaker: Callable[[Outlet, Spoken], Speaker]) -> Packets:
     """The packets of all `items`, made as they are asked for. Raises SpeechError; closing it cancels what is left."""
     queue: asyncio.Queue[Packet | Exception | None] = asyncio.Queue(MOST_QUEUED)
 

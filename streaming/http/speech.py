@@ -11,7 +11,7 @@ from streaming import errors
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.http.backend import exchange_of
 from streaming.http.bodies import Body, raw_audio, timed_lines, timed_object
-from streaming.http.narration import Packets, begun
+from streaming.http.narration import Packets, begun, cost_of_all, utterances
 from streaming.http.problems import Problem
 from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
 from streaming.protocol.parameters import Parameters, parse_parameters
@@ -87,13 +87,14 @@ async def speech_response(
     backend = exchange.backend
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id, exchange.caller.client)
-    packets = backend.speak(exchange.caller, voice, order.text, order.parameters, order.output)
+    items = utterances(order.text, order.parameters)
+    packets = backend.speak(exchange.caller, voice, items, order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)
     body = form(await beginning)
     # Django closes no asynchronous iterator, and one that was never begun does not close what it reads from.
     exchange.closing.push_async_callback(body.aclose)
-    return StreamingHttpResponse(body, content_type=media_type, headers={"character-cost": str(len(order.text))})
+    return StreamingHttpResponse(body, content_type=media_type, headers={"character-cost": str(cost_of_all(items))})
 
 
 async def _end(beginning: "asyncio.Future[Packets]", packets: Packets) -> None:

@@ -6,8 +6,8 @@ from typing import Protocol
 class Meter(Protocol):
     """Counts what a stream costs, and may refuse it."""
 
-    async def charge(self, characters: int) -> None:
-        """Before they are spoken. May raise SpeechError."""
+    async def charge(self, characters: int, *, pause: float = 0.0) -> None:
+        """Before they are spoken, and `pause` seconds of silence after them. May raise SpeechError."""
 
     def spoke(self, seconds: float) -> None:
         """So much audio has been delivered."""
@@ -22,7 +22,7 @@ class Meter(Protocol):
 class Unmetered:
     """Counts nothing."""
 
-    async def charge(self, characters: int) -> None:
+    async def charge(self, characters: int, *, pause: float = 0.0) -> None:
         pass
 
     def spoke(self, seconds: float) -> None:

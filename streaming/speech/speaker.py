@@ -60,8 +60,8 @@ class Speaker:
         self._submit_ahead()
 
     async def _speak(self, queued: Queued, utterance: Utterance) -> None:
+        await self._meter.charge(len(utterance.text), pause=utterance.pause)
         if utterance.text:
-            await self._meter.charge(len(utterance.text))
             submitted = await self._queue.submit(queued, utterance)
             self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate)
             async for chunk in submitted.audio:

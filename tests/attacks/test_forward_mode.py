@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from benchmarks.live_server import LiveServer, write_settings
-from streaming.access.forward_meter import CHARACTERS_PER_SECOND
+from streaming.access.prices import CHARACTERS_PER_SECOND
 from tests.live.client import Turn, receive_all, send
 from tests.live.keys import make_keys, usage, wait_for_usage
 from tests.live.redis_server import RedisServer

@@ -106,8 +106,8 @@ def make_speaker(
     return Speaker(queue, Playback(OUTPUT, Outlet(client.take, None), max_packet_ms=60), client.note, meter)
 
 
-def utterance(index: int, text: str = "Hello there.", turn: int = 0) -> Utterance:
-    return Utterance(turn, index, text, Parameters(seed=1))
+def utterance(index: int, text: str = "Hello there.", turn: int = 0, pause: float = 0.0) -> Utterance:
+    return Utterance(turn, index, text, Parameters(seed=1), pause)
 
 
 async def end(task: "asyncio.Task[None]") -> None:
@@ -193,13 +193,15 @@ class Book:
     def __init__(self, most: int = 1000) -> None:
         self.most = most
         self.charged: list[int] = []
+        self.pauses: list[float] = []
         self.seconds = 0.0
         self.notes: list[str] = []
 
-    async def charge(self, characters: int) -> None:
+    async def charge(self, characters: int, *, pause: float = 0.0) -> None:
         if sum(self.charged) + characters > self.most:
             raise SpeechError("That is too much.")
         self.charged.append(characters)
+        self.pauses.append(pause)
 
     def spoke(self, seconds: float) -> None:
         self.seconds += seconds
@@ -228,6 +230,13 @@ async def test_what_is_spoken_is_charged_and_what_is_delivered_is_counted(execut
     assert book.charged == [6, 12]
     assert book.seconds == pytest.approx(sum(packet.seconds for packet in client.packets))
     assert book.notes == ["end", "end"]  # of the turn, of the stream
+
+
+async def test_silence_is_charged_as_well_with_text_and_without(executor: Executor) -> None:
+    client, book = Client(), Book()
+    speaker = make_speaker(executor, client, meter=book)
+    await speak_all(speaker, client, utterance(0, "Hello.", pause=0.5), utterance(1, "", pause=1.0), TurnEnd(0))
+    assert (book.charged, book.pauses) == ([6, 0], [0.5, 1.0])
 
 
 async def test_what_is_refused_is_not_spoken(executor: Watched) -> None:
