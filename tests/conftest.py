@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
+
 # Before Django reads its settings: neither the developer's config.yaml nor their environment has a say in the tests.
 _directory = tempfile.TemporaryDirectory(prefix="xtts-tests-")
 for _variable in [name for name in os.environ if name.startswith("XTTS_") or name in ("REDIS_URL", "DATABASE_URL")]:
@@ -21,6 +23,12 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     sys.dont_write_bytecode = False
     sys.pycache_prefix = str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "bytecode")
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+# Every HTTP client that is made reads all authorities of the world, for 30 ms. No test speaks to a server that has a
+# certificate of one of them.
+_authorities = Path(certifi.where()).read_text()
+_end = "-----END CERTIFICATE-----\n"
+os.environ["SSL_CERT_FILE"] = str(Path(_directory.name) / "authority.pem")
+Path(os.environ["SSL_CERT_FILE"]).write_text(_authorities[: _authorities.index(_end) + len(_end)])
 # The tests run side by side: several threads of PyTorch in each only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -29,7 +37,11 @@ import pytest
 
 from benchmarks.live_server import SERVER_VARIABLE, LiveServer
 from tests.live.servers import SharedServers, WatchedServer
+from voices import database
 from xtts_site.config import ServiceConfig
+
+# A test's database is in memory, and its rows are in a transaction of the test's own thread.
+database.WRITERS = {"thread_sensitive": True}
 
 # Neither an example nor the making of examples fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -9,9 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from voices.dictionaries import MAX_RULES, import_aliases
-from voices.lexicon import MAX_BYTES, LexiconError, read_lexicon
-from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice
+from voices.dictionaries import MAX_RULES, aliases_of, import_aliases
+from voices.examining_admin import ExaminingAdmin
+from voices.labels import LabelsField
+from voices.lexicon import LexiconError
+from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice, clip_facts
 from voices.views import clip_audio
 
 
@@ -29,14 +31,11 @@ if TYPE_CHECKING:
 
     VoiceWithTotals = WithAnnotations[Voice, Totals]
     ClipInlineBase = admin.TabularInline[ReferenceClip, Voice]
-    VoiceAdminBase = admin.ModelAdmin[Voice]
     RuleInlineBase = admin.TabularInline[PronunciationRule, PronunciationDictionary]
-    DictionaryAdminBase = admin.ModelAdmin[PronunciationDictionary]
     DictionaryFormBase = forms.ModelForm[PronunciationDictionary]
     DictionaryWithCount = WithAnnotations[PronunciationDictionary, RuleCount]
 else:  # these classes take no parameters when they run
     ClipInlineBase = RuleInlineBase = admin.TabularInline
-    VoiceAdminBase = DictionaryAdminBase = admin.ModelAdmin
     DictionaryFormBase = forms.ModelForm
 
 GOOD_RECORDING = (
@@ -90,7 +89,7 @@ class ReferenceClipInline(ClipInlineBase):
 
 
 @admin.register(Voice)
-class VoiceAdmin(VoiceAdminBase):
+class VoiceAdmin(ExaminingAdmin):
     list_display = ("voice_id", "name", "language", "enabled", "recordings", "total_length")
     list_editable = ("enabled",)
     list_filter = ("enabled", "language")
@@ -103,6 +102,10 @@ class VoiceAdmin(VoiceAdminBase):
         ("Reference recordings", {"fields": (), "description": GOOD_RECORDING}),
     )
     inlines = (ReferenceClipInline,)
+    formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
+
+    def examine(self, file: Any) -> None:
+        clip_facts(file)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self._clip_audio, cacheable=True)
@@ -117,7 +120,8 @@ class VoiceAdmin(VoiceAdminBase):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voice]:
         totals = {"clip_count": Count("clips"), "total_seconds": Sum("clips__duration_seconds", default=0.0)}
-        return super().get_queryset(request).annotate(**totals)
+        voices: QuerySet[Voice] = super().get_queryset(request).annotate(**totals)
+        return voices
 
     @admin.display(description="Recordings", ordering="clip_count")
     def recordings(self, voice: "VoiceWithTotals") -> int:
@@ -153,11 +157,9 @@ class DictionaryForm(DictionaryFormBase):
         if file is None:
             return {}
         try:
-            aliases = read_lexicon(file.read(MAX_BYTES + 1))
+            aliases = aliases_of(file)
         except LexiconError as error:
             raise forms.ValidationError(str(error)) from None
-        for written, spoken in aliases.items():
-            _check_rule(written, spoken)
         there = self.instance.rules.count() if self.instance.pk else 0
         if there + len(aliases) > MAX_RULES:
             raise forms.ValidationError(
@@ -166,21 +168,17 @@ class DictionaryForm(DictionaryFormBase):
         return aliases
 
 
-def _check_rule(written: str, spoken: str) -> None:
-    try:
-        PronunciationRule(string_to_replace=written, alias=spoken).clean_fields(exclude=["dictionary"])
-    except forms.ValidationError as error:
-        raise forms.ValidationError(f"“{written:.50}”: {' '.join(error.messages)}") from None
-
-
 @admin.register(PronunciationDictionary)
-class PronunciationDictionaryAdmin(DictionaryAdminBase):
+class PronunciationDictionaryAdmin(ExaminingAdmin):
     form = DictionaryForm
     list_display = ("name", "dictionary_id", "version", "rule_count", "updated_at")
     search_fields = ("dictionary_id", "name", "rules__string_to_replace")
     fields = ("dictionary_id", "version", "name", "lexicon")
     readonly_fields = ("version",)
     inlines = (PronunciationRuleInline,)
+
+    def examine(self, file: Any) -> None:
+        aliases_of(file)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -204,8 +202,8 @@ class PronunciationDictionaryAdmin(DictionaryAdminBase):
         return rules.has_add_permission(request, dictionary) and rules.has_change_permission(request, dictionary)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PronunciationDictionary]:
-        counted = super().get_queryset(request).annotate(rule_count=Count("rules", distinct=True))
-        return counted.prefetch_related("rules")
+        dictionaries: QuerySet[PronunciationDictionary] = super().get_queryset(request)
+        return dictionaries.annotate(rule_count=Count("rules", distinct=True)).prefetch_related("rules")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

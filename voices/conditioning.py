@@ -4,9 +4,8 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
-from asgiref.sync import sync_to_async
-
 from voices.clips import MAX_CHANNELS
+from voices.database import write
 from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, samples
 from voices.models import ReferenceClip, Voice, VoiceConditioning, clip_limits
 from voices.plain_wav import BYTES_PER_SAMPLE, plain_wav
@@ -31,9 +30,13 @@ async def stored_conditioning(key: str, fingerprint: str) -> bytes | None:
 async def store_conditioning(key: str, fingerprint: str, data: bytes) -> None:
     """Keep it, in place of what engines of other fingerprints made of the same recordings, for as long as a voice has
     them. Whoever else stores the same at the same time does no harm."""
-    await VoiceConditioning.objects.aupdate_or_create(key=key, fingerprint=fingerprint, defaults={"data": data})
-    await VoiceConditioning.objects.filter(key=key).exclude(fingerprint=fingerprint).adelete()
-    await sync_to_async(VoiceConditioning.objects.drop_unused)()  # the voice may have changed meanwhile
+    await write(_store, key, fingerprint, data)
+
+
+def _store(key: str, fingerprint: str, data: bytes) -> None:
+    VoiceConditioning.objects.update_or_create(key=key, fingerprint=fingerprint, defaults={"data": data})
+    VoiceConditioning.objects.filter(key=key).exclude(fingerprint=fingerprint).delete()
+    VoiceConditioning.objects.drop_unused()  # the voice may have changed meanwhile
 
 
 async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:

@@ -10,6 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
+from voices.examining import once
+from voices.lexicon import MAX_BYTES, LexiconError, read_lexicon
+
 # \Z, because $ would let a line break at the end through.
 DICTIONARY_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
 # The admin shows a dictionary on one page, and clients may name several.
@@ -90,6 +93,22 @@ class PronunciationRule(models.Model):
         for name in ("string_to_replace", "alias"):
             if "\0" in getattr(self, name):
                 raise ValidationError({name: "It contains an unsupported character."})
+
+
+def aliases_of(file: Any) -> dict[str, str]:
+    """What is written -> what is said, of an uploaded lexicon, fit for rules. Raises LexiconError."""
+    return once(file, lambda: _fit_for_rules(read_lexicon(file.read(MAX_BYTES + 1))))
+
+
+def _fit_for_rules(aliases: dict[str, str]) -> dict[str, str]:
+    if len(aliases) > MAX_RULES:
+        raise LexiconError(f"The file has {len(aliases)} rules; a dictionary may have at most {MAX_RULES}.")
+    for written, spoken in aliases.items():
+        try:
+            PronunciationRule(string_to_replace=written, alias=spoken).clean_fields(exclude=["dictionary"])
+        except ValidationError as error:
+            raise LexiconError(f"“{written:.50}”: {' '.join(error.messages)}") from None
+    return aliases
 
 
 def import_aliases(dictionary: PronunciationDictionary, aliases: dict[str, str]) -> None:

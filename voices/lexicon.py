@@ -44,7 +44,10 @@ def _lexemes(content: bytes) -> Iterator[ElementTree.Element]:
         root = ElementTree.fromstring(text)  # noqa: S314
     except (UnicodeDecodeError, ElementTree.ParseError):
         raise LexiconError("The file is not XML in UTF-8.") from None
-    return (element for element in root.iter() if _name(element) == "lexeme")
+    if sum(_name(element) == "lexeme" for element in root.iter()) > sum(_name(element) == "lexeme" for element in root):
+        # Each would have the text of all that are in it.
+        raise LexiconError("The file has a lexeme within another element; they belong directly into the lexicon.")
+    return (element for element in root if _name(element) == "lexeme")
 
 
 def _name(element: ElementTree.Element) -> str:

@@ -15,9 +15,11 @@ from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 
-from voices.clips import ClipError, ClipLimits, inspect_clip
+from voices.clips import ClipError, ClipFacts, ClipLimits, inspect_clip
 from voices.conf import get_config
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
+from voices.examining import once
+from voices.labels import check_labels
 
 __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
 
@@ -25,7 +27,6 @@ DEFAULT_VOICE_ID = "default"
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
 Category = Literal["cloned", "premade"]
-MOST_LABELS, MOST_LABEL_CHARS = 20, 100
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
@@ -43,14 +44,6 @@ def clip_limits() -> ClipLimits:
 def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
     """Where a clip is stored, below MEDIA_ROOT. The uploader's name has no say in it."""
     return f"clips/{secrets.token_hex(16)}.{clip.suffix}"
-
-
-def check_labels(labels: object) -> None:
-    """A few short texts by name."""
-    if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
-        raise ValidationError(f"Labels are a JSON object with at most {MOST_LABELS} names.")
-    if not all(isinstance(text, str) and len(text) <= MOST_LABEL_CHARS for pair in labels.items() for text in pair):
-        raise ValidationError(f"The names and values of labels are strings of at most {MOST_LABEL_CHARS} characters.")
 
 
 def _key_of(hashes: Iterable[str]) -> str:
@@ -132,6 +125,11 @@ class Voice(models.Model):
         return _key_of(clip.sha256 for clip in self.clips.all())
 
 
+def clip_facts(file: Any) -> ClipFacts:
+    """Of a recording that was uploaded. Raises ClipError."""
+    return once(file, lambda: inspect_clip(file, clip_limits()))
+
+
 class ReferenceClip(models.Model):
     """One recording of a voice. All but the file is measured from the file, in `clean`; save only what was cleaned."""
 
@@ -166,7 +164,7 @@ class ReferenceClip(models.Model):
         if not self._has_new_file():
             return
         try:
-            facts = inspect_clip(self.file.file, clip_limits())
+            facts = clip_facts(self.file.file)
         except ClipError as error:
             raise ValidationError({"file": str(error)}) from None
         self.original_name = PurePosixPath(self.file.name or "").name

@@ -12,13 +12,12 @@ from streaming.access import refusals
 from streaming.access.credentials import Credentials
 from streaming.access.models import ApiKey, SingleUseToken
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, is_secret_of, looks_like_one, new_token
+from voices.database import write
 from voices.models import Voice
 
 # docs/protocol.md, Query parameters and tokens: a token works once, within 15 minutes.
 TOKEN_LIFE = datetime.timedelta(minutes=15)
 MOST_TOKENS = 1000
-# "Last used" is this exact: writing it at every request would cost one more transaction each time.
-LAST_USED_STEP = datetime.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,8 @@ async def identify(credentials: Credentials, *, required: bool) -> Client:
     """
     if not credentials and not required:
         return ANYBODY  # known without asking anybody
+    if credentials.single_use_token:
+        return await write(identify_now, credentials, required=required)
     return await database_sync_to_async(identify_now)(credentials, required=required)
 
 
@@ -104,7 +105,7 @@ def let_use(client: Client, voice: Voice) -> None:
 
 async def issue_token(client: Client) -> str:
     """A single-use token that stands in for the client. Raises Refused."""
-    return await database_sync_to_async(_issue_token)(client.key_id)
+    return await write(_issue_token, client.key_id)
 
 
 def _clients_of(credentials: Credentials) -> Iterator[Client | None]:
@@ -114,18 +115,13 @@ def _clients_of(credentials: Credentials) -> Iterator[Client | None]:
         yield _use_up(stored)
     for secret in (credentials.api_key, credentials.bearer):
         if secret and looks_like_one(secret) and (key := _key_of(secret)):
-            yield _use(key) if key.is_valid else None
+            yield _client_of(key) if key.is_valid else None
 
 
 def _key_of(secret: str) -> ApiKey | None:
     # The prefix is no secret; all that is one is compared in constant time.
     alike = ApiKey.objects.filter(prefix=secret[:PREFIX_LENGTH])
     return next((key for key in alike if is_secret_of(secret, key.hashed)), None)
-
-
-def _use(key: ApiKey) -> Client:
-    _note_use(key)
-    return _client_of(key)
 
 
 def _valid_key(key_id: int) -> Client | None:
@@ -144,12 +140,6 @@ def _client_of(key: ApiKey) -> Client:
         max_characters_per_month=key.max_characters_per_month,
         max_requests_per_second=key.max_requests_per_second,
     )
-
-
-def _note_use(key: ApiKey) -> None:
-    now = timezone.now()
-    if key.last_used_at is None or key.last_used_at < now - LAST_USED_STEP:
-        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def _use_up(token: SingleUseToken) -> Client | None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from streaming.access import refusals
 from streaming.access.identity import Client
 from streaming.access.models import Amounts, ApiKey, DailyUsage, UsageSlot, first_of_next_month
+from voices.database import write
 
 logger = logging.getLogger("streaming.access")
 
@@ -37,7 +38,7 @@ def today() -> datetime.date:
 
 async def spend(slot: UsageSlot, characters: int) -> None:
     """Count characters of a limited key, if so many are left. Raises Refused, and then counts none."""
-    await database_sync_to_async(_spend)(slot, characters)
+    await write(_spend, slot, characters)
 
 
 async def quota_of(client: Client) -> Quota:
@@ -56,13 +57,19 @@ class UsageBook:
     def __init__(self, interval: float = WRITE_INTERVAL_SECONDS) -> None:
         self._interval = interval
         self._unwritten: dict[UsageSlot, Amounts] = {}
+        # Keys, and when they were used last.
+        self._used: dict[int, datetime.datetime] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
 
     def add(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._note(slot, amounts)
-        if self._timer is None:
-            self._set_timer()
+        self._write_soon()
+
+    def note_use(self, key_id: int) -> None:
+        """A client with this key has come."""
+        self._used[key_id] = timezone.now()
+        self._write_soon()
 
     async def close(self) -> None:
         """Write everything. What is added later waits for `write_rest`."""
@@ -75,13 +82,18 @@ class UsageBook:
     def write_rest(self) -> None:
         """For the very end of the process, when no event loop runs any more."""
         unwritten, self._unwritten = self._unwritten, {}
+        used, self._used = self._used, {}
         try:
-            _write_all(unwritten)
+            _write_all(unwritten, used)
         except DatabaseTrouble:
             logger.exception("The last usage records could not be written to the database")
 
     def _note(self, slot: UsageSlot, amounts: Amounts) -> None:
         self._unwritten.setdefault(slot, Amounts()).__iadd__(amounts)
+
+    def _write_soon(self) -> None:
+        if self._timer is None:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         # Not in the context of the request that happens to be the first: it has a thread of its own for the database.
@@ -97,26 +109,30 @@ class UsageBook:
 
     async def _write(self) -> None:
         unwritten, self._unwritten = self._unwritten, {}
-        if not unwritten:
+        used, self._used = self._used, {}
+        if not (unwritten or used):
             return
         try:
-            await database_sync_to_async(_write_all)(unwritten)
+            await write(_write_all, unwritten, used)
         except DatabaseTrouble:
             logger.exception(
                 "Usage records could not be written to the database; they are kept and will be written later"
             )
             for slot, amounts in unwritten.items():
                 self.add(slot, amounts)
+            self._used = used | self._used
 
 
-def _write_all(unwritten: Mapping[UsageSlot, Amounts]) -> None:
+def _write_all(unwritten: Mapping[UsageSlot, Amounts], used: Mapping[int, datetime.datetime]) -> None:
     with transaction.atomic():
+        for key_id, moment in sorted(used.items()):
+            ApiKey.objects.filter(pk=key_id).update(last_used_at=moment)
         known = set(ApiKey.objects.values_list("pk", flat=True))
         # In one order, so that no two processes wait for each other's rows.
         for slot, amounts in sorted(unwritten.items(), key=lambda item: _order(item[0])):
             # A key that has been deleted meanwhile cannot have usage.
-            key_id = slot.key_id if slot.key_id in known else None
-            DailyUsage.objects.add(UsageSlot(key_id, slot.voice_id, slot.day), amounts)
+            owner = slot.key_id if slot.key_id in known else None
+            DailyUsage.objects.add(UsageSlot(owner, slot.voice_id, slot.day), amounts)
 
 
 def _order(slot: UsageSlot) -> tuple[int, str, datetime.date]:

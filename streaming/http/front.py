@@ -60,11 +60,16 @@ class HttpFront:
         if self._open:
             await asyncio.wait(list(self._open), timeout=GOODBYE_SECONDS)
 
+    def _note_use(self, caller: Caller) -> None:
+        if caller.identified:
+            self._backend.gate.note_use(caller.identified)
+
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         response = _Response(send, self._backend.config.service.stall_timeout_seconds)
         try:
             async with AsyncExitStack() as closing:
                 exchange = Exchange(Caller(address_of(scope)), self._backend, closing)
+                closing.callback(self._note_use, exchange.caller)
                 await self._app(scope | {SCOPE_KEY: exchange}, receive, response.send)
         except TooLong:
             raise  # the client is told by whoever has found it

@@ -101,6 +101,7 @@ class Visitor:
         """Raises Refused and DatabaseError."""
         client = await identify(credentials, required=self._config.access.require_keys)
         self._seat.take_for(client)
+        self._gate.note_use(client)
         self._client = client
 
     async def _find_voice(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import pytest
 from asgiref.sync import async_to_sync
 
-from streaming.access.forward_meter import CHARACTERS_PER_SECOND, ForwardMeter
+from streaming.access.forward_meter import ForwardMeter
 from streaming.access.gate import TRUST_SECONDS, Gate
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
+from streaming.access.prices import CHARACTERS_PER_SECOND
 from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused
@@ -284,6 +285,57 @@ def test_a_key_that_is_disabled_is_noticed_on_an_open_socket(new_key: NewKey, cl
         return await refused(stream.charge(5))
 
     assert run(gate, work).code == "invalid_api_key"
+
+
+def test_so_it_is_in_a_response(new_key: NewKey, clock: Clock) -> None:
+    key, _ = new_key()
+    gate = gate_with(clock)
+
+    async def work() -> Refused:
+        async with gate.admit(client_of(key), "a", "anna") as lease:
+            await lease.reserve(100)
+            await lease.charge(5)
+            await ApiKey.objects.aupdate(enabled=False)
+            await lease.charge(5)
+            clock.now += TRUST_SECONDS + 1
+            return await refused(lease.charge(5))
+
+    assert run(gate, work).code == "invalid_api_key"
+
+
+@pytest.mark.parametrize(("pauses", "cost"), [([3.0], 45), ([0.01], 1), ([1.0, 0.5], 15 + 8), ([], 0)])
+def test_silence_costs_what_speech_costs_that_takes_as_long(new_key: NewKey, pauses: list[float], cost: int) -> None:
+    gate, client = gate_with(), client_of(new_key()[0])
+
+    async def work() -> None:
+        stream = gate.stream(client, "a", "anna")
+        for pause in (0.0, *pauses):
+            await stream.charge(0, pause=pause)
+
+    run(gate, work)
+    assert used() == (cost, 0.0, 1, 0)
+
+
+def test_a_key_without_quota_hears_no_silence_either(new_key: NewKey) -> None:
+    gate, client = gate_with(), client_of(new_key(max_characters_per_month=0)[0], max_characters_per_month=0)
+
+    async def work() -> Refused:
+        return await refused(gate.stream(client, "a", "anna").charge(0, pause=0.1))
+
+    assert run(gate, work).code == "quota_exceeded"
+
+
+def test_the_last_use_of_a_key_is_written_with_the_usage(new_key: NewKey) -> None:
+    key, other = new_key(name="used")[0], new_key(name="other")[0]
+    gate = gate_with()
+
+    async def work() -> None:
+        gate.note_use(client_of(key))
+        gate.note_use(ANYBODY)
+
+    run(gate, work)
+    assert ApiKey.objects.get(pk=key.pk).last_used_at is not None
+    assert ApiKey.objects.get(pk=other.pk).last_used_at is None
 
 
 # Forward mode

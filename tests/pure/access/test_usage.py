@@ -81,7 +81,7 @@ def test_usage_is_written_after_a_while_in_one_go(new_key: NewKey) -> None:
 
 async def test_usage_is_written_in_the_thread_of_the_server_not_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(usage, "_write_all", lambda _: threads.append(threading.get_ident()))
+    monkeypatch.setattr(usage, "_write_all", lambda *_: threads.append(threading.get_ident()))
     book = UsageBook(interval=0.01)
     async with ThreadSensitiveContext():  # as Django does around every request
         book.add(slot_of(None), Amounts(requests=1))
@@ -98,12 +98,12 @@ def test_a_database_that_fails_loses_no_usage(
     key, _ = new_key()
     write_all, calls = usage._write_all, 0
 
-    def fail_first(unwritten: Any) -> None:
+    def fail_first(*what: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise DatabaseError("gone")
-        write_all(unwritten)
+        write_all(*what)
 
     async def work() -> None:
         book = UsageBook(interval=0.01)
@@ -150,7 +150,7 @@ async def test_what_comes_while_the_database_is_slow_is_written_too(monkeypatch:
     is_slow, both = threading.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def write(unwritten: dict[UsageSlot, Amounts]) -> None:
+    def write(unwritten: dict[UsageSlot, Amounts], _: object) -> None:
         voices.extend(slot.voice_id for slot in unwritten)
         if len(voices) == 2:
             loop.call_soon_threadsafe(both.set)

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import RATE, encoded, recording
+from voices import models
+from voices.clips import inspect_clip
 from voices.models import ReferenceClip, Voice
 
 ADD = "/admin/voices/voice/add/"
@@ -178,3 +181,28 @@ def test_pages_hold_no_script_of_their_own(admin_client: Client, change: str, cl
     page = admin_client.get(change).content.decode()
     assert not re.search(r"\son\w+=", page)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", page))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recordings_are_decoded_once_and_before_the_transaction(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer at a time, and everybody else would wait until the last recording is decoded."""
+    within: list[bool] = []
+
+    def watched(*arguments: Any) -> Any:
+        within.append(connection.in_atomic_block)
+        return inspect_clip(*arguments)
+
+    monkeypatch.setattr(models, "inspect_clip", watched)
+    assert admin_client.post(ADD, form(recording(1.5), recording(2.0, pitch=220))).status_code == 302
+    refused = admin_client.post(ADD, form(recording(0.1), voice_id="bert"))
+    assert "at least" in text_of(refused.content)
+    assert within == [False, False, False]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_decoded_for_those_who_may_change_nothing(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    monkeypatch.setattr(models, "inspect_clip", None)
+    assert client.post(ADD, form(recording(1.5))).status_code == 403

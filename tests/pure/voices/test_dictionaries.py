@@ -13,7 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.pure.voices.test_lexicon import lexicon
+from voices import dictionaries
 from voices.dictionaries import MAX_RULES, import_aliases
+from voices.lexicon import read_lexicon
 from voices.models import PronunciationDictionary, PronunciationRule
 
 LIST = "/admin/voices/pronunciationdictionary/"
@@ -190,3 +192,17 @@ def test_a_lexicon_with_too_many_rules_is_refused(admin_client: Client, dictiona
     lexemes = (f"<grapheme>w{index}</grapheme><alias>x</alias>" for index in range(MAX_RULES + 1))
     page = admin_client.post(ADD, form(dictionary_id="new", lexicon=SimpleUploadedFile("a.pls", lexicon(*lexemes))))
     assert f"at most {MAX_RULES}" in errors(page)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lexicon_is_read_before_the_transaction(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    within: list[bool] = []
+
+    def watched(content: bytes) -> dict[str, str]:
+        within.append(connection.in_atomic_block)
+        return read_lexicon(content)
+
+    monkeypatch.setattr(dictionaries, "read_lexicon", watched)
+    file = SimpleUploadedFile("brands.pls", lexicon("<grapheme>SQL</grapheme><alias>sequel</alias>"))
+    assert admin_client.post(ADD, form(lexicon=file)).status_code == 302
+    assert within == [False]

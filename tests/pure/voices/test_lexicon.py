@@ -51,3 +51,11 @@ def test_a_phoneme_rule_is_refused_by_name() -> None:
 )
 def test_what_cannot_be_used_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     assert reason in refusal(content)
+
+
+@pytest.mark.parametrize("depth", [1, 5000])
+def test_a_lexeme_within_another_is_refused(depth: int) -> None:
+    """The text of each would be that of all within it: the square of the file's length."""
+    nested = "<lexeme><alias>b</alias><grapheme>a" * (depth + 1) + "</grapheme></lexeme>" * (depth + 1)
+    with pytest.raises(LexiconError, match="within another element"):
+        read_lexicon(f"<lexicon>{nested}</lexicon>".encode())

@@ -1,0 +1,57 @@
+"""Somebody holds the lock of SQLite, which has one writer at a time: a large form in the admin, say. Whoever only speaks and
+reads notices nothing."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from benchmarks.live_server import LiveServer, write_settings
+from tests.live.client import send, speak
+from tests.live.keys import make_keys
+
+pytestmark = pytest.mark.both_servers
+
+
+@contextmanager
+def locked_database(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
+        holder.execute("ROLLBACK")
+
+
+async def test_a_writer_holds_up_nobody_who_only_reads(
+    tmp_path_factory: pytest.TempPathFactory, server_program: str
+) -> None:
+    settings = write_settings(tmp_path_factory.mktemp("locked"), access={"require_keys": True})
+    with LiveServer(settings) as server:
+        keys = make_keys(server, free={}, limited={"max_characters_per_month": 10_000})
+        path = settings.parent / "var" / "db.sqlite3"
+        async with (
+            httpx.AsyncClient(base_url=server.base_url, timeout=120) as client,
+            server.connect(additional_headers={"xi-api-key": keys["limited"]}) as waiting,
+        ):
+            with locked_database(path):
+                # What these want is written at once, and all of them wait for it.
+                await send(waiting, text="Hello. ", flush=True)
+                headers = {"xi-api-key": keys["free"]}
+                writers = [
+                    asyncio.create_task(client.post("/v1/single-use-token/tts_websocket", headers=headers))
+                    for _ in range(3)
+                ]
+                await asyncio.sleep(0.5)  # they have come to the lock, or come to it later: it makes the test no easier
+                spoken = await client.post("/v1/text-to-speech/demo", json={"text": "Hello."}, headers=headers)
+                listed = await client.get("/v1/voices", headers=headers)
+                async with server.connect(query="?mode=generate", additional_headers=headers) as socket:
+                    turn = await speak(socket, "Hello.")
+                readiness = await asyncio.to_thread(server.readiness)
+                with closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError):
+                    other.execute("BEGIN IMMEDIATE")
+            await asyncio.gather(*writers)
+        assert (spoken.status_code, listed.status_code, turn.is_final) == (200, 200, True)
+        assert readiness["ready"]

@@ -1,0 +1,21 @@
+"""How an event loop writes to the database."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from channels.db import database_sync_to_async
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+# Where writing is done: the options of `sync_to_async`.
+WRITERS: dict[str, Any] = {
+    "thread_sensitive": False,
+    "executor": ThreadPoolExecutor(max_workers=4, thread_name_prefix="database-writer"),
+}
+
+
+async def write(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call it on a thread that does nothing but write. All sockets read on one thread (Django's rule for what is sensitive
+    to threads): a writer that waits there for a lock would hold all of them up."""
+    return await database_sync_to_async(function, **WRITERS)(*args, **kwargs)

@@ -1,0 +1,35 @@
+"""Labels of a voice: a few short texts by name, which people may write as JSON."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+MOST_LABELS = 20
+MOST_LABEL_CHARS = 100
+
+
+def check_labels(labels: object) -> None:
+    """Raises ValidationError."""
+    if not isinstance(labels, dict) or len(labels) > MOST_LABELS:
+        raise ValidationError(f"Labels are a JSON object with at most {MOST_LABELS} names.")
+    texts = [text for pair in labels.items() for text in pair]
+    if not all(isinstance(text, str) and len(text) <= MOST_LABEL_CHARS for text in texts):
+        raise ValidationError(f"The names and values of labels are strings of at most {MOST_LABEL_CHARS} characters.")
+    if not all(map(_is_storable, texts)):
+        raise ValidationError("A label contains an unsupported character.")
+
+
+def _is_storable(text: str) -> bool:
+    """Not every database takes surrogates and null characters."""
+    return "\0" not in text and text == text.encode(errors="replace").decode()
+
+
+class LabelsField(forms.JSONField):
+    """Django's own fails for brackets within brackets within brackets, and for numbers with thousands of digits."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError):  # a ValidationError is neither
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": "…"}) from None
