@@ -13,7 +13,8 @@ import websockets
 from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import receive_all, receive_turn, send, speak
 
-pytestmark = pytest.mark.both_servers
+# What is about the transport; the rest is the same code on both.
+on_both_servers = pytest.mark.both_servers
 
 LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. " * 20
 
@@ -64,6 +65,7 @@ async def test_an_engine_that_hangs_is_replaced(tmp_path: Path) -> None:
         await asyncio.to_thread(server.wait_until, lambda: server.readiness()["ready"])
 
 
+@on_both_servers
 async def test_a_server_that_is_killed_leaves_no_engine_behind(own_server: LiveServer) -> None:
     [pid] = own_server.engine_pids()
     own_server.process.kill()
@@ -74,6 +76,7 @@ async def test_a_server_that_is_killed_leaves_no_engine_behind(own_server: LiveS
     assert not Path(f"/proc/{pid}").exists()
 
 
+@on_both_servers
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 async def test_shutdown_tells_every_session_and_leaves_nothing_running(own_server: LiveServer, how: int) -> None:
     [pid] = own_server.engine_pids()
@@ -90,6 +93,7 @@ async def test_shutdown_tells_every_session_and_leaves_nothing_running(own_serve
     assert "Traceback" not in own_server.log
 
 
+@on_both_servers
 async def test_a_client_that_leaves_frees_its_slot_at_once(tmp_path: Path) -> None:
     with LiveServer(write_settings(tmp_path, service={"max_concurrency": 1, "max_waiting": 4})) as server:
         socket = await server.connect()
@@ -104,6 +108,7 @@ async def test_a_client_that_leaves_frees_its_slot_at_once(tmp_path: Path) -> No
         assert "Traceback" not in server.log
 
 
+@on_both_servers
 async def test_closing_without_goodbye_in_the_handshake_is_no_traceback(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     for _ in range(5):
@@ -118,6 +123,7 @@ async def test_closing_without_goodbye_in_the_handshake_is_no_traceback(server: 
     assert server.log.count("Traceback") == before
 
 
+@on_both_servers
 async def test_clients_that_close_while_audio_is_sent_are_no_traceback(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     for packets in range(8):

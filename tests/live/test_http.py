@@ -18,7 +18,8 @@ import pytest
 from benchmarks.live_server import LiveServer, write_settings
 from tests.attacks.raw import resident_bytes
 
-pytestmark = pytest.mark.both_servers
+# What is about the transport; the rest is the same code on both.
+on_both_servers = pytest.mark.both_servers
 
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 60
@@ -39,6 +40,7 @@ async def speak(client: httpx.AsyncClient, end: str = "", text: str = TEXT, **bo
     return await client.post(path(end), params=PCM, json={"text": text, "seed": 7, **body})
 
 
+@on_both_servers
 @pytest.mark.parametrize("end", ["", "/stream"])
 async def test_the_audio_comes_as_bytes(client: httpx.AsyncClient, end: str) -> None:
     answer = await speak(client, end)
@@ -93,6 +95,7 @@ async def test_every_line_ends_with_a_line_break_since_the_js_sdk_drops_a_tail(c
     assert (await speak(client, "/stream/with-timestamps")).content.endswith(b"}\n")
 
 
+@on_both_servers
 async def test_a_stream_begins_before_it_is_made(client: httpx.AsyncClient, server: LiveServer) -> None:
     request = client.build_request("POST", path("/stream"), params=PCM, json={"text": LONG})
     answer = await client.send(request, stream=True)
@@ -101,6 +104,7 @@ async def test_a_stream_begins_before_it_is_made(client: httpx.AsyncClient, serv
     await answer.aclose()
 
 
+@on_both_servers
 async def test_a_client_that_leaves_frees_its_place(client: httpx.AsyncClient, server: LiveServer) -> None:
     for end in ("", "/stream/with-timestamps"):
         request = client.build_request("POST", path(end), params=PCM, json={"text": LONG})
@@ -120,6 +124,7 @@ def engine(server: LiveServer) -> tuple[int, int]:
     return state["running"], state["waiting"]
 
 
+@on_both_servers
 async def test_a_client_that_leaves_before_the_first_sound_frees_its_place(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     body = json.dumps({"text": LONG}).encode()
@@ -232,6 +237,7 @@ async def test_an_unknown_format(client: httpx.AsyncClient) -> None:
     assert "pcm_16000" in detail["message"]
 
 
+@on_both_servers
 @pytest.mark.parametrize("is_chunked", [False, True])
 async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncClient, is_chunked: bool) -> None:
     """Read to its end all the same: a client that is still sending would not see the answer."""
@@ -246,6 +252,7 @@ async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncCli
     assert (status, detail["status"]) == (413, "request_too_large")
 
 
+@on_both_servers
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("url", ["/v1/nothing", "/v2/", "/v1/voices/", "/v1/text-to-speech/", "/v1/voices/a/b/c"])
 async def test_a_path_that_leads_nowhere(client: httpx.AsyncClient, method: str, url: str) -> None:
@@ -253,6 +260,7 @@ async def test_a_path_that_leads_nowhere(client: httpx.AsyncClient, method: str,
     assert (status, detail["status"]) == (404, "not_found")
 
 
+@on_both_servers
 async def test_a_method_that_is_not_for_a_path(client: httpx.AsyncClient) -> None:
     answer = await client.get(path())
     assert (answer.status_code, answer.json()["detail"]["status"]) == (405, "method_not_allowed")
@@ -336,6 +344,7 @@ async def small(small_server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
     await idle(small_server)
 
 
+@on_both_servers
 async def test_a_full_line_says_when_to_come_back(small: httpx.AsyncClient, small_server: LiveServer) -> None:
     request = small.build_request("POST", path(), params=PCM, json={"text": LONG})
     first = await small.send(request, stream=True)
@@ -348,11 +357,13 @@ async def test_a_full_line_says_when_to_come_back(small: httpx.AsyncClient, smal
     assert int(refused[0].headers["retry-after"]) >= 1
 
 
+@on_both_servers
 async def test_a_query_over_the_limit(small: httpx.AsyncClient) -> None:
     status, detail = await refused(small, "GET", f"/v1/nothing?search={'a' * 250}")
     assert (status, detail["status"]) == (414, "query_too_long")
 
 
+@on_both_servers
 async def test_headers_over_the_limit(small: httpx.AsyncClient) -> None:
     status, detail = await refused(small, "GET", "/v1/nothing", headers={"X-Long": "a" * 1024})
     assert (status, detail["status"]) == (431, "headers_too_large")
@@ -371,12 +382,14 @@ def ask_and_never_read(server: LiveServer, times: int) -> int:
     return held
 
 
+@on_both_servers
 def test_a_client_that_does_not_read_costs_little_and_is_dropped(small_server: LiveServer) -> None:
     dropped = small_server.log.count("did not read its response")
     idle = resident_bytes(small_server.process.pid)
     assert ask_and_never_read(small_server, dropped + 1) < 1.2 * idle
 
 
+@on_both_servers
 async def test_an_engine_that_dies_breaks_the_response_off(small: httpx.AsyncClient, small_server: LiveServer) -> None:
     """A response that ended properly would be taken for the whole speech."""
     request = small.build_request("POST", path(), params=PCM, json={"text": LONG})
@@ -391,6 +404,7 @@ async def test_an_engine_that_dies_breaks_the_response_off(small: httpx.AsyncCli
     assert "Exception inside application" not in small_server.log
 
 
+@on_both_servers
 async def test_a_server_that_ends_breaks_responses_off_without_a_traceback(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

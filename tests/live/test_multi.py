@@ -15,7 +15,8 @@ from benchmarks.live_server import LiveServer, manage, write_settings
 from tests.live.client import receive_all, send
 from tests.live.contexts import RATE, Heard, hear, hear_audio, say
 
-pytestmark = pytest.mark.both_servers
+# What is about the transport; the rest is the same code on both.
+on_both_servers = pytest.mark.both_servers
 
 QUERY = f"?output_format=pcm_{RATE}"
 TEXT = "The weather is fine today."
@@ -51,6 +52,7 @@ async def until_idle_for(server: LiveServer, seconds: float) -> None:
             since = time.monotonic()
 
 
+@on_both_servers
 async def test_contexts_speak_beside_each_other_and_each_ends_with_one_final_message(server: LiveServer) -> None:
     async with server.connect_contexts(query=QUERY) as socket:
         await say(socket, "a", TEXT)
@@ -186,6 +188,7 @@ async def test_closing_the_socket_finishes_what_was_begun(server: LiveServer) ->
     assert all(heard[name].is_final for name in "ab")
 
 
+@on_both_servers
 async def test_a_client_that_vanishes_leaves_nothing_behind(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     for _ in range(3):
@@ -198,6 +201,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(server: LiveServer) 
     assert server.log.count("Traceback") == before
 
 
+@on_both_servers
 async def test_a_client_that_does_not_read_is_stalled_with_all_its_contexts(tmp_path: Path) -> None:
     settings = write_settings(tmp_path, service={"stall_timeout_seconds": 2})
     with LiveServer(settings) as live, raw_socket.create_connection(("127.0.0.1", live.port)) as small:
@@ -217,6 +221,7 @@ async def test_a_client_that_does_not_read_is_stalled_with_all_its_contexts(tmp_
         assert "Traceback" not in live.log
 
 
+@on_both_servers
 @pytest.mark.parametrize(
     "raw", ["no json", "[]", '{"context_id": 5}', '{"context_id": "a", "output_format": "pcm_8000"}']
 )
@@ -251,6 +256,7 @@ def spans_of(alignment: dict[str, Any]) -> list[tuple[int, int]]:
     return [(start, start + duration) for start, duration in zip(starts, durations, strict=True)]
 
 
+@on_both_servers
 async def test_every_packet_is_short(server: LiveServer) -> None:
     async with server.connect_contexts(query=QUERY) as socket:
         await say(socket, "a", TEXT)
@@ -258,6 +264,7 @@ async def test_every_packet_is_short(server: LiveServer) -> None:
     assert max(map(len, heard["a"].packets)) <= 0.06 * RATE * 2
 
 
+@on_both_servers
 async def test_a_request_that_is_too_long_is_refused_by_name(server: LiveServer) -> None:
     with pytest.raises(websockets.InvalidStatus) as refused:
         await server.connect_contexts(query=f"{QUERY}&filler={'x' * 9000}")
@@ -285,6 +292,7 @@ async def test_aliases_are_spoken_and_both_texts_are_aligned(server: LiveServer)
     assert (heard["b"].error or {})["error"] == "pronunciation_dictionary_not_found"
 
 
+@on_both_servers
 async def test_shutting_down_is_said_on_every_socket(tmp_path: Path) -> None:
     with LiveServer(write_settings(tmp_path)) as live:
         async with live.connect_contexts(query=QUERY) as socket:

@@ -13,7 +13,8 @@ from benchmarks.live_server import LiveServer, write_settings
 from tests.attacks.raw import resident_bytes
 from tests.live.client import Turn, receive_all, receive_turn, send, speak
 
-pytestmark = pytest.mark.both_servers
+# What is about the transport; the rest is the same code on both.
+on_both_servers = pytest.mark.both_servers
 
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
 RATE = 16_000
@@ -47,6 +48,7 @@ async def ask_and_never_read(server: LiveServer, text: str) -> ClientConnection:
     return socket
 
 
+@on_both_servers
 async def test_twenty_sessions_at_once_with_a_stalled_and_a_vanishing_one(server: LiveServer) -> None:
     stalled = await ask_and_never_read(server, SENTENCE * 10)
     sessions = [paced_session(server) for _ in range(18)]
@@ -58,6 +60,7 @@ async def test_twenty_sessions_at_once_with_a_stalled_and_a_vanishing_one(server
     assert server.readiness()["engine"]["waiting"] == 0
 
 
+@on_both_servers
 async def test_a_client_that_never_reads_costs_bounded_memory_and_only_its_own_session(tmp_path: Path) -> None:
     settings = write_settings(tmp_path, service={"stall_timeout_seconds": 8})
     with LiveServer(settings) as server:
@@ -75,6 +78,7 @@ async def test_a_client_that_never_reads_costs_bounded_memory_and_only_its_own_s
         assert (await paced_session(server)).is_final
 
 
+@on_both_servers
 async def test_a_client_that_reads_late_loses_nothing(server: LiveServer) -> None:
     async with server.connect(query="?output_format=pcm_48000", max_queue=1) as socket:
         await send(socket, text=SENTENCE * 3, flush=True)
@@ -85,6 +89,7 @@ async def test_a_client_that_reads_late_loses_nothing(server: LiveServer) -> Non
     assert seconds(turn, 48_000) > 9.0
 
 
+@on_both_servers
 async def test_the_socket_is_read_while_audio_is_sent(server: LiveServer) -> None:
     async with server.connect() as socket:
         await send(socket, type="ttsInitRequest", audio_format=f"pcm_{RATE}")
@@ -105,6 +110,7 @@ async def test_audio_begins_before_the_text_is_finished(server: LiveServer) -> N
     assert message["audio"]
 
 
+@on_both_servers
 async def test_a_paced_turn_takes_as_long_as_it_sounds(server: LiveServer) -> None:
     async with server.connect() as socket:
         await send(socket, type="ttsInitRequest", audio_format=f"pcm_{RATE}")
@@ -142,6 +148,7 @@ async def test_the_waiting_line_is_bounded_and_refuses_clearly(tmp_path: Path) -
     assert all(turn.is_final for turn in turns if turn not in refused)
 
 
+@on_both_servers
 async def test_connections_over_the_limit_are_refused_and_places_come_back(tmp_path: Path) -> None:
     with LiveServer(write_settings(tmp_path, service={"max_connections": 1})) as server:
         async with server.connect(), server.connect() as second:
@@ -152,6 +159,7 @@ async def test_connections_over_the_limit_are_refused_and_places_come_back(tmp_p
         assert turn.is_final
 
 
+@on_both_servers
 async def test_web_pages_of_other_sites_cannot_connect(server: LiveServer) -> None:
     async with server.connect(additional_headers={"Origin": server.base_url}):
         pass
@@ -161,6 +169,7 @@ async def test_web_pages_of_other_sites_cannot_connect(server: LiveServer) -> No
         assert refused.value.response.status_code == 403
 
 
+@on_both_servers
 async def test_a_path_that_leads_nowhere_is_refused(server: LiveServer) -> None:
     before = server.log.count("Traceback")
     url = f"ws://127.0.0.1:{server.port}/v1/text-to-speech/demo/no-such-thing"
@@ -170,6 +179,7 @@ async def test_a_path_that_leads_nowhere_is_refused(server: LiveServer) -> None:
     assert server.log.count("Traceback") == before
 
 
+@on_both_servers
 async def test_a_message_over_the_limit_is_answered(server: LiveServer) -> None:
     async with server.connect() as socket:
         await send(socket, text="x" * 300_000)
@@ -178,6 +188,7 @@ async def test_a_message_over_the_limit_is_answered(server: LiveServer) -> None:
     assert "262144 bytes" in (turn.error or {})["message"]
 
 
+@on_both_servers
 async def test_a_binary_frame_is_an_error(server: LiveServer) -> None:
     async with server.connect(query="?mode=generate") as socket:
         await socket.send(b"\x00\x01")
