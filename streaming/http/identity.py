@@ -7,6 +7,7 @@ from ninja.security.base import AuthBase
 from streaming.access.credentials import Credentials
 from streaming.access.identity import Client, identify_now
 from streaming.http.backend import exchange_of
+from streaming.http.entrance import KNOWN_KEY
 from streaming.http.problems import database_lost
 
 
@@ -29,4 +30,6 @@ class ApiKey(AuthBase):
             raise database_lost() from None
         backend.gate.take_request(client)
         exchange.caller.identified = client
+        if is_known := request.scope.get(KNOWN_KEY):  # type: ignore[attr-defined]
+            is_known()
         return client

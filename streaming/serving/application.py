@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streaming.connection.door import Door
+from streaming.http.entrance import Entrance
 from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
@@ -37,7 +38,7 @@ class SpeechApplication:
         self._application = application
         self._front = HttpFront(application, parts.for_http, prefix)
         http = Health(
-            self._front,
+            Entrance(self._front, self._has_limits),
             parts.executor,
             parts.forwarding,
             redis_url=parts.config.redis_url,

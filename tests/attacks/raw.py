@@ -3,6 +3,7 @@
 import base64
 import http.client
 import os
+import select
 import selectors
 import socket
 import struct
@@ -73,6 +74,11 @@ def is_closed(client: socket.socket) -> bool:
         return False
     except ConnectionError:
         return True
+
+
+def is_readable(client: socket.socket) -> bool:
+    """Within a hundredth of a second."""
+    return bool(select.select([client], [], [], 0.01)[0])
 
 
 def flood(clients: list[socket.socket], data: bytes, *, most: int, seconds: float) -> int:

@@ -2,7 +2,8 @@
 
 import http.client
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,29 @@ def test_a_body_is_not_decoded_by_a_codec_that_its_client_names(
 ) -> None:
     status, text = answer_to(server, "POST", path, {"Content-Type": f"{kind}; {charset}"}, b"x" * 1000)
     assert (status, json.loads(text)["detail"]["code"]) == (415, "unsupported_charset")
+
+
+def threads_of(server: LiveServer) -> int:
+    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/v1/nothing"])
+def test_requests_at_the_same_moment_are_not_worked_on_at_the_same_moment(server: LiveServer, path: str) -> None:
+    """Each has a thread of its own, and as many threads hold up the event loop for as long as all of them take."""
+    count, before = 150, threads_of(server)
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n".encode()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(raw.connect(server)) for _ in range(count)]
+        for client in clients:
+            client.sendall(head)
+        highest = before
+        for client in clients:
+            client.setblocking(False)
+            while not raw.is_readable(client):
+                highest = max(highest, threads_of(server))
+            client.settimeout(60)
+            assert client.recv(12).split()[1] in (b"200", b"404")
+    assert highest < before + count / 3
 
 
 QUADRATIC = 'a/b; x="' + ";" * 15_000
