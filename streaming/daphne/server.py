@@ -5,7 +5,7 @@ from typing import Any
 
 from daphne.server import Server
 
-from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+from streaming.connection.listening import BACKLOG, PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
 
 WEBSOCKET_NEVER_TIMES_OUT = -1
 
@@ -56,9 +56,9 @@ def endpoint(listening: Listening) -> str:
     """Where to listen, in Twisted's endpoint language, in which a colon is written with a backslash."""
     host = _escaped(listening.host.strip("[]"))
     if listening.certificate is None:
-        return f"tcp:{listening.port}:interface={host}"
+        return f"tcp:{listening.port}:interface={host}:backlog={BACKLOG}"
     key, certificate = _escaped(str(listening.key)), _escaped(str(listening.certificate))
-    return f"ssl:{listening.port}:privateKey={key}:certKey={certificate}:interface={host}"
+    return f"ssl:{listening.port}:privateKey={key}:certKey={certificate}:interface={host}:backlog={BACKLOG}"
 
 
 def _escaped(text: str) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 
 import uvicorn
 
-from streaming.connection.listening import PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+from streaming.connection.listening import BACKLOG, PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
 
 # What is still being answered when the server ends has as long as this.
 GRACE_SECONDS = 3
-BACKLOG = 2048
 TLS_HANDSHAKE_SECONDS = 15
 # The head of a request; the settings' own limits, which answer in words, are below it.
 MAX_HEAD_BYTES = 256 * 1024

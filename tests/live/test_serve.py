@@ -27,6 +27,7 @@ from benchmarks.live_server import (
 )
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
+from streaming.connection.listening import BACKLOG
 from streaming.daphne.server import endpoint
 from tests.live.client import send
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig
@@ -177,13 +178,13 @@ def test_other_modules_than_asgi_know_no_engine(ready_folder: Path) -> None:
     ],
 )
 def test_the_endpoint_in_the_language_of_twisted(settings: dict[str, Any], expected: str) -> None:
-    assert endpoint(listening_of(ServiceConfig(**settings))) == expected
+    assert endpoint(listening_of(ServiceConfig(**settings))) == f"{expected}:backlog={BACKLOG}"
 
 
 def test_twisted_reads_an_ipv6_endpoint() -> None:
     read: Any = serverFromString  # Twisted has no types
     made = read(reactor, endpoint(listening_of(ServiceConfig(host="::1", port=80))))
-    assert (made._port, made._interface) == (80, "::1")
+    assert (made._port, made._interface, made._backlog) == (80, "::1", BACKLOG)
 
 
 def test_it_listens_on_ipv6_and_says_where(tmp_path: Path) -> None:
