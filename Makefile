@@ -6,7 +6,7 @@
 # make coverage     which lines and branches of the cores their own tests run
 # make check  format, lint and types
 PYTHON ?= python3
-# Of the tests: more than there are cores, since many tests wait for speech that comes as fast as it is spoken.
+# Processes that run tests. More than two cores need, since many tests wait for speech that comes as fast as it is spoken.
 WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin

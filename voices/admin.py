@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django import forms
@@ -10,6 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from voices.dictionaries import MAX_RULES, aliases_of, import_aliases
+from voices.examining import UNUSABLE
 from voices.examining_admin import ExaminingAdmin
 from voices.labels import LabelsField
 from voices.lexicon import LexiconError
@@ -104,8 +106,14 @@ class VoiceAdmin(ExaminingAdmin):
     inlines = (ReferenceClipInline,)
     formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
 
-    def examine(self, file: Any) -> None:
-        clip_facts(file)
+    def examine(self, request: HttpRequest) -> None:
+        recordings = ReferenceClipInline(Voice, self.admin_site)
+        if not (recordings.has_add_permission(request) or recordings.has_change_permission(request)):
+            return
+        for name, file in request.FILES.items():
+            if name.startswith("clips-"):
+                with suppress(*UNUSABLE):
+                    clip_facts(file)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self._clip_audio, cacheable=True)
@@ -177,8 +185,10 @@ class PronunciationDictionaryAdmin(ExaminingAdmin):
     readonly_fields = ("version",)
     inlines = (PronunciationRuleInline,)
 
-    def examine(self, file: Any) -> None:
-        aliases_of(file)
+    def examine(self, request: HttpRequest) -> None:
+        if (file := request.FILES.get("lexicon")) and self._may_import(request, None):
+            with suppress(*UNUSABLE):
+                aliases_of(file)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)

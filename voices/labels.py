@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 
 MOST_LABELS = 20
 MOST_LABEL_CHARS = 100
@@ -33,3 +34,15 @@ class LabelsField(forms.JSONField):
             return super().to_python(value)
         except (RecursionError, ValueError):  # a ValidationError is neither
             raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": "…"}) from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """For the form that is shown again."""
+        try:
+            return super().bound_data(data, initial)
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+
+    def prepare_value(self, value: Any) -> Any:
+        """As JSON; what is no text (a surrogate) is written as an escape, for a page has to be text."""
+        prepared: str = super().prepare_value(value)
+        return prepared if isinstance(value, InvalidJSONInput) else prepared.encode(errors="backslashreplace").decode()

@@ -1,9 +1,9 @@
 """The admin of this project, which lets nobody try out passwords.
 
-Who asks too often is refused before the password is looked at: hashes of passwords are slow on purpose, and would else be
-work that any stranger can order. Attempts are counted by the address that they come from, so a stranger cannot lock out an
-administrator who comes from another one. In IPv6 that is a network of 48 bits, which one customer may be given as a whole.
-They are counted in this process, as all limits are: a stranger writes nothing into the database.
+Who asks too often is refused before the password is looked at: hashes of passwords are slow on purpose, and would otherwise
+be work that any stranger can order. Attempts are counted by the address that they come from, so a stranger cannot lock out
+an administrator who comes from another one. In IPv6 that is a network of 48 bits, which one customer may be given as a
+whole. They are counted in this process, as all limits are: a stranger writes nothing into the database.
 """
 
 import logging

@@ -21,7 +21,7 @@ from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 
-# A key that is changed or disabled meanwhile is noticed on an open socket after this long.
+# A key that is changed or disabled meanwhile is noticed on an open socket, and in a response, after this long.
 TRUST_SECONDS = 30.0
 _MINUTE = 60.0
 
@@ -66,7 +66,7 @@ class Gate:
         await self.book.close()
 
     def note_use(self, client: Client) -> None:
-        """A client that has been identified has come."""
+        """A client that has been identified has come, or has been served."""
         if client.key_id is not None:
             self.book.note_use(client.key_id)
 

@@ -12,7 +12,7 @@ from streaming.access import refusals
 from streaming.access.credentials import Credentials
 from streaming.access.models import ApiKey, SingleUseToken
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, is_secret_of, looks_like_one, new_token
-from voices.database import write
+from voices.database import read, write
 from voices.models import Voice
 
 # docs/protocol.md, Query parameters and tokens: a token works once, within 15 minutes.
@@ -91,7 +91,7 @@ async def identified_again(client: Client) -> Client:
     """The client with its key's settings as they are now. Raises Refused when its key is not valid any more."""
     if client.key_id is None:
         return client
-    key = await database_sync_to_async(_valid_key)(client.key_id)
+    key = await read(_valid_key, client.key_id)
     if key is None:
         raise refusals.bad_key()
     return key

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from channels.db import database_sync_to_async
 from django.db import Error as DatabaseTrouble
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from streaming.access import refusals
@@ -121,12 +122,14 @@ class UsageBook:
             for slot, amounts in unwritten.items():
                 self.add(slot, amounts)
             self._used = used | self._used
+            self._write_soon()
 
 
 def _write_all(unwritten: Mapping[UsageSlot, Amounts], used: Mapping[int, datetime.datetime]) -> None:
     with transaction.atomic():
         for key_id, moment in sorted(used.items()):
-            ApiKey.objects.filter(pk=key_id).update(last_used_at=moment)
+            older = Q(last_used_at=None) | Q(last_used_at__lt=moment)
+            ApiKey.objects.filter(older, pk=key_id).update(last_used_at=moment)
         known = set(ApiKey.objects.values_list("pk", flat=True))
         # In one order, so that no two processes wait for each other's rows.
         for slot, amounts in sorted(unwritten.items(), key=lambda item: _order(item[0])):

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-# Bits of an IPv6 address: a link, and what a customer is given as a whole at most.
+# Prefix lengths in IPv6: of a single link, and of the largest network that one customer is usually given.
 LINK, SITE = 64, 48
 
 

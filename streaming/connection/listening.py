@@ -5,7 +5,7 @@ from pathlib import Path
 
 PING_INTERVAL_SECONDS = 20
 PING_TIMEOUT_SECONDS = 60
-# Connections that wait to be accepted. Whoever finds no place tries again after a second.
+# Connections that wait to be accepted. A client that finds the queue full tries again after about a second.
 BACKLOG = 2048
 # Above our own limit, so that a long message is answered with an error: servers drop what is above theirs.
 FRAME_FACTOR = 2

@@ -1,4 +1,4 @@
-"""A few at a time, and the addresses take turns: others wait for a few of a stranger's requests, if it has a thousand."""
+"""A few at a time, and the addresses take turns, so that a client with a thousand requests delays others by only a few."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -12,10 +12,16 @@ class Turnstile:
         # By address, the next one's first.
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
+    def enter_now(self) -> bool:
+        """Whether there was a place, which is taken now."""
+        if not self._places:
+            return False
+        self._places -= 1
+        return True
+
     async def enter(self, address: str) -> None:
         """Wait until it is this address's turn."""
-        if self._places:
-            self._places -= 1
+        if self.enter_now():
             return
         turn = asyncio.get_running_loop().create_future()
         self._lines.setdefault(address, deque()).append(turn)

@@ -159,6 +159,7 @@ async def listen_to_layer(audio_channel: str, subscription: Subscription) -> Non
                 message = await layer.receive(channel)
             except (ValueError, TypeError, UnpackException) as error:  # it is not what the layer sends
                 subscription.drop(error)
+                await asyncio.sleep(0)  # whatever the layer does, others come to their turn
                 continue
             _take(subscription, order.take, message)
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streaming.access.origin import address_of
-from streaming.connection.addresses import network_of
+from streaming.connection.addresses import SITE, network_of
 from streaming.connection.paths import path_info_of
 from streaming.connection.turnstile import Turnstile
 
@@ -32,14 +32,8 @@ class Entrance:
         if not self._covers(path_info_of(scope)):
             await self._app(scope, receive, send)
             return
-        passage = _Passage(self._turnstile, network_of(address_of(scope)))
+        passage = _Passage(self._turnstile, network_of(address_of(scope), SITE), receive)
         loop = asyncio.get_running_loop()
-
-        async def receive_and_enter() -> Any:
-            message = await receive()
-            if message["type"] == "http.request" and not message.get("more_body", False):
-                await passage.enter()
-            return message
 
         async def leave_and_send(message: Any) -> None:
             passage.leave()
@@ -49,27 +43,61 @@ class Entrance:
             loop.call_soon_threadsafe(passage.leave)
 
         try:
-            await self._app(scope | {KNOWN_KEY: is_known}, receive_and_enter, leave_and_send)
+            await self._app(scope | {KNOWN_KEY: is_known}, passage.receive, leave_and_send)
         finally:
             passage.leave()
+            passage.stop_listening()
 
 
 class _Passage:
-    """One request's: it enters once and leaves once."""
+    """The passage of one request: it enters once and leaves once."""
 
-    def __init__(self, turnstile: Turnstile, network: str) -> None:
+    def __init__(self, turnstile: Turnstile, network: str, receive: Any) -> None:
         self._turnstile = turnstile
         self._network = network
+        self._receive = receive
         self._is_inside = self._has_left = False
+        # What comes after the request, while that waits for its turn.
+        self._next: asyncio.Future[Any] | None = None
 
-    async def enter(self) -> None:
-        if self._is_inside or self._has_left:
-            return
-        await self._turnstile.enter(self._network)
-        self._is_inside = True
+    async def receive(self) -> Any:
+        """The server's next message. The last of the request waits for its turn."""
+        if self._next is not None:
+            coming, self._next = self._next, None
+            return await coming
+        message = await self._receive()
+        if message["type"] != "http.request" or message.get("more_body", False) or self._is_inside or self._has_left:
+            return message
+        if self._turnstile.enter_now():
+            self._is_inside = True
+            return message
+        return message if await self._enter() else await self.receive()
 
     def leave(self) -> None:
         self._has_left = True
         if self._is_inside:
             self._is_inside = False
             self._turnstile.leave()
+
+    def stop_listening(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+
+    async def _enter(self) -> bool:
+        """Wait for the turn. False if the client has gone meanwhile; the next message says so."""
+        turn = asyncio.ensure_future(self._turnstile.enter(self._network))
+        self._next = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((turn, self._next), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not turn.done():
+                turn.cancel()
+            elif not turn.cancelled():
+                self._come_in()
+        return self._is_inside or self._has_left
+
+    def _come_in(self) -> None:
+        if self._has_left:  # it was answered while it waited
+            self._turnstile.leave()
+        else:
+            self._is_inside = True

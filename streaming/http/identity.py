@@ -28,8 +28,8 @@ class ApiKey(AuthBase):
             client = identify_now(credentials, required=backend.config.access.require_keys)
         except DatabaseError:
             raise database_lost() from None
-        backend.gate.take_request(client)
         exchange.caller.identified = client
         if is_known := request.scope.get(KNOWN_KEY):  # type: ignore[attr-defined]
             is_known()
+        backend.gate.take_request(client)
         return client

@@ -17,8 +17,8 @@ def speech_prefix() -> str:
             "Speech needs a place in the URLs of the project, outside of other namespaces and of i18n_patterns: "
             'path("speech/", include("streaming.urls")), for instance.'
         ) from None
-    # Django quotes what it reverses; the paths of requests are not quoted any more.
-    return unquote(page.removeprefix(get_script_prefix()).removesuffix("openapi.json"))
+    # Django quotes what it reverses; the paths of requests, and what they say to be mounted at, are not quoted any more.
+    return unquote(page).removeprefix(get_script_prefix()).removesuffix("openapi.json")
 
 
 class ApiPaths:

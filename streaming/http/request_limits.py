@@ -24,13 +24,14 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 # JSON may write a character with twelve bytes, and there are other fields beside the text.
 BYTES_PER_CHARACTER = 16
 OTHER_BYTES = 65_536
-# Without files. A form costs far more to read than JSON, and none of ours is as long.
+# Of multipart/form-data without files. It costs far more to read than JSON, and none of ours is as long.
 FORM_BYTES = 65_536
 MAX_COOKIE_BYTES = 4096
 MAX_CONTENT_TYPE_BYTES = 256
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1"})
-# RFC 2231: a parameter in parts, or in a charset that it names itself. No client of an API has a use for either.
-_EXTENDED_PARAMETER = re.compile(rb"\*[0-9]*\*?\s*=")
+# RFC 2231: a parameter in parts, or in a charset that it names itself. No client of an API has a use for either. What is no
+# printable ASCII may be a blank to Python.
+_EXTENDED_PARAMETER = re.compile(rb"\*[0-9]*\*?\s*=|[^\t -~]")
 
 
 class TooLong(Problem):
@@ -157,13 +158,16 @@ def _check_content_type(values: list[bytes]) -> None:
     if len(values) > 1:
         raise Problem(HTTPStatus.BAD_REQUEST, "invalid_headers", "The request has more than one Content-Type.")
     if values and (_EXTENDED_PARAMETER.search(values[0]) or _charset_of(values[0]) not in CHARSETS):
-        message = "The charset of the request must be utf-8."
+        message = "The charset of the request must be utf-8, and its Content-Type plain, without extended parameters."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_charset", message)
 
 
 def _charset_of(content_type: bytes) -> str:
-    """As Django reads it."""
-    _, parameters = parse_header_parameters(content_type.decode("latin-1"))
+    """As Django reads it; "" if it cannot."""
+    try:
+        _, parameters = parse_header_parameters(content_type.decode("latin-1"))
+    except (ValueError, TypeError, LookupError):
+        return ""
     return str(parameters.get("charset", "utf-8")).strip().lower()
 
 

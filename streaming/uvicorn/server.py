@@ -81,7 +81,7 @@ def _listen(listening: Listening) -> socket.socket:
         listener = socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(error.strerror or str(error)) from None
-    # Connections inherit it. asyncio sets it only where a socket names its protocol, which this one does not, and every
-    # second packet would then wait up to 40 ms for the client's acknowledgement of the first.
+    # Connections inherit TCP_NODELAY. asyncio sets it only on sockets that name their protocol, which this one does not;
+    # every second packet would then wait up to 40 ms for the client's acknowledgement of the first.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -141,6 +141,11 @@ def send_form_and_look(server: LiveServer, connection: http.client.HTTPConnectio
     return largest
 
 
+def threads_of(server: LiveServer) -> int:
+    """How many threads the server's process has."""
+    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
+
+
 def resident_bytes(pid: int) -> int:
     """The memory that a process holds."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

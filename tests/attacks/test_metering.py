@@ -66,7 +66,7 @@ async def test_silence_is_booked_like_speech_on_a_socket(locked: LiveServer, key
     assert (row[1], row[2], row[3]) == (COST, pytest.approx(3, abs=0.1), 1)
 
 
-def test_and_in_a_response_which_says_so(locked: LiveServer, keys: dict[str, str]) -> None:
+def test_silence_is_booked_in_a_response_whose_header_says_so(locked: LiveServer, keys: dict[str, str]) -> None:
     answer = ask(locked, keys["asked"], f"Hello. {BREAK}")
     assert answer.headers["character-cost"] == str(len("Hello. ") + COST)
     row = wait_for_usage(locked, "asked", lambda voice, characters, seconds, *_: seconds > 0)
@@ -108,3 +108,4 @@ def test_a_disabled_key_does_not_hear_the_rest_of_a_response(locked: LiveServer,
         with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
             for _ in parts:
                 pass
+    assert "A response was aborted: The API key or token is not valid" in locked.log

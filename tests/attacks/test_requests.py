@@ -3,7 +3,6 @@
 import http.client
 import json
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
@@ -35,14 +34,10 @@ def test_a_body_is_not_decoded_by_a_codec_that_its_client_names(
     assert (status, json.loads(text)["detail"]["code"]) == (415, "unsupported_charset")
 
 
-def threads_of(server: LiveServer) -> int:
-    return len(list(Path(f"/proc/{server.process.pid}/task").iterdir()))
-
-
 @pytest.mark.parametrize("path", ["/admin/login/", "/v1/nothing"])
 def test_requests_at_the_same_moment_are_not_worked_on_at_the_same_moment(server: LiveServer, path: str) -> None:
     """Each has a thread of its own, and as many threads hold up the event loop for as long as all of them take."""
-    count, before = 150, threads_of(server)
+    count, before = 150, raw.threads_of(server)
     head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n\r\n".encode()
     with ExitStack() as stack:
         clients = [stack.enter_context(raw.connect(server)) for _ in range(count)]
@@ -52,7 +47,7 @@ def test_requests_at_the_same_moment_are_not_worked_on_at_the_same_moment(server
         for client in clients:
             client.setblocking(False)
             while not raw.is_readable(client):
-                highest = max(highest, threads_of(server))
+                highest = max(highest, raw.threads_of(server))
             client.settimeout(60)
             assert client.recv(12).split()[1] in (b"200", b"404")
     assert highest < before + count / 3
@@ -62,6 +57,8 @@ QUADRATIC = 'a/b; x="' + ";" * 15_000
 DECODED = "a/b; x*=punycode''" + "9" * 200
 UNKNOWN = "a/b; x*=nosuch''a"
 IN_PARTS = "text/plain; charset*0=puny; charset*1=code"
+ODD_BLANK = "a/b; x*\xa0=nosuch''a"
+ODD_PARTS = "a/b; x*\xa0=a; x*1\xa0=b"
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/v1/voices", "/admin/login/", "/nothing"])
@@ -72,8 +69,10 @@ IN_PARTS = "text/plain; charset*0=puny; charset*1=code"
         (DECODED, (415, "unsupported_charset")),
         (UNKNOWN, (415, "unsupported_charset")),
         (IN_PARTS, (415, "unsupported_charset")),
+        (ODD_BLANK, (415, "unsupported_charset")),
+        (ODD_PARTS, (415, "unsupported_charset")),
     ],
-    ids=["quadratic", "decoded", "unknown", "in-parts"],
+    ids=["quadratic", "decoded", "unknown", "in-parts", "odd-blank", "odd-parts"],
 )
 def test_a_content_type_is_not_read_by_what_it_can_keep_busy(
     server: LiveServer, path: str, content_type: str, expected: tuple[int, str]
@@ -85,7 +84,7 @@ def test_a_content_type_is_not_read_by_what_it_can_keep_busy(
 
 
 @pytest.mark.parametrize("content_type", [QUADRATIC, DECODED, UNKNOWN], ids=["quadratic", "decoded", "unknown"])
-def test_nor_that_of_a_handshake(server: LiveServer, content_type: str) -> None:
+def test_the_content_type_of_a_handshake_is_not_read_so_either(server: LiveServer, content_type: str) -> None:
     before = server.log.count("Traceback")
     with raw.connect(server) as client:
         client.sendall(raw.handshake(server, headers=f"Content-Type: {content_type}\r\n"))

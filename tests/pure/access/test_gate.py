@@ -287,7 +287,7 @@ def test_a_key_that_is_disabled_is_noticed_on_an_open_socket(new_key: NewKey, cl
     assert run(gate, work).code == "invalid_api_key"
 
 
-def test_so_it_is_in_a_response(new_key: NewKey, clock: Clock) -> None:
+def test_a_key_that_is_disabled_is_noticed_in_a_response(new_key: NewKey, clock: Clock) -> None:
     key, _ = new_key()
     gate = gate_with(clock)
 

@@ -13,12 +13,15 @@ class Application:
 
     def __init__(self, *, identifies: bool = False) -> None:
         self.identifies = identifies
-        self.running = 0
+        self.running = self.gone = 0
         self.may_answer = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        while (await receive())["more_body"]:
+        while (message := await receive()).get("more_body"):
             pass
+        if message["type"] == "http.disconnect":
+            self.gone += 1
+            return
         self.running += 1
         if self.identifies:
             await asyncio.to_thread(scope[KNOWN_KEY])
@@ -31,16 +34,18 @@ async def settle() -> None:
         await asyncio.sleep(0.001)
 
 
-def request(entrance: Entrance, *messages: Any) -> "asyncio.Task[None]":
-    coming: asyncio.Queue[Any] = asyncio.Queue()
-    for message in messages:
-        coming.put_nowait(message)
+async def send(_: Any) -> None:
+    pass
 
-    async def send(_: Any) -> None:
-        pass
+
+def request(entrance: Entrance, *messages: Any, coming: "asyncio.Queue[Any] | None" = None) -> "asyncio.Task[None]":
+    """`coming`: what comes after the messages."""
+    queue = coming or asyncio.Queue[Any]()
+    for message in messages:
+        queue.put_nowait(message)
 
     async def run() -> None:
-        await entrance(SCOPE, coming.get, send)
+        await entrance(SCOPE, queue.get, send)
 
     return asyncio.create_task(run())
 
@@ -78,6 +83,66 @@ async def test_a_body_that_does_not_come_takes_no_place() -> None:
     for task in slow:
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_client_that_leaves_while_it_waits_takes_no_turn() -> None:
+    application = Application()
+    entrance = Entrance(application, lambda _: True, most=1)
+    first, coming = request(entrance, WHOLE), asyncio.Queue[Any]()
+    await settle()
+    gone, last = request(entrance, WHOLE, coming=coming), request(entrance, WHOLE)
+    await settle()
+    coming.put_nowait({"type": "http.disconnect"})
+    await gone
+    assert (application.running, application.gone) == (1, 1)
+    application.may_answer.set()
+    await asyncio.gather(first, last)
+    assert application.running == 2
+
+
+async def test_what_came_while_it_waited_comes_next() -> None:
+    heard: list[str] = []
+
+    async def listen(_: Any, receive: Any, __: Any) -> None:
+        heard.extend([(await receive())["type"], (await receive())["type"]])
+
+    entrance = Entrance(listen, lambda _: True, most=1)
+    await entrance._turnstile.enter("somebody else")
+    coming: asyncio.Queue[Any] = asyncio.Queue()
+    task = request(entrance, WHOLE, coming=coming)
+    await settle()
+    entrance._turnstile.leave()
+    await settle()
+    coming.put_nowait({"type": "http.disconnect"})
+    await task
+    assert heard == ["http.request", "http.disconnect"]
+
+
+async def test_a_request_that_is_given_up_while_it_waits_leaves_no_place_taken() -> None:
+    application = Application()
+    entrance = Entrance(application, lambda _: True, most=1)
+    first, waiting = request(entrance, WHOLE), request(entrance, WHOLE)
+    await settle()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    application.may_answer.set()
+    await first
+    assert entrance._turnstile.enter_now()
+    assert not entrance._turnstile.enter_now()
+
+
+async def test_an_answer_before_its_turn_leaves_no_place_taken() -> None:
+    async def answer_meanwhile(_: Any, receive: Any, send: Any) -> None:
+        waiting = asyncio.create_task(receive())
+        await settle()
+        await send({"type": "http.response.start"})
+        entrance._turnstile.leave()  # of somebody else
+        await waiting
+
+    entrance = Entrance(answer_meanwhile, lambda _: True, most=1)
+    await entrance._turnstile.enter("somebody else")
+    await request(entrance, WHOLE)
+    assert entrance._turnstile.enter_now()
 
 
 async def test_other_paths_do_not_wait() -> None:

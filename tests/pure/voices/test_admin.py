@@ -206,3 +206,13 @@ def test_nothing_is_decoded_for_those_who_may_change_nothing(client: Client, mon
     client.force_login(User.objects.create_user("staff", is_staff=True))
     monkeypatch.setattr(models, "inspect_clip", None)
     assert client.post(ADD, form(recording(1.5))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "labels", ["[" * 5000, "9" * 5000, '{"a": "\\ud800"}', '{"a": "\\u0000"}'], ids=["deep", "long", "half", "null"]
+)
+def test_labels_that_cannot_be_stored_are_shown_again_with_an_error(admin_client: Client, labels: str) -> None:
+    response = admin_client.post(ADD, form(labels=labels))
+    assert response.status_code == 200
+    assert re.search("valid JSON|unsupported character", text_of(response.content))
+    assert not Voice.objects.filter(voice_id="anna").exists()
