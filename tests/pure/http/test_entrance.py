@@ -70,6 +70,7 @@ async def test_whoever_is_known_makes_room() -> None:
             await asyncio.sleep(0.001)
     application.may_answer.set()
     await asyncio.gather(*tasks)
+    assert application.running == 5
 
 
 async def test_a_body_that_does_not_come_takes_no_place() -> None:
@@ -80,6 +81,7 @@ async def test_a_body_that_does_not_come_takes_no_place() -> None:
     application.may_answer.set()
     async with asyncio.timeout(20):
         await request(entrance, PART, WHOLE)
+    assert application.running == 1
     for task in slow:
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
