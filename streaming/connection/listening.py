@@ -7,6 +7,9 @@ PING_INTERVAL_SECONDS = 20
 PING_TIMEOUT_SECONDS = 60
 # Connections that wait to be accepted. A client that finds the queue full tries again after about a second.
 BACKLOG = 2048
+# Connections that are accepted before others are served: those that have to make room are closed only afterwards, and each
+# holds an open file until then.
+ACCEPTS_AT_A_TIME = 8
 # Above our own limit, so that a long message is answered with an error: servers drop what is above theirs.
 FRAME_FACTOR = 2
 

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import tcp
 from twisted.web import http
 
 from streaming.connection.door import Door, Part
+from streaming.connection.listening import ACCEPTS_AT_A_TIME
 from streaming.daphne.request_limits import path_info_of_head
 
+Port: Any = tcp.Port
+_plain_accept = Port.doRead
 HTTPChannel: Any = http.HTTPChannel
 _plain_made = HTTPChannel.connectionMade
 _plain_data = HTTPChannel.dataReceived
@@ -20,6 +24,10 @@ _plain_lost = HTTPChannel.connectionLost
 def install(door: Door, covers: Callable[[str], bool], *, owns_server: bool) -> None:
     """From now on every HTTP connection to a server in this process passes this door. `covers`: the paths that bodies have
     a deadline for. `owns_server`: all answers are ours."""
+
+    def accept(port: Any) -> Any:
+        port.numberAccepts = min(port.numberAccepts, ACCEPTS_AT_A_TIME)  # it grows by itself
+        return _plain_accept(port)
 
     def connection_made(channel: Any) -> None:
         _plain_made(channel)
@@ -47,6 +55,7 @@ def install(door: Door, covers: Callable[[str], bool], *, owns_server: bool) -> 
         door.leave(channel)
         _plain_lost(channel, reason)
 
+    Port.doRead = accept
     HTTPChannel.connectionMade = connection_made
     HTTPChannel.dataReceived = _data_receiver(door)
     HTTPChannel.allHeadersReceived = all_headers_received

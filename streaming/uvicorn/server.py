@@ -10,7 +10,14 @@ from typing import Any
 
 import uvicorn
 
-from streaming.connection.listening import BACKLOG, PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS, CannotListen, Listening
+from streaming.connection.listening import (
+    ACCEPTS_AT_A_TIME,
+    BACKLOG,
+    PING_INTERVAL_SECONDS,
+    PING_TIMEOUT_SECONDS,
+    CannotListen,
+    Listening,
+)
 
 # What is still being answered when the server ends has as long as this.
 GRACE_SECONDS = 3
@@ -32,6 +39,9 @@ class _Server(uvicorn.Server):
             loop: Any = asyncio.get_running_loop()
             loop.create_server = partial(loop.create_server, ssl_handshake_timeout=TLS_HANDSHAKE_SECONDS)
         await super().startup(sockets)
+        for listener in sockets or ():
+            # asyncio has one number for this and for the connections that it accepts at a time.
+            listener.listen(BACKLOG)
         if self.started:
             self._on_listening()
 
@@ -61,6 +71,7 @@ def _config(application: Any, listening: Listening) -> uvicorn.Config:
         ws_ping_timeout=PING_TIMEOUT_SECONDS,
         # Audio in Base64 is not worth compressing, and compression costs memory for each connection.
         ws_per_message_deflate=False,
+        backlog=ACCEPTS_AT_A_TIME,
         lifespan="on",
         log_config=None,
         access_log=False,
