@@ -43,7 +43,8 @@ class Place:
 
 
 class SpeechStream(Job):
-    """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it."""
+    """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it.
+    `was_awaited`: the last chunk was not there yet when it was asked for."""
 
     def __init__(
         self, executor: Canceller, request: SpeechRequest, sample_rate: int, place: Place | None = None
@@ -55,6 +56,7 @@ class SpeechStream(Job):
         self.sample_rate = sample_rate
         self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
         self._is_over = False
+        self.was_awaited = False
         self.is_generated = False
         self.queued_seconds = 0.0
 
@@ -64,6 +66,7 @@ class SpeechStream(Job):
     async def __anext__(self) -> PcmChunk:
         if self._is_over:
             raise StopAsyncIteration
+        self.was_awaited = self._events.empty()
         match event := await self._events.get():
             case PcmChunk():
                 self.queued_seconds -= len(event.samples) / self.sample_rate

@@ -58,6 +58,8 @@ class Forwarder:
     async def run(self, source: Subscription) -> None:
         """Forward until cancelled. Raises SourceError when the source fails, and what the meter raises."""
         async for audio in source:
+            if source.was_awaited:
+                self._outlet.resume()
             await self._deliver(self._packets(audio))
             if audio.is_final:
                 await self._deliver(end_of_stream(self._encoder))

@@ -75,7 +75,8 @@ class EventOrder:
 
 class Subscription:
     """What has been published and not been fetched yet: at most `max_seconds` of audio. Use as `async for`. `on_drop` is
-    called for each publication that cannot be decoded."""
+    called for each publication that cannot be decoded. `was_awaited`: the last one was not there yet when it was asked
+    for."""
 
     def __init__(self, max_seconds: float, on_drop: Callable[[], None] = lambda: None) -> None:
         self._max_seconds = max_seconds
@@ -85,6 +86,7 @@ class Subscription:
         self._error: SourceError | None = None
         self._changed = asyncio.Event()
         self.dropped = 0
+        self.was_awaited = False
 
     def put(self, audio: ForwardedAudio) -> None:
         if self._error:
@@ -112,6 +114,7 @@ class Subscription:
         return self
 
     async def __anext__(self) -> ForwardedAudio:
+        self.was_awaited = not self._queued
         while not self._queued:
             if self._error:
                 raise self._error

@@ -18,6 +18,11 @@ class Outlet:
         if self._pacer:
             self._pacer.start_turn()
 
+    def resume(self) -> None:
+        """The source has something to send again, after it had nothing."""
+        if self._pacer:
+            self._pacer.resume(now=asyncio.get_running_loop().time())
+
     async def deliver(self, packets: Iterable[Packet]) -> None:
         for packet in packets:
             if self._pacer:

@@ -49,6 +49,10 @@ class Playback:
             flush=self._hurries,
         )
 
+    def resume(self) -> None:
+        """There is something to play again, after there was nothing."""
+        self._outlet.resume()
+
     def push(self, chunk: PcmChunk) -> Iterator[Packet]:
         """The packets that the chunk completes; each is encoded when it is asked for."""
         if self._delivery is None:

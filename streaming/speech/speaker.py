@@ -36,7 +36,7 @@ class Speaker:
         spoken."""
         try:
             while not self._is_closed:
-                await self._serve(await self._queue.first())
+                await self._serve(await self._next())
         except Exception:
             self._meter.failed()
             raise
@@ -48,6 +48,13 @@ class Speaker:
         self._is_closed = True
         self._queue.close()
         self._meter.end_turn()
+
+    async def _next(self) -> Queued:
+        is_idle = self._queue.is_empty
+        queued = await self._queue.first()
+        if is_idle:
+            self._playback.resume()
+        return queued
 
     async def _serve(self, queued: Queued) -> None:
         if isinstance(queued.item, Utterance):
@@ -65,6 +72,8 @@ class Speaker:
             submitted = await self._queue.submit(queued, utterance)
             self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate)
             async for chunk in submitted.audio:
+                if submitted.audio.was_awaited:
+                    self._playback.resume()
                 await self._send(self._playback.push(chunk))
         else:
             self._playback.begin(utterance, Rewriting.unchanged(""))

@@ -60,6 +60,10 @@ class SpeechQueue:
             self._unsubmitted.append((queued, item))
         self._arrived.set()
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._queue
+
     async def first(self) -> Queued:
         """The first in the queue, where it stays; waits for one."""
         while not self._queue:

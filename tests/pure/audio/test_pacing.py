@@ -64,16 +64,32 @@ def test_the_clock_starts_with_the_first_packet_not_with_the_connection() -> Non
     assert send_times(pacer, 3, now=100.0) == pytest.approx([100.0, 100.04, 100.10])
 
 
-def test_behind_a_pause_there_is_no_burst() -> None:
+def test_after_a_pause_of_the_source_there_is_no_burst() -> None:
     pacer = Pacer(0.02)
     send_times(pacer, 3, now=0.0)
+    pacer.resume(now=5.0)
     assert send_times(pacer, 3, now=5.0) == pytest.approx([5.0, 5.04, 5.10])
 
 
-def test_the_clock_is_set_anew_as_soon_as_everything_has_been_heard() -> None:
+def test_the_clock_is_set_anew_where_the_source_paused_until_everything_had_been_heard() -> None:
     pacer = Pacer(0.02)
     send(pacer, now=0.0)
+    pacer.resume(now=0.061)
     assert send_times(pacer, 2, now=0.061) == pytest.approx([0.061, 0.101])
+
+
+def test_a_short_pause_of_the_source_does_not_move_the_clock() -> None:
+    pacer = Pacer(0.02)
+    send(pacer, now=0.0)
+    pacer.resume(now=0.059)
+    assert send_times(pacer, 2, now=0.059) == pytest.approx([0.059, 0.10])
+
+
+def test_a_stream_that_its_server_made_late_catches_up() -> None:
+    pacer = Pacer(0.02)
+    send(pacer, now=0.0)
+    # The packets of 0.04, 0.10, 0.16 s were there, but nobody came to send them.
+    assert send_times(pacer, 5, now=0.2) == pytest.approx([0.2, 0.2, 0.2, 0.22, 0.28])
 
 
 def test_a_new_turn_sets_the_clock_anew() -> None:
@@ -83,16 +99,33 @@ def test_a_new_turn_sets_the_clock_anew() -> None:
     assert send_times(pacer, 2, now=0.05) == pytest.approx([0.05, 0.09])
 
 
-@given(st.floats(0, 5), st.lists(st.tuples(st.floats(0, 0.5), st.floats(0.001, 0.06)), max_size=50))
+@given(st.floats(0, 5), st.lists(st.tuples(st.floats(0, 0.5), st.booleans(), st.floats(0.001, 0.06)), max_size=50))
 def test_nothing_goes_before_it_is_ready_or_further_ahead_than_the_lead(
-    lead: float, packets: list[tuple[float, float]]
+    lead: float, packets: list[tuple[float, bool, float]]
 ) -> None:
     pacer, now, heard_from, audio = Pacer(lead), 0.0, 0.0, 0.0
-    for pause, seconds in packets:
+    for pause, is_of_the_source, seconds in packets:
         ready = now + pause
-        if audio < ready - heard_from:
-            heard_from, audio = ready, 0.0
+        if is_of_the_source:
+            pacer.resume(now=ready)
+            if audio < ready - heard_from:
+                heard_from, audio = ready, 0.0
+        if not audio:
+            heard_from = ready
         now = send(pacer, now=ready, seconds=seconds)
         assert now >= ready
         assert audio - (now - heard_from) <= lead + 0.002
+        audio += seconds
+
+
+@given(st.floats(0, 1), st.lists(st.tuples(st.floats(0, 0.5), st.floats(0.001, 0.06)), min_size=1, max_size=50))
+def test_whatever_made_a_stream_late_its_audio_is_sent_when_it_is_due_or_at_once(
+    lead: float, packets: list[tuple[float, float]]
+) -> None:
+    pacer, now, audio = Pacer(lead), 0.0, 0.0
+    first = packets[0][0]
+    for delay, seconds in packets:
+        come = now + delay
+        now = send(pacer, now=come, seconds=seconds)
+        assert now == pytest.approx(max(come, first + audio - lead))
         audio += seconds

@@ -140,6 +140,17 @@ class TestSubscription:
         subscription.put(part := audio(0.1))
         assert await waiting is part
 
+    async def test_says_whether_something_had_to_be_waited_for(self) -> None:
+        subscription = Subscription(10)
+        subscription.put(audio(0.1))
+        await anext(subscription)
+        assert not subscription.was_awaited
+        waiting = asyncio.create_task(anext(aiter(subscription)))
+        await asyncio.sleep(0)
+        subscription.put(audio(0.1))
+        await waiting
+        assert subscription.was_awaited
+
     async def test_what_was_fetched_makes_room(self) -> None:
         subscription = Subscription(1)
         for _ in range(20):
