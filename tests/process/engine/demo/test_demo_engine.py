@@ -3,11 +3,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
-from streaming.engine.demo.demo_engine import FIRST_STEP_MOST, MOST_PER_STEP, MOST_PHONEMES, DemoEngine, steps
+from streaming.engine.demo.demo_engine import DemoEngine
+from streaming.engine.demo.piper_voice import MOST_PHONEMES
+from streaming.engine.demo.steps import MOST_PER_STEP
 from tests.pure.engine.collect import collect, speak_with
 
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
@@ -26,31 +26,6 @@ def chunks(events: list[EngineEvent], request_id: str = "1") -> list[PcmChunk]:
 
 def samples_of(events: list[EngineEvent], request_id: str = "1") -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     return np.concatenate([chunk.samples for chunk in chunks(events, request_id)])
-
-
-@given(st.text(alphabet="ab .,!?\n。", max_size=600))
-def test_steps_cover_the_text_in_order_and_stay_short(text: str) -> None:
-    found = list(steps(text))
-    assert "".join(text[start:end] for start, end in found) == text
-    assert all(start < end <= start + MOST_PER_STEP for start, end in found)
-
-
-def test_the_steps_of_a_long_text_look_at_each_part_of_it_once() -> None:
-    """Work that grew with the square of the length would not end here within the hour."""
-    text = "a" * 6_000_000
-    assert sum(end - start for start, end in steps(text)) == len(text)
-
-
-def test_the_first_step_is_the_first_clause() -> None:
-    text = "Well, good morning to you, my friend, " + SENTENCE
-    assert text[: next(steps(text))[1]] == "Well, good morning to you, "
-
-
-def test_a_long_first_sentence_is_cut_at_a_word() -> None:
-    text = "word " * 100
-    start, end = next(steps(text))
-    assert end - start <= FIRST_STEP_MOST
-    assert text[end - 1] == " "
 
 
 def test_chunks_say_how_far_they_speak_and_which_is_the_last(engine: DemoEngine) -> None:
@@ -140,9 +115,10 @@ class Counted:
         self.characters = 0
         self.phonemes: list[int] = []
         self.on_phonemize: Callable[[], None] = lambda: None
-        self._phonemize, self._to_ids = engine._voice.phonemize, engine._voice.phonemes_to_ids
-        monkeypatch.setattr(engine._voice, "phonemize", self.phonemize)
-        monkeypatch.setattr(engine._voice, "phonemes_to_ids", self.to_ids)
+        model = engine._voice._model
+        self._phonemize, self._to_ids = model.phonemize, model.phonemes_to_ids
+        monkeypatch.setattr(model, "phonemize", self.phonemize)
+        monkeypatch.setattr(model, "phonemes_to_ids", self.to_ids)
 
     def phonemize(self, text: str) -> list[list[str]]:
         self.characters += len(text)
