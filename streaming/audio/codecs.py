@@ -113,20 +113,6 @@ class AdtsEncoder(CodecEncoder):
         return header.to_bytes(7, "big") + packet
 
 
-class FlacEncoder(CodecEncoder):
-    """FLAC after the shortest header (RFC 9639), without length and checksum, which are not known when a stream begins."""
-
-    def __init__(self, codec: Codec, sample_rate: int) -> None:
-        super().__init__(codec, sample_rate)
-        stream_info = self._context.extradata or b""
-        # The last block of metadata, of type 0.
-        self._header = b"fLaC" + (0x80 << 24 | len(stream_info)).to_bytes(4, "big") + stream_info
-
-    def _wrap(self, packet: bytes) -> bytes:
-        header, self._header = self._header, b""
-        return header + packet
-
-
 class OggOpusEncoder(CodecEncoder):
     """Opus in Ogg. Takes 48 kHz."""
 

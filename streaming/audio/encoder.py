@@ -19,7 +19,8 @@ class Encoder(Protocol):
 
     def tail(self, ahead: int) -> int:
         """How many samples of silence have to follow the next `ahead` samples, so that a decoder that has the bytes
-        until then has played all of these. The last sample of the silence completes some bytes. 0 if nothing is held."""
+        until then has played all of these. The last sample of the silence completes some bytes. 0 if nothing is held, or if
+        nothing comes out before the end."""
 
     def finish(self) -> bytes:
         """The rest: nothing if the stream had no samples. The stream is over then."""

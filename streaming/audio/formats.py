@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from streaming.audio.codecs import AAC, FLAC, MP3, OPUS, AdtsEncoder, CodecEncoder, FlacEncoder, OggOpusEncoder
+import numpy as np
+
+from streaming.audio.codecs import AAC, MP3, OPUS, AdtsEncoder, CodecEncoder, OggOpusEncoder
 from streaming.audio.encoder import Encoder
+from streaming.audio.flac import FlacEncoder
 from streaming.audio.ogg import OPUS_RATE
 from streaming.audio.pcm import SampleEncoder, encode_alaw, encode_pcm16, encode_ulaw, wav_header
 
@@ -27,6 +30,11 @@ class OutputFormat:
     sample_rate: int
     media_type: str
     new_encoder: Callable[[], Encoder]
+
+    def silence(self, seconds: float) -> bytes:
+        """A whole stream in which nothing is heard."""
+        encoder = self.new_encoder()
+        return encoder.encode(np.zeros(round(seconds * self.sample_rate), dtype=np.float32)) + encoder.finish()
 
 
 def _pcm(name: str, rate: int) -> OutputFormat:
@@ -61,12 +69,14 @@ FORMATS = _by_name(
         *(_opus(f"opus_48000_{kbps}", kbps) for kbps in OPUS_BIT_RATES),
     ]
 )
+# The same over HTTP, where a response may be a file.
+HTTP_FORMATS = FORMATS | _by_name(_wav(f"wav_{rate}", rate) for rate in PCM_RATES)
 # OpenAI's names, over HTTP only: most are files with a header. Speech is made at 24 kHz.
 CONTAINER_FORMATS = _by_name(
     [
         _pcm("pcm", 24000),
         _wav("wav", 24000),
-        OutputFormat("flac", 24000, "audio/flac", partial(FlacEncoder, FLAC, 24000)),
+        OutputFormat("flac", 24000, "audio/flac", partial(FlacEncoder, 24000)),
         OutputFormat("aac", 24000, "audio/aac", partial(AdtsEncoder, AAC, 24000, 96_000)),
         _mp3("mp3", 24000, 128),
         _opus("opus", 64),

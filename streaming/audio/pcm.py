@@ -11,8 +11,10 @@ from streaming.audio.encoder import Samples
 
 # Full scale is 32768, as libsndfile and most decoders have it: then every 16-bit value survives the way there and back.
 _FULL_SCALE = 32768.0
-# Stands in RIFF for a length that is not known yet.
-_UNKNOWN_LENGTH = 0xFFFFFFFF
+# Stands in a WAV header for the length of samples that are not there yet; the standard has no number for that. All readers
+# that were tried stop at the end of the file. sox does so without a warning for this number alone, and it is negative to
+# none. A length of 0 would be an empty file.
+_UNKNOWN_LENGTH = 0x7FFFF000
 
 
 def encode_pcm16(samples: Samples) -> bytes:
@@ -91,11 +93,12 @@ class SampleEncoder:
 def wav_header(sample_rate: int) -> bytes:
     """The header of a 16-bit mono WAV stream of unknown length (RIFF, format 1)."""
     pcm_format = struct.pack("<HHIIHH", 1, 1, sample_rate, 2 * sample_rate, 2, 16)
-    return b"".join(
+    chunks = b"".join(
         [
-            struct.pack("<4sI4s", b"RIFF", _UNKNOWN_LENGTH, b"WAVE"),
+            b"WAVE",
             struct.pack("<4sI", b"fmt ", len(pcm_format)),
             pcm_format,
             struct.pack("<4sI", b"data", _UNKNOWN_LENGTH),
         ]
     )
+    return struct.pack("<4sI", b"RIFF", _UNKNOWN_LENGTH + len(chunks)) + chunks

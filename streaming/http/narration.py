@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 from streaming.access.prices import cost_of
+from streaming.audio.formats import OutputFormat
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.packet import Packet
@@ -12,8 +13,10 @@ from streaming.protocol.parameters import Parameters
 from streaming.speech.outlet import Outlet
 from streaming.speech.speaker import Speaker
 
-# Packets, of 60 ms at most, that wait for a client that reads more slowly than speech is made.
+# Packets, of 60 ms at most (FLAC comes as one), that wait for a client that reads more slowly than speech is made.
 MOST_QUEUED = 32
+# What is heard of a text in which there is nothing to say. Many readers and players take no file without any sound.
+SILENCE_SECONDS = 0.1
 
 Spoken = Callable[[Utterance | TurnEnd], Awaitable[None]]
 Packets = AsyncGenerator[Packet, None]
@@ -56,6 +59,17 @@ async def narrate(items: Iterable[Utterance | TurnEnd], make_speaker: Callable[[
     finally:
         speaking.cancel()
         speaker.close()
+
+
+async def or_silence(packets: Packets, output: OutputFormat) -> Packets:
+    """The same packets; one with a little silence where none has any bytes. Nobody pays for it."""
+    has_bytes = False
+    async with aclosing(packets):
+        async for packet in packets:
+            has_bytes = has_bytes or bool(packet.payload)
+            yield packet
+    if not has_bytes:
+        yield Packet(output.silence(SILENCE_SECONDS), SILENCE_SECONDS)
 
 
 async def begun(packets: Packets) -> Packets:

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -18,6 +19,8 @@ from streaming.http.speech_schemas import WITHOUT_EFFECT
 from streaming.protocol.parameters import Parameters
 
 router = Router(tags=["OpenAI"])
+# In one event. Readers of events may bound the length of a line (aiohttp: 64 KB), and FLAC comes all at once.
+MOST_EVENT_BYTES = 24_576
 
 
 class VoiceById(Schema):
@@ -51,10 +54,14 @@ async def _events(packets: Packets, *, text: str) -> Body:
     async with aclosing(packets):
         async for packet in packets:
             seconds += packet.seconds
-            if packet.payload:
-                audio = b64encode(packet.payload).decode("ascii")
+            for part in _parts(packet.payload):
+                audio = b64encode(part).decode("ascii")
                 yield f'data: {{"type":"speech.audio.delta","audio":"{audio}"}}\n\n'.encode()
     yield _done(len(text), seconds)
+
+
+def _parts(payload: bytes) -> Iterator[bytes]:
+    return (payload[start : start + MOST_EVENT_BYTES] for start in range(0, len(payload), MOST_EVENT_BYTES))
 
 
 def _done(characters: int, seconds: float) -> bytes:

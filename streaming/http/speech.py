@@ -8,10 +8,10 @@ from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Query, Router
 
 from streaming import errors
-from streaming.audio.formats import FORMATS, OutputFormat
+from streaming.audio.formats import HTTP_FORMATS, OutputFormat
 from streaming.http.backend import exchange_of
 from streaming.http.bodies import Body, raw_audio, timed_lines, timed_object
-from streaming.http.narration import Packets, begun, cost_of_all, utterances
+from streaming.http.narration import Packets, begun, cost_of_all, or_silence, utterances
 from streaming.http.problems import Problem
 from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
 from streaming.protocol.parameters import Parameters, parse_parameters
@@ -88,7 +88,7 @@ async def speech_response(
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id, exchange.caller.client)
     items = utterances(order.text, order.parameters)
-    packets = backend.speak(exchange.caller, voice, items, order.output)
+    packets = or_silence(backend.speak(exchange.caller, voice, items, order.output), order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)
     body = form(await beginning)
@@ -106,17 +106,15 @@ async def _end(beginning: "asyncio.Future[Packets]", packets: Packets) -> None:
 
 def _check_text(text: str, most: int) -> None:
     """Raises Problem."""
-    if not text.strip():
-        raise Problem(400, errors.INVALID_PARAMETER, "The text contains nothing to speak.")
     if len(text) > most:
         message = f"The text has {len(text)} characters; a request may have at most {most}."
         raise Problem(400, errors.TOO_MUCH_TEXT, message)
 
 
 def _output(name: str) -> OutputFormat:
-    if output := FORMATS.get(name):
+    if output := HTTP_FORMATS.get(name):
         return output
-    known = ", ".join(sorted(FORMATS))
+    known = ", ".join(sorted(HTTP_FORMATS))
     message = f"output_format {name!r:.100} is not supported here; the formats are {known}."
     raise Problem(400, "invalid_output_format", message, "output_format")
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
-from streaming.audio.formats import FORMATS
+from streaming.audio.formats import HTTP_FORMATS
 
 DEFAULT_FORMAT = "mp3_44100_128"
 
@@ -51,7 +51,7 @@ class SpeechBody(Schema):
 
 
 class SpeechQuery(Schema):
-    output_format: Annotated[str, Field(json_schema_extra={"enum": sorted(FORMATS)})] = DEFAULT_FORMAT
+    output_format: Annotated[str, Field(json_schema_extra={"enum": sorted(HTTP_FORMATS)})] = DEFAULT_FORMAT
     enable_logging: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
     optimize_streaming_latency: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
 

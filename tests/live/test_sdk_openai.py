@@ -10,6 +10,7 @@ import av
 import httpx
 import openai
 import pytest
+import soundfile
 
 from benchmarks.live_server import LiveServer
 
@@ -40,6 +41,21 @@ def test_every_format_can_be_played(client: openai.OpenAI, response_format: str,
     assert 3.0 < seconds < 8.0
 
 
+@pytest.mark.parametrize("response_format", ["flac", "wav"])
+def test_a_saved_file_is_read_by_libsndfile(client: openai.OpenAI, tmp_path: Path, response_format: str) -> None:
+    options = {"model": "tts-1", "voice": "demo", "input": TEXT, "response_format": response_format}
+    client.audio.speech.create(**options).write_to_file(tmp_path / "speech")  # type: ignore[arg-type]
+    samples, rate = soundfile.read(tmp_path / "speech")
+    assert rate == 24_000
+    assert 3.0 < len(samples) / rate < 8.0
+
+
+@pytest.mark.parametrize("response_format", ["mp3", "opus", "aac", "flac", "wav"])
+def test_where_there_is_nothing_to_say_the_file_is_silent(client: openai.OpenAI, response_format: str) -> None:
+    answer = client.audio.speech.create(model="tts-1", voice="demo", input=" ", response_format=response_format)  # type: ignore[arg-type]
+    assert 0.09 < decoded(answer.content)[1] < 0.3
+
+
 def test_pcm_is_24_kilohertz_without_a_header(client: openai.OpenAI) -> None:
     answer = client.audio.speech.create(model="tts-1", voice="demo", input=TEXT, response_format="pcm")
     assert 3.0 < len(answer.content) / 48_000 < 8.0
@@ -61,16 +77,18 @@ def test_speed_is_heard(client: openai.OpenAI) -> None:
     assert length(0.5) > 1.5 * length(2.0)
 
 
-def test_events_carry_the_audio(client: openai.OpenAI) -> None:
+@pytest.mark.parametrize("response_format", ["pcm", "flac"])
+def test_events_carry_the_audio(client: openai.OpenAI, response_format: str) -> None:
     create = client.audio.speech.with_streaming_response.create
-    options = {"model": "gpt-4o-mini-tts", "voice": "demo", "input": TEXT, "response_format": "pcm"}
+    options = {"model": "gpt-4o-mini-tts", "voice": "demo", "input": TEXT, "response_format": response_format}
     with create(**options, stream_format="sse") as answer:  # type: ignore[arg-type]
         assert answer.headers["content-type"].startswith("text/event-stream")
         lines = [line for line in answer.iter_lines() if line]
     events = [json.loads(line.removeprefix("data: ")) for line in lines]
     assert [event["type"] for event in events] == ["speech.audio.delta"] * (len(events) - 1) + ["speech.audio.done"]
     audio = b"".join(b64decode(event["audio"]) for event in events[:-1])
-    assert 3.0 < len(audio) / 48_000 < 8.0
+    assert 3.0 < (len(audio) / 48_000 if response_format == "pcm" else decoded(audio)[1]) < 8.0
+    assert max(map(len, lines)) < 65_536  # as much as aiohttp reads of a line
     assert events[-1]["usage"]["input_tokens"] == len(TEXT)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.audio.codecs import Codec, CodecEncoder
-from streaming.audio.formats import CONTAINER_FORMATS, FORMATS, OutputFormat
+from streaming.audio.formats import CONTAINER_FORMATS, HTTP_FORMATS, OutputFormat
 from streaming.audio.pcm import encode_pcm16
 from tests.pure.audio.decoding import (
     by_name,
@@ -27,10 +27,13 @@ from tests.pure.audio.decoding import (
     voice,
 )
 
-EVERY_FORMAT = [*FORMATS.values(), *CONTAINER_FORMATS.values()]
+EVERY_FORMAT = [*HTTP_FORMATS.values(), *CONTAINER_FORMATS.values()]
 COMPRESSED = [output for output in EVERY_FORMAT if isinstance(output.new_encoder(), CodecEncoder)]
 # Formats that differ in nothing but their bit rate share an encoder's code.
 ONE_OF_EACH = list({(type(output.new_encoder()), output.sample_rate): output for output in EVERY_FORMAT}.values())
+# FLAC comes out at its end: no silence brings it out before.
+CONTINUOUS = [output for output in EVERY_FORMAT if output.name != "flac"]
+CONTINUOUS_CODECS = [output for output in CONTINUOUS if output in COMPRESSED]
 MP3 = [output for output in COMPRESSED if output.media_type == "audio/mpeg"]
 OPUS = [output for output in COMPRESSED if output.media_type == "audio/ogg"]
 
@@ -73,7 +76,7 @@ def test_the_bytes_are_the_same_for_any_cutting(output: OutputFormat, cuts: list
     assert encoded(output.new_encoder(), *parts) == one_shot(output)
 
 
-@pytest.mark.parametrize("output", EVERY_FORMAT, ids=by_name)
+@pytest.mark.parametrize("output", CONTINUOUS, ids=by_name)
 @pytest.mark.parametrize("length", [479, 1152, 2880, 5000])
 def test_with_its_tail_of_silence_everything_is_out(output: OutputFormat, length: int) -> None:
     encoder = output.new_encoder()
@@ -82,7 +85,7 @@ def test_with_its_tail_of_silence_everything_is_out(output: OutputFormat, length
     assert likeness(heard[:length], samples) > (10 if length < 1000 else least_likeness(output) - 6)
 
 
-@pytest.mark.parametrize("output", COMPRESSED, ids=by_name)
+@pytest.mark.parametrize("output", CONTINUOUS_CODECS, ids=by_name)
 @pytest.mark.parametrize("length", [1, 480, 1152, 5000])
 def test_the_last_of_the_silence_completes_bytes(output: OutputFormat, length: int) -> None:
     encoder = output.new_encoder()
