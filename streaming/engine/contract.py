@@ -52,16 +52,20 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PcmChunk:
-    """A piece of the utterance: mono float32 in [-1, 1] at the engine's rate, any length, chunks in order.
+    """Audio of the utterance: mono float32 in [-1, 1] at the engine's rate, any length, chunks in order. The last one says
+    so; an utterance without a single audible character has no chunk at all.
 
-    `text_end` is how far into the request's text this chunk speaks, None if the engine cannot tell. The last chunk of an
-    utterance says so; an utterance without a single audible character has no chunk at all.
+    An engine speaks a text piece by piece, and a chunk is audio of one piece. `piece_end` is where that piece ends in the
+    request's text; it begins where the piece before it ended. None stands for the end of the text. `text_end` is how far
+    into the request's text the audio speaks at the end of this chunk, None if the engine cannot tell; it equals `piece_end`
+    where the piece is over.
     """
 
     request_id: str
     samples: Samples
     text_end: int | None = None
     last: bool = False
+    piece_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

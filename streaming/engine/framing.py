@@ -72,8 +72,8 @@ class _Announced:
         return replace(self.frame, voice=replace(self.frame.voice, clips=clips))
 
 
-def _pcm_chunk(request_id: str, samples: bytes, text_end: int | None, last: bool) -> PcmChunk:
-    return PcmChunk(request_id, np.frombuffer(samples, dtype="<f4"), text_end, last)
+def _pcm_chunk(request_id: str, samples: bytes, text_end: int | None, last: bool, piece_end: int | None) -> PcmChunk:
+    return PcmChunk(request_id, np.frombuffer(samples, dtype="<f4"), text_end, last, piece_end)
 
 
 def _speech_request(request_id: str, text: str, voice: list[Any], *rest: Any) -> SpeechRequest:
@@ -113,8 +113,9 @@ def encode(frame: Frame) -> list[bytes]:
     """The messages of a frame. Raises FramingError for what is too large."""
     clips: tuple[bytes, ...] = ()
     match frame:
-        case PcmChunk(request_id, samples, text_end, last):
-            fields: tuple[Any, ...] = (request_id, samples.astype("<f4").tobytes(), text_end, last)
+        case PcmChunk(request_id, samples, text_end, last, piece_end):
+            sound = samples.astype("<f4").tobytes()
+            fields: tuple[Any, ...] = (request_id, sound, text_end, last, piece_end)
         case Prepare(request_id, voice):
             clips = voice.clips
             fields = (request_id, astuple(replace(voice, clips=())), [len(clip) for clip in clips])

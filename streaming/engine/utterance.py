@@ -100,10 +100,13 @@ class Utterance:
     def deliver(self, samples: Samples) -> None:
         """The samples of the chunk that was due."""
         self._plan.given += 1
-        is_last = self.piece_is_over and not self.has_more
-        if len(samples) or is_last:
-            text_end = self._piece.text_end if self._piece and self.piece_is_over else None
-            self._sink(PcmChunk(self.request.request_id, samples, text_end, is_last))
+        if self._piece is None:
+            raise RuntimeError("A chunk came from an utterance that has not begun.")
+        piece_end = self._piece.text_end
+        if self.piece_is_over:
+            self._sink(PcmChunk(self.request.request_id, samples, piece_end, not self.has_more, piece_end))
+        elif len(samples):
+            self._sink(PcmChunk(self.request.request_id, samples, piece_end=piece_end))
 
     def finish(self, *, cancelled: bool = False) -> None:
         self._sink(Finished(self.request.request_id, cancelled))

@@ -81,10 +81,10 @@ class DemoEngine:
             for number, part in enumerate(parts, 1):
                 if cancelled.is_set():
                     return
-                text_end = step.start + (step.end - step.start) * number // len(parts)
-                is_last = step.is_last and number == len(parts)
+                is_over = number == len(parts)
                 samples = self._voice.sound(part, request.speed, request.seed)
-                yield PcmChunk(request.request_id, samples, text_end, is_last)
+                text_end = step.end if is_over else None
+                yield PcmChunk(request.request_id, samples, text_end, step.is_last and is_over, step.end)
 
     def _is_audible(self, text: str) -> bool:
         # Punctuation alone would be named ("exclamation").

@@ -141,6 +141,9 @@ def test_a_long_text_is_spoken_piece_by_piece_to_its_end(int8: XttsEngine) -> No
     ends = [chunk.text_end for chunk in spoken if chunk.text_end is not None]
     assert len(ends) > 2
     assert ends == sorted(set(ends))
+    # A chunk says which piece it speaks, and the piece's last one that it is over.
+    assert list(dict.fromkeys(chunk.piece_end for chunk in spoken)) == ends
+    assert [chunk for chunk in spoken if chunk.text_end not in (None, chunk.piece_end)] == []
     assert spoken[-1].text_end == len(text)
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
 

@@ -81,11 +81,14 @@ def test_every_frame_survives(frame: Frame) -> None:
     assert decoded(*encode(frame)) == frame
 
 
-@given(texts, samples, st.none() | whole, st.booleans())
-def test_every_chunk_survives(request_id: str, sound: Any, text_end: int | None, last: bool) -> None:
-    chunk = decoded(*encode(PcmChunk(request_id, sound, text_end, last)))
+@given(texts, samples, st.none() | whole, st.booleans(), st.none() | whole)
+def test_every_chunk_survives(
+    request_id: str, sound: Any, text_end: int | None, last: bool, piece_end: int | None
+) -> None:
+    chunk = decoded(*encode(PcmChunk(request_id, sound, text_end, last, piece_end)))
     assert isinstance(chunk, PcmChunk)
     assert (chunk.request_id, chunk.text_end, chunk.last) == (request_id, text_end, last)
+    assert chunk.piece_end == piece_end
     assert chunk.samples.dtype == np.float32
     assert np.array_equal(chunk.samples, sound)
 
@@ -119,8 +122,8 @@ def test_wrong_fields_are_a_framing_error_and_nothing_else(name: str, fields: li
         msgpack.packb([["Stop"]]),
         msgpack.packb(["Stop", "too", "much"]),
         msgpack.packb(["Cancel"]),
-        msgpack.packb(["PcmChunk", "1", b"\0\0\0", None, False]),
-        msgpack.packb(["PcmChunk", "1", "text", None, False]),
+        msgpack.packb(["PcmChunk", "1", b"\0\0\0", None, False, None]),
+        msgpack.packb(["PcmChunk", "1", "text", None, False, None]),
         msgpack.packb(["SpeechRequest", "1", "text", None]),
         msgpack.packb(["SpeechRequest", "1", "text", ["key", []]]),
         msgpack.packb(["Prepare", "1", ["key", [], b"", ""]]),

@@ -33,7 +33,7 @@ def test_chunks_say_how_far_they_speak_and_which_is_the_last(engine: DemoEngine)
     spoken = chunks(events)
     assert len(spoken) > 1
     ends = [chunk.text_end or 0 for chunk in spoken]
-    assert ends == sorted(ends)
+    assert ends == [chunk.piece_end for chunk in spoken] == sorted(ends)
     assert ends[-1] == len(SENTENCE * 2)
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
     assert events[-1] == Finished("1")
@@ -158,7 +158,7 @@ def test_inaudible_text_can_be_cancelled(engine: DemoEngine, counted: Counted) -
 def test_what_cannot_be_interrupted_is_short(engine: DemoEngine, counted: Counted, text: str) -> None:
     spoken = chunks(speak_with(engine, SpeechRequest("1", text, seed=1, speed=2.0)))
     assert 0 < max(counted.phonemes) <= MOST_PHONEMES
-    assert [chunk.text_end for chunk in spoken][-1] == len(text)
+    assert spoken[-1].text_end == spoken[-1].piece_end == len(text)
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
 
 
