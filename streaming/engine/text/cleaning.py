@@ -14,7 +14,7 @@ from typing import Any
 
 from anyascii import anyascii
 
-from streaming.engine.text.hindi_numbers import spell_hindi_numbers
+from streaming.text.normalization.hindi_numbers import spell_hindi_numbers
 
 logger = logging.getLogger("streaming.engine.text")
 

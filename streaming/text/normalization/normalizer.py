@@ -3,10 +3,33 @@
 Pure text, for every engine. Each engine calls it in its own process, before it cuts a text into what it speaks at once.
 """
 
+from functools import cache
+
+from streaming.text.normalization.characters import find_odd_characters
+from streaming.text.normalization.language import find_language
+from streaming.text.normalization.markup import find_markup
+from streaming.text.normalization.rules.reader import Reader
 from streaming.text.rewriting import Rewriting
 
 
-def normalize(text: str, language: str) -> Rewriting:
-    """`text` as a speaker of `language` ("en", "zh-CN", "pt_BR") would read it out. A language without rules is left as it
-    is."""
-    return Rewriting.unchanged(text)
+def normalize(text: str, language: str, *, only_unreadable: bool = False) -> Rewriting:
+    """`text` as a speaker of `language` ("en", "zh-CN", "pt_BR") would read it out. In a language without rules, only markup
+    and pictures are laid aside. `only_unreadable`: nothing but characters that no voice can read is changed (emoji,
+    full-width letters). Raises nothing."""
+    code = language.strip().replace("_", "-").partition("-")[0].lower()
+    if only_unreadable:
+        return Rewriting.replacing(text, find_odd_characters(text, code))
+    without_markup = Rewriting.replacing(text, find_markup(text))
+    plain = without_markup.spoken
+    readable = without_markup.then(Rewriting.replacing(plain, find_odd_characters(plain, code)))
+    reader = _reader(language)
+    if reader is None:
+        return readable
+    spoken = readable.spoken
+    return readable.then(Rewriting.replacing(spoken, reader.read(spoken)))
+
+
+@cache
+def _reader(language: str) -> Reader | None:
+    tables = find_language(language)
+    return Reader(tables) if tables else None

@@ -1,6 +1,6 @@
 import pytest
 
-from streaming.engine.text.hindi_numbers import spell_hindi_numbers
+from streaming.text.normalization.hindi_numbers import spell_hindi_numbers
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Numbers in Hindi words, which the number library of coqui's cleaners lacks: it fails for every digit."""
+"""Numbers in Hindi words, by the Indian scale. The number library has none."""
 
 import re
 
@@ -36,6 +36,11 @@ _NUMBER = re.compile(r"(₹ ?)?([0-9]{1,3}(?:,[0-9]{2,3})+|[0-9]+)(?:\.([0-9]+))
 def spell_hindi_numbers(text: str) -> str:
     """`text` with its numbers in words: whole ones by the Indian scale, decimals and leading zeros digit by digit."""
     return _NUMBER.sub(_spelled, text)
+
+
+def spell_hindi(number: int) -> str:
+    """`number`, not negative, in words."""
+    return " ".join(_cardinal(number))
 
 
 def _spelled(match: re.Match[str]) -> str:

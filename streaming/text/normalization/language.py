@@ -1,0 +1,129 @@
+"""The tables of a language: what its speakers say for a sign, a unit, a currency, and how they write numbers and dates.
+
+One TOML file for each language, `languages/<code>.toml`; `languages/README.md` says what each entry means. A region has its
+own file only for what differs ("pt-PT", "es-MX").
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from streaming.text.normalization.plurals import Amount, category
+
+_FOLDER = files("streaming.text.normalization") / "languages"
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The forms of a noun by plural category, and its gender: m, f or n."""
+
+    forms: Mapping[str, str]
+    gender: str = "m"
+
+    def form(self, of: str) -> str:
+        return self.forms.get(of) or self.forms["other"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """`code` is the language without its region, `region` as in the code ("PT") or nothing."""
+
+    code: str
+    region: str
+    numbers: Table
+    signs: Mapping[str, str]
+    units: Mapping[str, Word]
+    currencies: Mapping[str, Word]
+    cents: Mapping[str, Word]
+    scales: Mapping[str, Word]
+    fractions: Mapping[str, Word]
+    dates: Table
+    times: Table
+    ordinals: Table
+    roman: Table
+    addresses: Table
+    titles: Mapping[str, str]
+    abbreviations: Mapping[str, str]
+
+    @property
+    def has_blanks(self) -> bool:
+        """Whether it parts its words by blanks."""
+        return bool(self.numbers["blank"])
+
+    def counted(self, words: str, noun: Word, amount: Amount, form: str = "") -> str:
+        """`words` (a number) and the noun in the form that belongs to it. A form may say where the number stands."""
+        chosen = noun.form(form or category(self.code, amount))
+        return chosen.format(n=words) if "{n}" in chosen else f"{words}{self.numbers['blank']}{chosen}"
+
+
+def find_language(code: str) -> Language | None:
+    """The tables for "en", "zh-CN", "pt_BR"; None if there are none."""
+    language, _, region = code.strip().replace("_", "-").partition("-")
+    return _load(language.lower(), region.partition("-")[0].upper() if len(region) == 2 else "")
+
+
+def known_languages() -> tuple[str, ...]:
+    """The codes of all languages with tables, without regions."""
+    return tuple(sorted(file.name[:2] for file in _FOLDER.iterdir() if len(file.name) == len("en.toml")))
+
+
+@cache
+def _load(code: str, region: str) -> Language | None:
+    if code not in known_languages():
+        return None
+    table = _read(code)
+    if region and (_FOLDER / f"{code}-{region}.toml").is_file():
+        for section, entries in _read(f"{code}-{region}").items():
+            table[section] = {**table.get(section, {}), **entries}
+    return _made(code, region, table)
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _made(code: str, region: str, table: dict[str, Any]) -> Language:
+    names = table["numbers"]["forms"].split()
+    genders = {symbol: gender for gender in "fn" for symbol in table.get("gender", {}).get(gender, ())}
+
+    def words(section: str) -> dict[str, Word]:
+        return {
+            symbol: Word(_forms(names, written), next((genders[key] for key in keys.split() if key in genders), "m"))
+            for keys, written in table.get(section, {}).items()
+            for symbol in keys.split()
+        }
+
+    return Language(
+        code,
+        region,
+        table["numbers"],
+        table.get("signs", {}),
+        words("units"),
+        words("currencies"),
+        words("cents"),
+        words("scales"),
+        words("fractions"),
+        table.get("dates", {}),
+        table.get("times", {}),
+        table.get("ordinals", {}),
+        table.get("roman", {}),
+        table.get("addresses", {}),
+        _by_each(table.get("titles", {})),
+        _by_each(table.get("abbreviations", {})),
+    )
+
+
+def _forms(names: list[str], written: str) -> dict[str, str]:
+    """ "dollar, dollars" in the order of `names`; one form alone is for all."""
+    forms = [form.strip() for form in written.split(",")]
+    if len(forms) == 1:
+        return {"other": forms[0]}
+    return dict(zip(names, forms, strict=True))
+
+
+def _by_each(entries: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for keys, value in entries.items() for key in keys.split(" | ")}

@@ -1,0 +1,192 @@
+"""Numbers with what they count: signs, ranges, percentages, units, money, fractions."""
+
+import re
+from fractions import Fraction
+
+from streaming.text.normalization.language import Word
+from streaming.text.normalization.plurals import Amount
+from streaming.text.normalization.rules.rule import Said, Tools, is_letter_or_digit
+from streaming.text.normalization.syntax import ANY_BLANK, MINUS_SIGNS, VULGAR, alternatives, vulgar_value
+
+_END = r"(?![^\W_])"
+_LATIN_END = "(?![A-Za-z0-9])"
+
+
+class Amounts:
+    """ "−5 °C", "3–5 km", "$5.3 billion", "20,15 €", "3½", "1,000"."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._language = language = tools.language
+        self._numerals = tools.numerals
+        end = _END if language.has_blanks and language.code != "ko" else _LATIN_END
+        currency = alternatives(language.currencies)
+        scale = alternatives(language.scales) or "(?!)"
+        number = rf"(?:{tools.syntax.pattern}(?:{ANY_BLANK}?{VULGAR})?|{VULGAR})"
+        sign = rf"[{MINUS_SIGNS}+±]"
+        # "3–5", "3 – 5", "3-5", "$3–$5"
+        second = rf"(?:(?P<dash>{ANY_BLANK}?[–—~]{ANY_BLANK}?|-)(?P<second>{number}))"
+        money = rf"(?:{ANY_BLANK}?(?P<scale>{scale}){end})?"
+        self._patterns = [
+            re.compile(
+                rf"(?P<sign>{sign})?(?P<front>{currency}){ANY_BLANK}?(?P<sign2>{sign})?(?P<first>{number})"
+                rf"(?:(?P<dash>{ANY_BLANK}?[–—]{ANY_BLANK}?|-)(?:(?P=front))?(?P<second>{number}))?{money}"
+            ),
+            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}?{money}{ANY_BLANK}?(?P<back>{currency}){end}"),
+            re.compile(
+                rf"(?P<sign>{sign})?(?P<first>{number}){second}?{ANY_BLANK}?(?P<unit>{alternatives(language.units)}){end}"
+            ),
+            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}"),
+            re.compile(rf"(?P<sign>{sign})?(?P<first>{number})"),
+        ]
+
+    def __call__(self, text: str, start: int) -> Said | None:
+        for pattern in self._patterns:
+            match = pattern.match(text, start)
+            if match and (words := self._said(match)):
+                return Said(match.end(), words)
+        return None
+
+    def _said(self, match: re.Match[str]) -> str | None:
+        found = match.groupdict()
+        if not _has_a_sign(match) or not self._is_a_range(found):
+            return None
+        currency = found.get("front") or found.get("back")
+        if currency:
+            words = self._money(found, currency)
+        elif unit := found.get("unit"):
+            words = self._counted(found, self._language.units[unit])
+        else:
+            words = self._plain(found)
+        sign = found["sign"] or found.get("sign2")
+        return words if sign is None else self._with_sign(sign, words)
+
+    def _with_sign(self, sign: str, words: str) -> str:
+        name = self._language.signs["−" if sign in MINUS_SIGNS else sign]
+        return f"{name}{self._language.numbers['blank']}{words}"
+
+    def _is_a_range(self, found: dict[str, str | None]) -> bool:
+        """With a hyphen only from less to more: "2-1" is a score, "555-1234" a telephone."""
+        first, second = found["first"], found.get("second")
+        if second is None or found.get("dash") != "-":
+            return True
+        is_simple = all(part.isdigit() and (part == "0" or part[0] != "0") for part in (first or "", second))
+        return is_simple and len(second) <= len(first or "") + 2 and int(first or "0") < int(second)
+
+    # What is counted
+
+    def _counted(self, found: dict[str, str | None], noun: Word) -> str:
+        last = found.get("second") or found["first"] or ""
+        amount, part = self._parsed(last)
+        words = self._number(last, noun.gender)
+        if found.get("second"):
+            words = self._range(self._number(found["first"] or "", noun.gender), words)
+        if part:
+            amount = Amount(amount.integer, "5")
+        return self._language.counted(words, noun, amount)
+
+    def _money(self, found: dict[str, str | None], currency: str) -> str:
+        noun = self._language.currencies[currency]
+        if (scale := found.get("scale")) is not None:
+            return self._scaled(found, noun, self._language.scales[scale])
+        amount, part = self._parsed(found["first"] or "")
+        cents = self._language.cents.get(currency)
+        if cents and len(amount.fraction) == 2 and not part and not found.get("second"):
+            return self._with_cents(amount, noun, cents)
+        return self._counted(found, noun)
+
+    def _with_cents(self, amount: Amount, noun: Word, cents: Word) -> str:
+        minor = Amount(amount.fraction.lstrip("0"))
+        major = self._language.counted(
+            self._numerals.read(Amount(amount.integer), noun.gender), noun, Amount(amount.integer)
+        )
+        if not minor.integer:
+            return major
+        words = self._language.counted(self._numerals.read(minor, cents.gender), cents, minor)
+        if not amount.integer.strip("0"):
+            return words
+        return str(self._language.numbers["money"]).format(major=major, minor=words)
+
+    def _scaled(self, found: dict[str, str | None], noun: Word, scale: Word) -> str:
+        words = self._counted(found, scale)
+        numbers = self._language.numbers
+        currency = noun.form(numbers.get("scaled_form", "other")).replace("{n}", "")
+        link = numbers.get("scaled_link", {}).get(scale.form("other"), numbers["blank"])
+        return f"{words}{link}{currency}"
+
+    # Numbers
+
+    def _plain(self, found: dict[str, str | None]) -> str:
+        if found.get("second") is None:
+            return self._number(found["first"] or "", "", may_be_year=True)
+        first, second = (self._number(found[name] or "", "", may_be_year=True) for name in ("first", "second"))
+        return self._range(first, second)
+
+    def _range(self, first: str, second: str) -> str:
+        blank: str = self._language.numbers["blank"]
+        return blank.join([first, self._language.numbers["range"], second])
+
+    def _number(self, written: str, gender: str, *, may_be_year: bool = False) -> str:
+        amount, part = self._parsed(written)
+        if part is None:
+            if may_be_year and written.isdigit() and len(written) == 4 and written[0] != "0":
+                return self._numerals.year(int(written))
+            return self._numerals.read(amount, gender)
+        fraction = self._fraction(part)
+        if not amount.integer:
+            return fraction
+        whole = self._numerals.read(amount, gender)
+        mixed = self._language.numbers.get("halves", {}).get(str(part)) or self._language.numbers["mixed"]
+        return str(mixed).format(n=whole, fraction=fraction)
+
+    def _parsed(self, written: str) -> tuple[Amount, Fraction | None]:
+        if written[-1:].isdigit() and written[-1:].isascii():
+            return self._tools.syntax.parse(written), None
+        whole = written[:-1].rstrip()
+        return self._tools.syntax.parse(whole) if whole else Amount(""), vulgar_value(written[-1])
+
+    def _fraction(self, part: Fraction) -> str:
+        return said_fraction(self._tools, part.numerator, part.denominator) or ""
+
+
+class Fractions:
+    """ "3/4": a numerator below one of the denominators that have a name; "24/7" is two numbers."""
+
+    _PATTERN = re.compile(r"([0-9]{1,3})[/⁄∕]([0-9]{1,3})(?![0-9/⁄])")
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def __call__(self, text: str, start: int) -> Said | None:
+        match = self._PATTERN.match(text, start)
+        if not match or "0" in (match[1][0], match[2][0]) or text[start - 1 : start] == "/":
+            return None
+        above, below = int(match[1]), int(match[2])
+        words = said_fraction(self._tools, above, below) if above < below else None
+        if words is None:
+            cardinal = self._tools.numerals.cardinal
+            words = f"{cardinal(above)} {cardinal(below)}"
+        return Said(match.end(), words)
+
+
+def said_fraction(tools: Tools, above: int, below: int) -> str | None:
+    """None if the denominator has no name."""
+    language = tools.language
+    if whole := language.numbers.get("fractions", {}).get(f"{above}/{below}"):
+        return str(whole)
+    if any_fraction := language.numbers.get("fraction"):
+        return str(any_fraction).format(above=tools.numerals.cardinal(above), below=tools.numerals.cardinal(below))
+    noun = language.fractions.get(str(below))
+    if noun is None:
+        return None
+    return language.counted(tools.numerals.cardinal(above, noun.gender), noun, Amount(str(above)))
+
+
+def _has_a_sign(match: re.Match[str]) -> bool:
+    """A hyphen or dash is a sign only where nothing stands directly before it ("COVID-19")."""
+    if match["sign"] is None:
+        return True
+    before = match.string[match.start() - 1 : match.start()]
+    if match["sign"] in "-–":
+        return not before or before.isspace() or before in "([{\"'„“«‘:=,;~"
+    return not is_letter_or_digit(match.string, match.start() - 1) or before.isdigit()

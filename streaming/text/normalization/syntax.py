@@ -1,0 +1,79 @@
+"""How numbers are written in a language: signs of grouping, the decimal mark, fractions. Patterns and their reading."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import cached_property
+
+from streaming.text.normalization.language import Language
+from streaming.text.normalization.plurals import Amount
+
+# Blanks that group digits everywhere: no-break, thin, narrow no-break.
+NARROW_BLANKS = "\u00a0\u2009\u202f"
+ANY_BLANK = f"[ {NARROW_BLANKS}]"
+VULGAR = "[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]"
+MINUS_SIGNS = "-−–"
+# A longer run of digits is no number in any sense; patterns end there, so that their work is bounded.
+_MOST_GROUPS = 12
+
+
+class NumberSyntax:
+    """`pattern` matches a number without a sign, in a pattern for a whole amount."""
+
+    def __init__(self, language: Language) -> None:
+        numbers = language.numbers
+        self._decimal = numbers["decimal"]
+        separators = [*numbers["group"], *NARROW_BLANKS]
+        # "1,234,567" cannot be anything else, whatever the language's own sign is.
+        foreign = [sign for sign in ",." if sign not in separators]
+        point = rf"(?:{re.escape(self._decimal)}[0-9]{{1,60}})?"
+        groups = [*(_grouped(sign, 1) for sign in separators), *(_grouped(sign, 2) for sign in foreign)]
+        if numbers.get("indian"):
+            groups.insert(0, r"[1-9][0-9]?(?:,[0-9]{2}){1,6},[0-9]{3}(?![0-9])")
+        other_point = "|".join(rf"[0-9]{{1,60}}{re.escape(sign)}[0-9]{{1,60}}" for sign in _other_points(self._decimal))
+        plain = rf"[0-9]++{point}"
+        self.pattern = "(?:" + "|".join([*(group + point for group in groups), other_point or plain, plain]) + ")"
+
+    @cached_property
+    def _last_point(self) -> re.Pattern[str]:
+        signs = re.escape("".join([self._decimal, *_other_points(self._decimal)]))
+        return re.compile(rf"[{signs}](?=[0-9]+$)")
+
+    def parse(self, written: str) -> Amount:
+        """The number that a match of `pattern` is."""
+        place = self._place_of_point(written)
+        integer, fraction = (written, "") if place is None else (written[:place], written[place + 1 :])
+        return Amount("".join(filter(str.isdigit, integer)), fraction)
+
+    def _place_of_point(self, written: str) -> int | None:
+        found = self._last_point.search(written)
+        if not found:
+            return None
+        if found[0] == self._decimal:
+            return found.start() if written.count(self._decimal) == 1 else None
+        # The decimal mark of other languages, unless it groups here.
+        return found.start() if written.count(found[0]) == 1 and len(written) - found.end() != 3 else _zero(written)
+
+
+def _zero(written: str) -> int | None:
+    """ "0.125" is no thousands."""
+    return 1 if written[0] == "0" else None
+
+
+def _other_points(decimal: str) -> str:
+    # In languages with a decimal comma, a point is met as well ("12.5"); the reverse is mostly a list.
+    return "." if decimal == "," else ""
+
+
+def _grouped(sign: str, least: int) -> str:
+    return rf"[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{3}}){{{least},{_MOST_GROUPS}}}(?![0-9])"
+
+
+def alternatives(words: Iterable[str]) -> str:
+    """A pattern for any of `words`, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def vulgar_value(char: str) -> Fraction:
+    return Fraction(unicodedata.numeric(char)).limit_denominator(10)

@@ -1,0 +1,53 @@
+"""Text as it is said, by the tables that speakers of the languages can read, and what holds for any text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streaming.text.normalization.language import known_languages
+from streaming.text.normalization.normalizer import normalize
+from tests.pure.text.normalization.tables import languages, table
+
+ROWS = [(language, written, said) for language in languages() for written, said in table(language)]
+
+
+@pytest.mark.parametrize(("language", "written", "said"), ROWS)
+def test_what_is_written_is_said_as_the_tables_have_it(language: str, written: str, said: str) -> None:
+    assert normalize(written, language).spoken == said
+
+
+def test_every_language_with_rules_has_a_table_of_what_is_said() -> None:
+    assert {language.partition("-")[0] for language in languages()} == set(known_languages())
+
+
+SIGNS = st.text(alphabet="0123456789 .,:;-−–/%°$€£½²+×=#*_~`<>&@()[]|\n\u00a0kmhpI V'a", max_size=60)
+
+
+@given(text=st.text(max_size=80) | SIGNS, language=st.sampled_from([*known_languages(), "pt-PT", "xx"]))
+def test_any_text_keeps_its_way_back_and_stays_within_bounds(text: str, language: str) -> None:
+    rewriting = normalize(text, language)
+    assert rewriting.original == text
+    assert rewriting.original_end(len(rewriting.spoken)) == len(text)
+    assert len(rewriting.spoken) <= 40 * len(text)
+
+
+@pytest.mark.parametrize("language", known_languages())
+def test_a_number_of_a_thousand_digits_is_said_digit_by_digit(language: str) -> None:
+    spoken = normalize("7" * 1000, language).spoken
+    assert spoken.replace(" ", "") == normalize("7", language).spoken * 1000
+
+
+def test_a_language_without_rules_loses_markup_and_pictures_only() -> None:
+    assert normalize("**5** 😀 %", "xx").spoken == "5  %"
+
+
+def test_where_only_the_unreadable_is_changed_numbers_and_markup_stay() -> None:
+    assert normalize("**5** ＨＩ 😀 $20", "en", only_unreadable=True).spoken == "**5** HI  $20"
+
+
+def test_what_is_not_replaced_keeps_its_place() -> None:
+    rewriting = normalize("Take **5** km, now", "en")
+    words = rewriting.spoken
+    assert words == "Take five kilometers, now"
+    assert rewriting.original_end(words.index("five")) == len("Take **")
+    assert rewriting.original_end(words.index(", now")) == len("Take **5** km")
