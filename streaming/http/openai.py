@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 
 from streaming.audio.formats import CONTAINER_FORMATS
 from streaming.http.bodies import Body, raw_audio
+from streaming.http.fields import OR_DEFAULT, OpenAISpeed
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
 from streaming.http.speech_schemas import WITHOUT_EFFECT
@@ -33,9 +34,9 @@ class OpenAISpeechBody(Schema):
     input: Annotated[str, Field(min_length=1, description="The text to speak.")]
     voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice.")]
     model: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    speed: Annotated[float, Field(ge=0.5, le=2)] | None = None
-    stream_format: Literal["audio", "sse"] = "audio"
+    response_format: Annotated[Literal["mp3", "opus", "aac", "flac", "wav", "pcm"], OR_DEFAULT] = "mp3"
+    speed: Annotated[OpenAISpeed, Field(description="0.25-4; outside, the nearest one is taken.")] | None = None
+    stream_format: Annotated[Literal["audio", "sse"], OR_DEFAULT] = "audio"
     instructions: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
 
 

@@ -14,6 +14,7 @@ from streaming.http.bodies import Body, raw_audio, timed_lines, timed_object
 from streaming.http.narration import Packets, begun, cost_of_all, or_silence, utterances
 from streaming.http.problems import Problem
 from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.parameters import Parameters, parse_parameters
 
 router = Router(tags=["Text to speech"])
@@ -123,4 +124,4 @@ def _parameters(body: SpeechBody) -> Parameters:
     """By the sockets' own rules. Raises ProtocolError."""
     values = body.dict(include={"language_code", "seed", "pronunciation_dictionary_locators"})
     settings = body.voice_settings.dict() if body.voice_settings else {}
-    return Parameters().updated(parse_parameters(settings | values))
+    return Parameters().updated(parse_parameters(settings | values, Dialect.ELEVENLABS))

@@ -8,19 +8,22 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from streaming.audio.formats import HTTP_FORMATS
+from streaming.http.fields import OR_DEFAULT, Boolean, Number, Speed, WholeNumber
+from streaming.protocol.parameters import SPEEDS
 
 DEFAULT_FORMAT = "mp3_44100_128"
 
 WITHOUT_EFFECT = "Accepted, without effect."
-Share = Annotated[float, Field(ge=0, le=1, description=WITHOUT_EFFECT)]
+SPEED = f"Speaking rate, {SPEEDS[0]:g}-{SPEEDS[1]:g}; outside, the nearest one is taken. Unset: the voice's own."
+Share = Annotated[Number, Field(ge=0, le=1, description=WITHOUT_EFFECT)]
 
 
 class VoiceSettings(Schema):
     stability: Share | None = None
     similarity_boost: Share | None = None
     style: Share | None = None
-    use_speaker_boost: Annotated[bool, Field(description=WITHOUT_EFFECT)] | None = None
-    speed: Annotated[float, Field(ge=0.5, le=2, description="Speaking rate. Unset: the voice's own.")] | None = None
+    use_speaker_boost: Annotated[Boolean, Field(description=WITHOUT_EFFECT)] | None = None
+    speed: Annotated[Speed, Field(description=SPEED)] | None = None
 
 
 class DictionaryLocator(Schema):
@@ -37,7 +40,9 @@ class SpeechBody(Schema):
         Annotated[str, Field(max_length=35, description="For example en. Unset: the voice's language.")] | None
     ) = None
     voice_settings: VoiceSettings | None = None
-    seed: Annotated[int, Field(ge=0, le=4_294_967_295, description="The same seed gives the same audio.")] | None = None
+    seed: (
+        Annotated[WholeNumber, Field(ge=0, le=4_294_967_295, description="The same seed gives the same audio.")] | None
+    ) = None
     pronunciation_dictionary_locators: Annotated[list[DictionaryLocator], Field(max_length=3)] | None = None
     model_id: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     previous_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
@@ -51,7 +56,7 @@ class SpeechBody(Schema):
 
 
 class SpeechQuery(Schema):
-    output_format: Annotated[str, Field(json_schema_extra={"enum": sorted(HTTP_FORMATS)})] = DEFAULT_FORMAT
+    output_format: Annotated[str, OR_DEFAULT, Field(json_schema_extra={"enum": sorted(HTTP_FORMATS)})] = DEFAULT_FORMAT
     enable_logging: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
     optimize_streaming_latency: Annotated[str | None, Field(description=WITHOUT_EFFECT)] = None
 

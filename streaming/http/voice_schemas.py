@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 
+from streaming.http.fields import OR_DEFAULT, WholeNumber
 from streaming.http.speech_schemas import VoiceSettings
 from voices.clips import MEDIA_TYPES
 from voices.models import Category, ReferenceClip, Voice
@@ -84,13 +85,13 @@ class VoicePage(VoiceList):
 
 class VoiceQuery(Schema):
     next_page_token: Annotated[str, Field(max_length=1000)] | None = None
-    page_size: Annotated[int, Field(ge=1, le=MOST_ON_A_PAGE)] = 10
+    page_size: Annotated[WholeNumber, Field(ge=1, le=MOST_ON_A_PAGE)] = 10
     search: Annotated[
         str, Field(max_length=200, description="Searches id, name, description, category and labels.")
     ] = ""
-    sort: Literal["name", "created_at_unix"] = "name"
-    sort_direction: Literal["asc", "desc"] = "asc"
-    voice_type: VoiceType | None = None
+    sort: Annotated[Literal["name", "created_at_unix"], OR_DEFAULT] = "name"
+    sort_direction: Annotated[Literal["asc", "desc"], OR_DEFAULT] = "asc"
+    voice_type: Annotated[VoiceType, OR_DEFAULT] | None = None
     category: Annotated[str, Field(max_length=50)] | None = None
     voice_ids: Texts = Field(default_factory=list)
     language: Texts = Field(default_factory=list)

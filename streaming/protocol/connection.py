@@ -34,8 +34,9 @@ from streaming.errors import (
     ProtocolError,
 )
 from streaming.protocol.actions import Action, Close, Open, Send, Speak
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import ClientMessage, error_message
-from streaming.protocol.opening import Dialect, Rules, opening_parameters
+from streaming.protocol.opening import Rules, opening_parameters
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.states import NORMAL_CLOSE, UNSUPPORTED_DATA, Event, State, Transition
 from streaming.protocol.stream import Stream

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.errors import INVALID_MESSAGE, ProtocolError
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import (
     ALIASES,
@@ -24,6 +25,7 @@ from streaming.protocol.parameters import (
     shown,
     well_formed,
 )
+from streaming.protocol.values import boolean_of, is_given
 
 INIT_TYPE = "ttsInitRequest"
 # The context of messages that name none.
@@ -93,14 +95,14 @@ def context_of(data: Mapping[str, Any]) -> str:
     return well_formed(value)
 
 
-def message_of(data: Mapping[str, Any]) -> ClientMessage:
+def message_of(data: Mapping[str, Any], dialect: Dialect) -> ClientMessage:
     """A message of stream-input. Raises ProtocolError."""
     return ClientMessage(
         is_init=is_init(data),
         text=_text(data),
         flush=_flag(data, "flush"),
         try_trigger=_flag(data, "try_trigger_generation"),
-        settings=_settings(data, top_level=PARSERS.keys() if is_init(data) else _TOP_LEVEL),
+        settings=_settings(data, top_level=PARSERS.keys() if is_init(data) else _TOP_LEVEL, dialect=dialect),
     )
 
 
@@ -114,7 +116,7 @@ def context_message_of(data: Mapping[str, Any]) -> ClientMessage:
         text="" if _flag(data, "close_context") else _text(data) or None,
         flush=_flag(data, "flush"),
         try_trigger=_flag(data, "try_trigger_generation"),
-        settings=_settings(data, top_level=_TOP_LEVEL),
+        settings=_settings(data, top_level=_TOP_LEVEL, dialect=Dialect.ELEVENLABS),
         context=context_of(data),
         closes_socket=_flag(data, "close_socket"),
     )
@@ -124,7 +126,7 @@ def hard_message_of(data: Mapping[str, Any]) -> ClientMessage:
     """The hard parameters of a message that is wrong in other ways. Raises ProtocolError."""
     parts = [data, *(_section(data, key) for key in _CONFIG_KEYS)]
     given = {key: value for part in parts for key, value in part.items() if ALIASES.get(key, key) in HARD}
-    return ClientMessage(settings=parse_parameters(given))
+    return ClientMessage(settings=parse_parameters(given, Dialect.ELEVENLABS))
 
 
 def _text(data: Mapping[str, Any]) -> str | None:
@@ -136,19 +138,19 @@ def _text(data: Mapping[str, Any]) -> str | None:
 
 def _flag(data: Mapping[str, Any], key: str) -> bool:
     value = data.get(key)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise ProtocolError(INVALID_MESSAGE, f"{key} must be true or false, not {shown(value)}.")
+    try:
+        return is_given(value) and boolean_of(value)
+    except ValueError:
+        raise ProtocolError(INVALID_MESSAGE, f"{key} must be true or false, not {shown(value)}.") from None
 
 
-def _settings(data: Mapping[str, Any], *, top_level: Any) -> dict[str, Any]:
+def _settings(data: Mapping[str, Any], *, top_level: Any, dialect: Dialect) -> dict[str, Any]:
     """Parameters of one message: voice_settings, then the message itself, then generation_config, which wins."""
-    settings = parse_parameters(
-        {key: value for key, value in _section(data, "voice_settings").items() if key in VOICE_SETTINGS}
-    )
-    settings |= parse_parameters({key: value for key, value in data.items() if ALIASES.get(key, key) in top_level})
-    for key in _CONFIG_KEYS:
-        settings |= parse_parameters(_section(data, key))
+    voice = {key: value for key, value in _section(data, "voice_settings").items() if key in VOICE_SETTINGS}
+    message = {key: value for key, value in data.items() if ALIASES.get(key, key) in top_level}
+    settings: dict[str, Any] = {}
+    for part in (voice, message, *(_section(data, key) for key in _CONFIG_KEYS)):
+        settings |= parse_parameters(part, dialect)
     return settings
 
 
@@ -187,9 +189,12 @@ def _context_suffix(context: str | None) -> str:
     return "" if context is None else f', "contextId": {json.dumps(context)}, "context_id": {json.dumps(context)}'
 
 
-def final_message(context: str | None = None) -> str:
-    # Without audio, and without an "audio" key: a null there crashes the client of the native specification.
-    return f'{{"isFinal": true{_context_suffix(context)}}}'
+def final_message(dialect: Dialect, context: str | None = None) -> str:
+    """Without audio. In the elevenlabs dialect `audio` is null, as ElevenLabs has it: elevenlabs 0.2.27 reads the key of
+    every message, and vocode overlooks messages that lack it. In the native dialect there is no such key: the client of its
+    specification decodes whatever it holds."""
+    audio = '"audio": null, ' if dialect is Dialect.ELEVENLABS else ""
+    return f'{{{audio}"isFinal": true{_context_suffix(context)}}}'
 
 
 def error_message(*, message: str, error: str, close_code: int, context: str | None = None) -> str:

@@ -154,11 +154,11 @@ class MultiStreamInput(Session):
         return self._speak(self._contexts[name], ClientMessage(text=""))
 
     def _finish(self, name: str, message: ClientMessage) -> list[Action]:
-        return [*self._remove(name), Send(final_message(name))]
+        return [*self._remove(name), Send(final_message(self._dialect, name))]
 
     def _fail(self, name: str, fault: Fault) -> list[Action]:
         error = error_message(message=fault.message, error=fault.code, close_code=fault.close_code, context=name)
-        return [*self._remove(name), Send(error), Send(final_message(name))]
+        return [*self._remove(name), Send(error), Send(final_message(self._dialect, name))]
 
     def _forget(self, name: str, message: ClientMessage) -> list[Action]:
         return []

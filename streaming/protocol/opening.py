@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from streaming.errors import INVALID_PARAMETER, ProtocolError
+from streaming.protocol.dialect import Dialect, is_certainly_elevenlabs
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.parameters import NATIVE_ONLY, Parameters, parse_parameters
+from streaming.protocol.parameters import Parameters, parse_parameters
 
 DEFAULT_LEAD_MS = 20.0
 PCM = "pcm_"
-
-
-class Dialect(Enum):
-    NATIVE = auto()
-    ELEVENLABS = auto()
+# Of sockets whose client names none: our own, and that of a client that is certainly ElevenLabs'.
+DEFAULT_FORMAT = Parameters().output_format
+ELEVENLABS_FORMAT = "mp3_44100_128"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +25,10 @@ class Rules:
     max_pending_chars: int
     max_message_chars: int
     max_contexts: int
+    # Of sockets whose client names none; None: decided by the client.
+    default_format: str | None = None
     # Why forward mode cannot work here; None if it can.
     forward_refusal: str | None = None
-
-
-def dialect_of(query: Mapping[str, str]) -> Dialect:
-    """The dialect as far as the query tells. A ttsInitRequest makes it native, whatever the query says."""
-    return Dialect.NATIVE if NATIVE_ONLY & query.keys() else Dialect.ELEVENLABS
 
 
 def may_generate(query: Mapping[str, str]) -> bool:
@@ -48,13 +43,23 @@ def opening_parameters(query: Mapping[str, str], first: ClientMessage, dialect: 
     read here.
     """
     overrides = first.settings if first.is_init else first.hard
-    parameters = Parameters().updated(parse_parameters(query)).updated(overrides)
+    parameters = Parameters(output_format=_default_format(query, dialect, rules))
+    parameters = parameters.updated(parse_parameters(query, dialect)).updated(overrides)
     if parameters.target_lead_ms is None and dialect is Dialect.NATIVE:
         parameters = parameters.updated({"target_lead_ms": DEFAULT_LEAD_MS})
     _check_format(parameters.output_format, dialect, rules)
     if parameters.mode == "forward":
         _check_forward(parameters.audio_channel, dialect, rules)
     return parameters
+
+
+def _default_format(query: Mapping[str, str], dialect: Dialect, rules: Rules) -> str:
+    """The native dialect knows PCM alone (docs/protocol.md, decision 12)."""
+    if dialect is Dialect.NATIVE:
+        return rules.default_format if rules.default_format and rules.default_format.startswith(PCM) else DEFAULT_FORMAT
+    if rules.default_format:
+        return rules.default_format
+    return ELEVENLABS_FORMAT if is_certainly_elevenlabs(query.keys()) else DEFAULT_FORMAT
 
 
 def _check_format(name: str, dialect: Dialect, rules: Rules) -> None:

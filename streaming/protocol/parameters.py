@@ -1,16 +1,17 @@
 """Every parameter of a session: where it may come from, its type, its range.
 
 One table serves the query string, `ttsInitRequest`, `generation_config` and `voice_settings`. A value may be text (from a
-query) or JSON; null and an empty query value mean "not given".
+query) or JSON; `values` says how numbers, booleans and nulls are read.
 """
 
-import math
 import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from streaming.errors import INVALID_PARAMETER, ProtocolError
+from streaming.protocol.dialect import Dialect
+from streaming.protocol.values import boolean_of, is_given, number_of
 
 Mode = Literal["generate", "forward"]
 # Of pronunciation dictionaries: (id, version); without a version the newest is meant.
@@ -21,6 +22,9 @@ MAX_PATIENCE = 180.0
 MAX_LOCATORS = 3
 # docs/protocol.md, Text and generations: what ElevenLabs waits for before the n-th generation; the last value repeats.
 ELEVENLABS_SCHEDULE = (120, 160, 250, 290)
+# From slow to fast: 1 is the voice's own rate. OpenAI's endpoint has a range of its own.
+SPEEDS = (0.5, 2.0)
+OPENAI_SPEEDS = (0.25, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,14 @@ def well_formed(text: str) -> str:
 
 
 def _number(name: str, value: object, low: float, high: float, unit: str = "") -> float:
-    text = f"{name} must be a number from {low:g} to {high:g}{unit}"
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.")
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.") from None
-    if not (math.isfinite(number) and low <= number <= high):
-        raise ProtocolError(INVALID_PARAMETER, f"{text}, not {shown(value)}.")
+        number = number_of(value)
+        is_fit = low <= number <= high
+    except ValueError:
+        is_fit = False
+    if not is_fit:
+        text = f"{name} must be a number from {low:.12g} to {high:.12g}{unit}, not {shown(value)}."
+        raise ProtocolError(INVALID_PARAMETER, text)
     return number
 
 
@@ -102,11 +105,25 @@ def _integer(low: int, high: int) -> Callable[[str, object], int]:
 
 
 def _boolean(name: str, value: object) -> bool:
-    # LiveKit 1.1.7 formats a Python bool into its URL: "True".
-    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
-    if found is None:
-        raise ProtocolError(INVALID_PARAMETER, f"{name} must be true or false, not {shown(value)}.")
-    return found
+    try:
+        return boolean_of(value)
+    except ValueError:
+        text = f"{name} must be true or false, not {shown(value)}."
+        raise ProtocolError(INVALID_PARAMETER, text) from None
+
+
+def _clamped_speed(name: str, value: object) -> float:
+    """In the elevenlabs dialect, clients get the nearest speed that there is."""
+    try:
+        return clamped(number_of(value), SPEEDS)
+    except ValueError:
+        raise ProtocolError(INVALID_PARAMETER, f"{name} must be a number, not {shown(value)}.") from None
+
+
+def clamped(number: float, limits: tuple[float, float]) -> float:
+    """The nearest number within the limits."""
+    low, high = limits
+    return min(high, max(low, number))
 
 
 def _text(most: int) -> Callable[[str, object], str]:
@@ -180,7 +197,7 @@ PARSERS: dict[str, Callable[[str, object], Any]] = {
     "auto_mode": _boolean,
     "inactivity_timeout": _patience,
     "language": _text(35),
-    "speed": _real(0.5, 2.0),
+    "speed": _real(*SPEEDS),
     "seed": _integer(0, 4_294_967_295),
     "stream_chunk_size": _integer(1, 100),
     "overlap_wav_len": _integer(0, 4096),
@@ -203,16 +220,15 @@ ALIASES = {
 HARD = frozenset({"mode", "output_format", "target_lead_ms", "audio_channel"})
 # What `voice_settings` may carry.
 VOICE_SETTINGS = frozenset({"stability", "similarity_boost", "style", "use_speaker_boost", "speed"})
-# A query with one of these is in the native dialect.
-NATIVE_ONLY = frozenset({"mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "speed", "language"})
 
 
-def parse_parameters(values: Mapping[str, object]) -> dict[str, Any]:
+def parse_parameters(values: Mapping[str, object], dialect: Dialect) -> dict[str, Any]:
     """The known parameters among `values`, checked. Unknown names are ignored: clients send many that mean nothing
     here. Raises ProtocolError naming the parameter and its range."""
     parsed: dict[str, Any] = {}
     for name, value in values.items():
         known = ALIASES.get(name, name)
-        if known in PARSERS and value is not None and value != "":
-            parsed[known] = PARSERS[known](name, value)
+        if known in PARSERS and is_given(value):
+            parse = _clamped_speed if known == "speed" and dialect is Dialect.ELEVENLABS else PARSERS[known]
+            parsed[known] = parse(name, value)
     return parsed

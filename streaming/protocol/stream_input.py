@@ -1,8 +1,8 @@
 """`stream-input`: the connection is one stream without a name. Its laws, in addition to those of every
 session:
 
-1.  The dialect is native if the first message is a ttsInitRequest, or if the query has a parameter that only the native
-    dialect knows; otherwise it is elevenlabs.
+1.  The dialect is native if the first message is a ttsInitRequest, or if the query says so (`dialect`); otherwise it is
+    elevenlabs.
 2.  The empty text ends the turn. The elevenlabs dialect closes with 1000 after the final message; the native one stays
     open for the next turn.
 3.  The final message stands alone.
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from streaming.protocol.actions import Action, Close, Send
+from streaming.protocol.dialect import Dialect, dialect_of
 from streaming.protocol.messages import ClientMessage, final_message, is_init, message_of
-from streaming.protocol.opening import Dialect, dialect_of
 from streaming.protocol.packet import Packet
 from streaming.protocol.session import Session
 from streaming.protocol.states import NORMAL_CLOSE, Event
@@ -25,12 +25,12 @@ class StreamInput(Session):
     """One `stream-input` connection."""
 
     def _dialect_of(self, query: Mapping[str, str]) -> Dialect:
-        return dialect_of(query)
+        return dialect_of(query.keys())
 
     def _hear(self, data: Mapping[str, Any]) -> list[Action]:
         if self._is_opening and is_init(data):
             self._dialect = Dialect.NATIVE
-        message = message_of(data)
+        message = message_of(data, self._dialect)
         return self._step(self._event(message), message)
 
     def _event(self, message: ClientMessage) -> Event:
@@ -69,7 +69,7 @@ class StreamInput(Session):
         return self._idle_error(latest.inactivity_timeout)
 
     def _end_turn(self, stream: Stream) -> list[Action]:
-        return [Send(final_message())]
+        return [Send(final_message(self._dialect))]
 
     @property
     def _is_drained(self) -> bool:

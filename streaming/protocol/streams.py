@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from streaming.errors import TOO_MUCH_TEXT, ProtocolError
 from streaming.protocol.context import Context
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.opening import Dialect, Rules
+from streaming.protocol.opening import Rules
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.stream import Stream
 

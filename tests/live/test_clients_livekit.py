@@ -117,13 +117,13 @@ async def test_a_turn_without_a_sound_has_its_final_message(server: LiveServer) 
         await turn(socket, "blank", " ")
         await turn(socket, "dots", "... ")
         heard = await hear(socket, "blank", "dots")
-    assert heard["blank"].messages == [{"isFinal": True, "contextId": "blank", "context_id": "blank"}]
+    assert heard["blank"].messages == [{"audio": None, "isFinal": True, "contextId": "blank", "context_id": "blank"}]
 
 
 async def test_an_error_names_its_context_and_says_it_in_words(server: LiveServer) -> None:
     """Without the name the plugin only logs it, and runs into its timeout."""
     async with server.connect_contexts(query=query()) as socket:
-        await send(socket, text=" ", context_id="bad", voice_settings={"speed": 17})
+        await send(socket, text=" ", context_id="bad", voice_settings={"speed": "fast"})
         heard = await hear(socket, "bad")
         error = heard["bad"].error or {}
         assert isinstance(error["error"], str)
@@ -134,7 +134,7 @@ async def test_an_error_names_its_context_and_says_it_in_words(server: LiveServe
 
 async def test_what_was_on_its_way_to_a_context_that_failed_is_not_spoken(server: LiveServer) -> None:
     async with server.connect_contexts(query=query()) as socket:
-        await send(socket, text=" ", context_id="bad", voice_settings={"speed": 17})
+        await send(socket, text=" ", context_id="bad", voice_settings={"speed": "fast"})
         await send(socket, text=SENTENCES[1], context_id="bad", flush=True)
         await send(socket, text="", context_id="bad", flush=True)
         await send(socket, context_id="bad", close_context=True)

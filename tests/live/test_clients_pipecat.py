@@ -136,7 +136,7 @@ async def test_a_format_is_exactly_what_was_asked_for_or_refused(server: LiveSer
 
 async def test_a_failed_turn_is_over_for_who_looks_at_final_messages_only(server: LiveServer) -> None:
     async with server.connect_contexts(query=QUERY) as socket:
-        await send(socket, text=" ", context_id="bad", voice_settings={"speed": 17})
+        await send(socket, text=" ", context_id="bad", voice_settings={"speed": "fast"})
         heard = await hear(socket, "bad")
     assert heard["bad"].is_final
 

@@ -57,7 +57,7 @@ async def test_sdk_the_close_with_1000_follows_the_final_message(server: LiveSer
         await sdk_turn(socket, TEXT)
         turn = await receive_all(socket)
     assert turn.close_code == 1000
-    assert turn.messages[-1] == {"isFinal": True}
+    assert turn.messages[-1] == {"audio": None, "isFinal": True}
 
 
 async def test_sdk_words_that_trigger_are_not_spoken_one_by_one(server: LiveServer) -> None:

@@ -221,7 +221,7 @@ async def test_a_voice_id_that_can_be_none(client: httpx.AsyncClient, voice_id: 
         ({}, ["body", "text"], "missing"),
         ({"text": 5}, ["body", "text"], "string_type"),
         ({"text": ""}, ["body", "text"], "string_too_short"),
-        ({"text": "Hi.", "voice_settings": {"speed": 9}}, ["body", "voice_settings", "speed"], "less_than_equal"),
+        ({"text": "Hi.", "voice_settings": {"style": 9}}, ["body", "voice_settings", "style"], "less_than_equal"),
         ({"text": "Hi.", "seed": -1}, ["body", "seed"], "greater_than_equal"),
     ],
 )

@@ -14,7 +14,7 @@ from streaming.protocol.session import Session
 from streaming.protocol.stream_input import StreamInput
 
 RULES = Rules(
-    formats=frozenset({"pcm_16000", "pcm_24000"}),
+    formats=frozenset({"pcm_16000", "pcm_24000", "mp3_44100_128"}),
     forward_prefixes=("sess:",),
     max_pending_chars=5000,
     max_message_chars=5000,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.errors import ProtocolError
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import (
     ClientMessage,
     audio_message,
@@ -33,7 +34,7 @@ ANYTHING = st.recursive(
 
 
 def parse_message(raw: str) -> ClientMessage:
-    return message_of(read_object(raw))
+    return message_of(read_object(raw), Dialect.NATIVE)
 
 
 def parsed(**message: Any) -> ClientMessage:
@@ -64,14 +65,22 @@ def test_flags() -> None:
     assert (message.flush, message.try_trigger) == (True, True)
 
 
-@pytest.mark.parametrize("value", [None, False])
-def test_flags_that_are_not_set(value: bool | None) -> None:
+@pytest.mark.parametrize("value", ["true", "True", 1, "1"])
+def test_a_flag_may_be_a_text_or_a_number(value: object) -> None:
+    message = parsed(flush=value, try_trigger_generation=value)
+    assert (message.flush, message.try_trigger) == (True, True)
+    closing = context_message_of({"close_context": value, "close_socket": value})
+    assert (closing.is_end, closing.closes_socket) == (True, True)
+
+
+@pytest.mark.parametrize("value", [None, False, "false", 0, "null", ""])
+def test_flags_that_are_not_set(value: object) -> None:
     message = parsed(flush=value, try_trigger_generation=value)
     assert (message.flush, message.try_trigger) == (False, False)
 
 
 @pytest.mark.parametrize("name", ["flush", "try_trigger_generation"])
-@pytest.mark.parametrize("value", [1, "true", [], {}])
+@pytest.mark.parametrize("value", [2, "maybe", [], {}])
 def test_a_flag_must_be_a_boolean(name: str, value: object) -> None:
     assert name in refused(json.dumps({name: value})).message
 
@@ -178,8 +187,13 @@ def test_audio_without_characters() -> None:
     }
 
 
-def test_the_final_message_has_no_other_key() -> None:
-    assert json.loads(final_message()) == {"isFinal": True}
+def test_the_native_final_message_has_no_other_key() -> None:
+    assert json.loads(final_message(Dialect.NATIVE)) == {"isFinal": True}
+
+
+def test_the_final_message_of_the_elevenlabs_dialect_has_audio_that_is_null() -> None:
+    """elevenlabs 0.2.27 reads the key of every message, and vocode overlooks a message without it."""
+    assert json.loads(final_message(Dialect.ELEVENLABS)) == {"audio": None, "isFinal": True}
 
 
 def test_an_error_says_it_in_three_ways() -> None:
@@ -230,13 +244,13 @@ def test_closing_a_context_is_its_end_whatever_the_text() -> None:
 
 def test_the_socket_can_be_closed_on_multi_only() -> None:
     assert in_context(close_socket=True).closes_socket
-    assert not message_of({"close_socket": True}).closes_socket
+    assert not message_of({"close_socket": True}, Dialect.NATIVE).closes_socket
 
 
 @pytest.mark.parametrize("name", ["close_context", "close_socket", "flush", "try_trigger_generation"])
 def test_a_flag_of_a_context_must_be_a_boolean(name: str) -> None:
     with pytest.raises(ProtocolError, match=name):
-        in_context(**{name: "true"})
+        in_context(**{name: "maybe"})
 
 
 def test_a_context_carries_settings_like_any_message() -> None:
@@ -261,6 +275,6 @@ NAMED = {"contextId": 'a"b', "context_id": 'a"b'}
 
 def test_every_answer_names_its_context_in_both_spellings() -> None:
     assert json.loads(audio_message(AUDIO, 'a"b')).items() >= NAMED.items()
-    assert json.loads(final_message('a"b')) == {"isFinal": True, **NAMED}
+    assert json.loads(final_message(Dialect.ELEVENLABS, 'a"b')) == {"audio": None, "isFinal": True, **NAMED}
     error = error_message(message="m", error="e", close_code=1008, context='a"b')
     assert json.loads(error) == {"message": "m", "error": "e", "code": 1008, **NAMED}

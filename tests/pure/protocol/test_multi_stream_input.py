@@ -40,7 +40,7 @@ def opened(*contexts: str, **query: str) -> MultiStreamInput:
 
 
 def final(context: str) -> dict[str, Any]:
-    return {"isFinal": True, "contextId": context, "context_id": context}
+    return {"audio": None, "isFinal": True, "contextId": context, "context_id": context}
 
 
 def numbers(actions: list[Action]) -> set[int]:
@@ -122,7 +122,7 @@ def test_what_is_wrong_with_the_connection_ends_it(wrong: dict[str, Any]) -> Non
 
 def test_what_is_wrong_with_the_first_context_does_not_end_the_connection() -> None:
     multi = connection()
-    first: dict[str, Any] = {"generation_config": {"speed": 9, "output_format": "pcm_16000"}}
+    first: dict[str, Any] = {"generation_config": {"speed": "fast", "output_format": "pcm_16000"}}
     opening, *refusal = say(multi, text=" ", context_id="a", **first)
     assert isinstance(opening, Open)
     assert opening.parameters.output_format == "pcm_16000"
@@ -213,7 +213,7 @@ def test_a_draining_context_takes_nothing_more() -> None:
     multi = opened("a")
     say(multi, text="Hello", context_id="a", close_context=True)
     assert say(multi, text="More", context_id="a", flush=True) == []
-    assert say(multi, text=" ", context_id="a", voice_settings={"speed": 9}) == []
+    assert say(multi, text=" ", context_id="a", voice_settings={"speed": "fast"}) == []
 
 
 def test_a_second_close_does_not_wait() -> None:
@@ -300,7 +300,7 @@ def test_a_context_makes_room_when_its_final_message_is_out() -> None:
 def test_a_bad_setting_ends_its_context() -> None:
     multi = opened("a", "b")
     old = say(multi, text=LONG, context_id="a", flush=True)
-    actions = say(multi, text="x", context_id="a", voice_settings={"speed": 9})
+    actions = say(multi, text="x", context_id="a", voice_settings={"speed": "fast"})
     assert actions[0] == Stop(0)
     message = context_error(actions, "a")
     assert (message["error"], message["code"]) == ("invalid_parameter", 1008)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from streaming.errors import ProtocolError
+from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.opening import Dialect, Rules, dialect_of, may_generate, opening_parameters
+from streaming.protocol.opening import Rules, may_generate, opening_parameters
 from streaming.protocol.parameters import Parameters
 from tests.pure.protocol.peer import RULES
 
@@ -17,18 +18,6 @@ def refusal(first: ClientMessage, dialect: Dialect = Dialect.NATIVE, rules: Rule
     with pytest.raises(ProtocolError) as caught:
         opening_parameters({}, first, dialect, rules)
     return caught.value
-
-
-@pytest.mark.parametrize(
-    "name", ["mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "speed", "language"]
-)
-def test_a_seed_parameter_counts_whatever_its_value(name: str) -> None:
-    assert dialect_of({name: ""}) is Dialect.NATIVE
-
-
-@pytest.mark.parametrize("name", ["model_id", "language_code", "output_format", "seed", "MODE", "target_lead_ms"])
-def test_no_other_name_is_the_seeds(name: str) -> None:
-    assert dialect_of({name: "1"}) is Dialect.ELEVENLABS
 
 
 @pytest.mark.parametrize(
@@ -48,6 +37,51 @@ def test_the_lead(dialect: Dialect, given: float | None, expected: float | None)
 
 def test_without_anything_the_defaults_hold() -> None:
     assert opening_parameters({}, ClientMessage(), Dialect.ELEVENLABS, RULES) == Parameters()
+
+
+VENDORS_QUERIES: list[dict[str, str]] = [
+    {"model_id": "eleven_multilingual_v2"},
+    {"model_id": "eleven_turbo_v2", "language": "en", "speed": "1.1"},
+    {"auto_mode": "true", "output_format": ""},
+    {"single_use_token": "abc"},
+]
+OTHER_QUERIES: list[dict[str, str]] = [{}, {"sync_alignment": "true"}, {"model_id": "x", "target_lead_ms": "20"}]
+
+
+def default_format(query: dict[str, str], dialect: Dialect = Dialect.ELEVENLABS, **rules: str) -> str:
+    return opening_parameters(query, ClientMessage(), dialect, replace(RULES, **rules)).output_format  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("query", VENDORS_QUERIES)
+def test_a_client_of_elevenlabs_that_names_no_format_gets_mp3(query: dict[str, str]) -> None:
+    assert default_format(query) == "mp3_44100_128"
+
+
+@pytest.mark.parametrize("query", OTHER_QUERIES)
+def test_any_other_client_that_names_no_format_gets_pcm(query: dict[str, str]) -> None:
+    assert default_format(query) == "pcm_24000"
+
+
+@pytest.mark.parametrize("query", [*VENDORS_QUERIES, *OTHER_QUERIES])
+def test_the_native_dialect_begins_with_pcm_whatever_the_query(query: dict[str, str]) -> None:
+    """A ttsInitRequest may follow any query."""
+    assert default_format(query, Dialect.NATIVE) == "pcm_24000"
+
+
+@pytest.mark.parametrize("query", [*VENDORS_QUERIES, *OTHER_QUERIES])
+def test_the_setting_decides_for_all_clients_that_name_no_format(query: dict[str, str]) -> None:
+    assert default_format(query, default_format="pcm_16000") == "pcm_16000"
+    assert default_format(query, Dialect.NATIVE, default_format="pcm_16000") == "pcm_16000"
+
+
+def test_a_setting_that_the_native_dialect_does_not_speak_is_not_for_it() -> None:
+    assert default_format({}, default_format="mp3_44100_128") == "mp3_44100_128"
+    assert default_format({}, Dialect.NATIVE, default_format="mp3_44100_128") == "pcm_24000"
+
+
+def test_a_format_that_is_named_wins_over_every_default() -> None:
+    query = {"model_id": "x", "output_format": "pcm_24000"}
+    assert default_format(query, default_format="pcm_16000") == "pcm_24000"
 
 
 def test_all_of_an_init_wins_over_the_query() -> None:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.errors import ProtocolError
+from streaming.protocol.dialect import NATIVE_BY_THEMSELVES, NATIVE_ONLY, Dialect
 from streaming.protocol.parameters import (
     ALIASES,
     HARD,
-    NATIVE_ONLY,
     PARSERS,
     VOICE_SETTINGS,
     Parameters,
@@ -39,12 +39,12 @@ BOOLEANS = ["sync_alignment", "auto_mode", "use_speaker_boost"]
 
 
 def parsed(name: str, value: object) -> Any:
-    return parse_parameters({name: value})[ALIASES.get(name, name)]
+    return parse_parameters({name: value}, Dialect.NATIVE)[ALIASES.get(name, name)]
 
 
 def refusal(name: str, value: object) -> str:
     with pytest.raises(ProtocolError) as caught:
-        parse_parameters({name: value})
+        parse_parameters({name: value}, Dialect.NATIVE)
     return caught.value.message
 
 
@@ -53,7 +53,7 @@ def test_every_parameter_has_a_parser() -> None:
 
 
 def test_every_name_in_a_list_of_names_is_a_parameter() -> None:
-    assert PARSERS.keys() >= HARD | VOICE_SETTINGS | NATIVE_ONLY | set(ALIASES.values())
+    assert PARSERS.keys() >= HARD | VOICE_SETTINGS | NATIVE_ONLY | NATIVE_BY_THEMSELVES | set(ALIASES.values())
 
 
 @pytest.mark.parametrize("seconds", [181, "300"])
@@ -88,7 +88,7 @@ def test_text_from_a_query_is_read_as_a_number(name: str, low: float, high: floa
 def test_outside_the_range_the_field_and_the_range_are_named(name: str, low: float, high: float) -> None:
     for value in (low - 1, high + 1, str(high + 1)):
         message = refusal(name, value)
-        assert all(word in message for word in (name, f"{low:g}", f"{high:g}")), message
+        assert all(word in message for word in (name, f"{low:.12g}", f"{high:.12g}")), message
 
 
 @pytest.mark.parametrize(("name", "low", "high"), RANGES)
@@ -99,7 +99,24 @@ def test_just_outside_the_range_is_outside(name: str, low: float, high: float) -
 
 @pytest.mark.parametrize(("name", "low", "high"), RANGES)
 @pytest.mark.parametrize(
-    "value", ["fast", "nan", "inf", "-inf", float("nan"), float("inf"), True, False, [], {}, [1], 10**400, "1,0", "0x1"]
+    "value",
+    [
+        "fast",
+        "nan",
+        "inf",
+        "-inf",
+        float("nan"),
+        float("inf"),
+        [],
+        {},
+        [1],
+        10**400,
+        "1,0",
+        "0x1",
+        "1_0",
+        "٢",
+        "9" * 65,
+    ],
 )
 def test_what_is_no_number_is_refused(name: str, low: float, high: float, value: object) -> None:
     assert refusal(name, value).startswith(name)
@@ -119,7 +136,7 @@ def test_booleans_are_read_without_regard_to_case(name: str, values: list[object
 
 
 @pytest.mark.parametrize("name", BOOLEANS)
-@pytest.mark.parametrize("value", ["yes", "2", [], {}, [True]])
+@pytest.mark.parametrize("value", ["maybe", "2", 2, 0.5, [], {}, [True]])
 def test_what_is_no_boolean_is_refused(name: str, value: object) -> None:
     assert refusal(name, value).startswith(name)
 
@@ -137,7 +154,7 @@ def test_a_schedule_may_come_from_a_query(name: str, most: int) -> None:
 
 @pytest.mark.parametrize(("name", "most"), SCHEDULES)
 def test_a_bad_schedule_is_named(name: str, most: int) -> None:
-    for value in [*NO_LISTS, [], 17 * [1], [0], [most + 1], [1.5], ["x"], [None], [True], [[1]]]:
+    for value in [*NO_LISTS, [], 17 * [1], [0], [most + 1], [1.5], ["x"], [None], [False], [[1]]]:
         assert name in refusal(name, value)
 
 
@@ -159,7 +176,7 @@ def test_another_mode_is_refused(value: object) -> None:
 @pytest.mark.parametrize("name", sorted(PARSERS))
 @pytest.mark.parametrize("value", [None, ""])
 def test_null_and_an_empty_query_value_mean_not_given(name: str, value: object) -> None:
-    assert parse_parameters({name: value}) == {}
+    assert parse_parameters({name: value}, Dialect.NATIVE) == {}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +184,7 @@ def test_null_and_an_empty_query_value_mean_not_given(name: str, value: object) 
     [("language_code", "language"), ("audio_format", "output_format"), ("EL_AUDIO_FORMAT", "output_format")],
 )
 def test_other_spellings(alias: str, name: str) -> None:
-    assert parse_parameters({alias: "x"}) == {name: "x"}
+    assert parse_parameters({alias: "x"}, Dialect.NATIVE) == {name: "x"}
 
 
 def test_an_error_uses_the_clients_spelling() -> None:
@@ -175,17 +192,55 @@ def test_an_error_uses_the_clients_spelling() -> None:
 
 
 def test_unknown_names_are_ignored() -> None:
-    assert parse_parameters({"model_id": "Ellipsis", "enable_logging": "maybe", "": 1}) == {}
+    assert parse_parameters({"model_id": "Ellipsis", "enable_logging": "maybe", "": 1}, Dialect.NATIVE) == {}
 
 
 @given(name=st.sampled_from(sorted(PARSERS) + sorted(ALIASES)), value=ANYTHING)
 def test_any_value_is_taken_or_refused_by_name(name: str, value: object) -> None:
     try:
-        refused = not Parameters().updated(parse_parameters({name: value}))
+        refused = not Parameters().updated(parse_parameters({name: value}, Dialect.NATIVE))
     except ProtocolError as error:
         known = ALIASES.get(name, name)
         refused = ("Invalid EL_AUDIO_FORMAT" if known == "output_format" else name) not in error.message
     assert not refused
+
+
+EVERY_NUMBER = ["stability", "similarity_boost", "style", "speed", "seed", "chunk_length_schedule"]
+
+
+def test_the_example_of_elevenlabs_has_a_boolean_for_a_number() -> None:
+    found = parse_parameters({"stability": 0.8, "similarity_boost": True}, Dialect.ELEVENLABS)
+    assert found == {"stability": 0.8, "similarity_boost": 1.0}
+
+
+@pytest.mark.parametrize(("value", "number"), [(True, 1), ("1", 1), (" 1.0 ", 1), (1, 1)])
+@pytest.mark.parametrize("dialect", Dialect)
+def test_every_number_may_be_a_boolean_or_a_text(dialect: Dialect, value: object, number: float) -> None:
+    values = {name: [value] if name == "chunk_length_schedule" else value for name in EVERY_NUMBER}
+    found = parse_parameters(values, dialect)
+    assert found == dict.fromkeys(EVERY_NUMBER, number) | {"chunk_length_schedule": (number,)}
+
+
+@pytest.mark.parametrize("name", sorted(PARSERS))
+@pytest.mark.parametrize("value", ["null", "None", "undefined", " "])
+def test_what_programs_write_into_a_url_for_nothing_is_not_given(name: str, value: str) -> None:
+    assert parse_parameters({name: value}, Dialect.ELEVENLABS) == {}
+
+
+@pytest.mark.parametrize(("value", "speed"), [(0.3, 0.5), (4, 2.0), ("9", 2.0), (-1, 0.5), (False, 0.5), (1.3, 1.3)])
+def test_the_elevenlabs_dialect_takes_the_nearest_speed(value: object, speed: float) -> None:
+    assert parse_parameters({"speed": value}, Dialect.ELEVENLABS) == {"speed": speed}
+
+
+@pytest.mark.parametrize("value", [0.3, 4, "9", -1, False])
+def test_the_native_dialect_refuses_a_speed_outside_its_range(value: object) -> None:
+    assert "from 0.5 to 2" in refusal("speed", value)
+
+
+@pytest.mark.parametrize("value", ["fast", float("nan"), [], 10**400])
+def test_what_is_no_speed_is_refused_in_the_elevenlabs_dialect_too(value: object) -> None:
+    with pytest.raises(ProtocolError, match="speed must be a number"):
+        parse_parameters({"speed": value}, Dialect.ELEVENLABS)
 
 
 def test_updating_leaves_what_is_not_named() -> None:
@@ -193,7 +248,8 @@ def test_updating_leaves_what_is_not_named() -> None:
 
 
 def locators(value: object) -> object:
-    return parse_parameters({"pronunciation_dictionary_locators": value})["pronunciation_dictionary_locators"]
+    name = "pronunciation_dictionary_locators"
+    return parse_parameters({name: value}, Dialect.NATIVE)[name]
 
 
 def test_dictionaries_are_named_with_or_without_a_version() -> None:

@@ -122,6 +122,14 @@ def test_any_other_query_is_the_elevenlabs_dialect(query: dict[str, str]) -> Non
     assert ends_with_1000(opened(query))
 
 
+@pytest.mark.parametrize("added", [{"language": "en"}, {"speed": "1.1"}, {"language": "en", "speed": "1.1"}])
+def test_language_and_speed_do_not_switch_the_dialect_of_a_client_of_elevenlabs(added: dict[str, str]) -> None:
+    connection = session({"model_id": "eleven_turbo_v2"} | added)
+    opening = parameters(say(connection, text=" "))
+    assert opening.language == added.get("language")
+    assert ends_with_1000(connection)
+
+
 def test_another_type_of_first_message_is_no_init() -> None:
     assert ends_with_1000(opened(type="hello"))
 
@@ -287,7 +295,7 @@ def test_a_bad_format_closes_with_1003_in_the_seeds_dialect() -> None:
 
 
 def test_a_bad_format_closes_with_1008_in_the_elevenlabs_dialect() -> None:
-    message = error(say(session({"output_format": "mp3_44100_128"}), text=" "))
+    message = error(say(session({"output_format": "mp3_1_1"}), text=" "))
     assert message["error"].startswith("Invalid EL_AUDIO_FORMAT: ")
     assert message["code"] == 1008
 
@@ -370,7 +378,15 @@ def test_a_publication_behind_the_close_does_nothing() -> None:
 
 @pytest.mark.parametrize("connection", [native(), elevenlabs()])
 def test_the_final_message_stands_alone_and_has_no_audio(connection: Session) -> None:
-    assert sent(report(connection, say(connection, text=""))) == [{"isFinal": True}]
+    (message,) = sent(report(connection, say(connection, text="")))
+    assert message["isFinal"] is True
+    assert not message.get("audio")
+
+
+def test_only_the_elevenlabs_dialect_has_the_word_audio_in_its_final_message() -> None:
+    """elevenlabs 0.2.27 reads it of every message; the native example decodes whatever it holds."""
+    for connection, has_audio in ((elevenlabs(), True), (native(), False)):
+        assert ("audio" in sent(report(connection, say(connection, text="")))[0]) is has_audio
 
 
 def test_an_end_speaks_what_is_left_before_it() -> None:
@@ -561,9 +577,28 @@ def test_voice_settings_may_be_empty(settings: dict[str, Any] | None) -> None:
     assert spoken_speed(elevenlabs(), text="One", flush=True, voice_settings=settings) is None
 
 
+def test_the_elevenlabs_dialect_takes_the_nearest_speed_wherever_it_stands() -> None:
+    assert parameters(say(session({"model_id": "x", "speed": "9"}), text=" ")).speed == 2.0
+    assert spoken_speed(elevenlabs(), text="One", flush=True, voice_settings={"speed": 0.1}) == 0.5
+    assert spoken_speed(elevenlabs(), text="One", flush=True, generation_config={"speed": 2.5}) == 2.0
+
+
+def test_the_native_dialect_refuses_a_speed_wherever_it_stands() -> None:
+    assert "speed" in error(say(session({"speed": "9"}), text=" "))["message"]
+    assert "speed" in error(say(native(), voice_settings={"speed": 0.1}))["message"]
+    assert "speed" in error(init(session(), generation_config={"speed": 2.5}))["message"]
+
+
+def test_the_first_message_of_elevenlabs_own_example_is_taken() -> None:
+    connection = session({"model_id": "eleven_monolingual_v1"})
+    settings = {"stability": 0.8, "similarity_boost": True}
+    assert parameters(say(connection, text=" ", voice_settings=settings))
+    assert spoken_texts(say(connection, text="Hello", flush=True)) == ["Hello"]
+
+
 def test_a_bad_setting_is_named_with_its_range() -> None:
-    message = error(say(elevenlabs(), text="One", generation_config={"speed": 2.5}))
-    assert all(word in message["message"] for word in ("speed", "0.5", "2", "2.5"))
+    message = error(say(elevenlabs(), text="One", generation_config={"seed": -2}))
+    assert all(word in message["message"] for word in ("seed", "0", "4294967295", "-2"))
     assert message["code"] == 1008
 
 
@@ -671,7 +706,7 @@ def test_a_stranger_who_says_nothing_is_asked_who_it_is_whatever_else_is_wrong(
 
 
 @pytest.mark.parametrize(
-    "raw", ["", "no json", "[]", "1", "null", '"text"', "{", '{"text": 1}', '{"flush": "yes"}', "[" * 9999]
+    "raw", ["", "no json", "[]", "1", "null", '"text"', "{", '{"text": 1}', '{"flush": "maybe"}', "[" * 9999]
 )
 def test_a_message_that_is_none_closes_with_1008(raw: str) -> None:
     actions = elevenlabs().receive(raw, now=0.0)

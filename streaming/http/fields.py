@@ -1,0 +1,37 @@
+"""Fields of bodies and queries whose values are read as on sockets (`protocol.values`): true for 1, "0.5" for 0.5, null for
+"not given". Each of them needs a default.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticUseDefault
+
+from streaming.protocol.parameters import OPENAI_SPEEDS, SPEEDS, clamped
+from streaming.protocol.values import boolean_of, is_given, number_of, whole_number_of
+
+
+def _or_default(read: Callable[[object], Any]) -> Callable[[object], Any]:
+    def validate(value: object) -> Any:
+        if not is_given(value):
+            raise PydanticUseDefault
+        return read(value)
+
+    return validate
+
+
+def _same(value: object) -> object:
+    return value
+
+
+# For a choice or a name: null stands for the default.
+OR_DEFAULT = BeforeValidator(_or_default(_same))
+Number = Annotated[float, BeforeValidator(_or_default(number_of))]
+WholeNumber = Annotated[int, BeforeValidator(_or_default(whole_number_of))]
+Boolean = Annotated[bool, BeforeValidator(_or_default(boolean_of))]
+
+# Outside of its range, the nearest one is taken.
+Speed = Annotated[Number, AfterValidator(partial(clamped, limits=SPEEDS))]
+OpenAISpeed = Annotated[Number, AfterValidator(partial(clamped, limits=OPENAI_SPEEDS))]

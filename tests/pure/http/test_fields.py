@@ -1,0 +1,67 @@
+"""Bodies and queries are read as loosely as sockets' messages."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from streaming.http.openai import OpenAISpeechBody
+from streaming.http.speech_schemas import SpeechBody, SpeechQuery, VoiceSettings
+from streaming.http.voice_schemas import VoiceQuery
+
+
+def openai_body(**values: Any) -> OpenAISpeechBody:
+    return OpenAISpeechBody(input="Hello.", voice="demo", **values)
+
+
+@pytest.mark.parametrize("name", ["stability", "similarity_boost", "style", "speed"])
+@pytest.mark.parametrize("value", [True, "1", 1, "1.0"])
+def test_a_number_may_be_a_boolean_or_a_text(name: str, value: Any) -> None:
+    assert getattr(VoiceSettings(**{name: value}), name) == 1.0
+
+
+@pytest.mark.parametrize("name", list(VoiceSettings.model_fields))
+@pytest.mark.parametrize("value", [None, "", "null"])
+def test_null_is_not_given(name: str, value: Any) -> None:
+    assert getattr(VoiceSettings(**{name: value}), name) is None
+
+
+@pytest.mark.parametrize("value", [1, "1", "True", True, "yes"])
+def test_a_boolean_may_be_a_number_or_a_text(value: Any) -> None:
+    assert VoiceSettings(use_speaker_boost=value).use_speaker_boost is True
+
+
+@pytest.mark.parametrize(("value", "seed"), [("42", 42), (42.0, 42), (True, 1), (None, None)])
+def test_a_seed_may_be_a_text(value: Any, seed: int | None) -> None:
+    assert SpeechBody(text="Hello.", seed=value).seed == seed
+
+
+@pytest.mark.parametrize("name", ["stability", "similarity_boost", "style", "speed", "use_speaker_boost"])
+@pytest.mark.parametrize("value", ["maybe", [], {}, float("nan"), 10**400])
+def test_what_cannot_be_read_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        VoiceSettings(**{name: value})
+    assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize("value", [None, "", "null"])
+def test_null_stands_for_the_default_of_a_format(value: Any) -> None:
+    body = openai_body(response_format=value, stream_format=value, speed=value)
+    assert (body.response_format, body.stream_format, body.speed) == ("mp3", "audio", None)
+    assert SpeechQuery(output_format=value).output_format == "mp3_44100_128"
+
+
+def test_null_stands_for_the_defaults_of_a_search() -> None:
+    nothing: Any = {"page_size": "null", "sort": "", "sort_direction": None, "voice_type": "None"}
+    assert VoiceQuery(**nothing) == VoiceQuery()
+    assert VoiceQuery.model_validate({"page_size": "7"}).page_size == 7
+
+
+@pytest.mark.parametrize(("value", "speed"), [(0.1, 0.5), (4, 2.0), ("3", 2.0), (0.7, 0.7), (-1, 0.5)])
+def test_elevenlabs_endpoints_take_the_nearest_speed(value: Any, speed: float) -> None:
+    assert VoiceSettings(speed=value).speed == speed
+
+
+@pytest.mark.parametrize(("value", "speed"), [(0.1, 0.25), (0.25, 0.25), (4, 4.0), ("9", 4.0), (3, 3.0)])
+def test_openais_endpoint_takes_the_nearest_speed_of_its_own_range(value: Any, speed: float) -> None:
+    assert openai_body(speed=value).speed == speed
