@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from voices.known_ids import OpenAIName
+
 SETTING = "XTTS"
 
 
@@ -21,12 +23,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
+VoiceId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 AnySection = TypeVar("AnySection", bound=Section)
 
 
 class VoicesConfig(Section):
     unknown: Literal["refuse", "default"] = "refuse"
+    openai_names: VoiceId | Mapping[OpenAIName, VoiceId] | None = None
     min_clip_seconds: Seconds = 1.0
     max_clip_seconds: Seconds = 120.0
     max_clip_megabytes: Annotated[float, Field(gt=0, le=500)] = 20.0

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -19,11 +19,11 @@ from voices.clips import ClipError, ClipFacts, ClipLimits, inspect_clip
 from voices.conf import get_config
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
 from voices.examining import once
+from voices.known_ids import DEFAULT_VOICE_ID
 from voices.labels import check_labels
 
 __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
 
-DEFAULT_VOICE_ID = "default"
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
 Category = Literal["cloned", "premade"]
@@ -53,21 +53,24 @@ def _key_of(hashes: Iterable[str]) -> str:
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
     async def resolve(
-        self, voice_id: str, *, unknown: Literal["refuse", "default"], allowed: Collection[str] | None
+        self,
+        voice_id: str,
+        *,
+        unknown: Literal["refuse", "default"],
+        allowed: Collection[str] | None,
+        stand_ins: Sequence[str] = (),
     ) -> "Voice | None":
-        """The enabled voice of that id with its clips loaded, else what `unknown` says: none, or the default voice.
-        `allowed`: the ids that the client may use, None for all; to it, no other voice exists.
+        """The enabled voice of that id with its clips loaded, else the first of `stand_ins` that there is, else what
+        `unknown` says: none, or the default voice. `allowed`: the ids that the client may use, None for all; to it, no
+        other voice exists.
 
         Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
         """
-        ids = {voice_id} if VOICE_ID.match(voice_id) else set()
-        if unknown == "default":
-            ids.add(DEFAULT_VOICE_ID)
-        if allowed is not None:
-            ids &= set(allowed)
+        wanted = [voice_id, *stand_ins, *([DEFAULT_VOICE_ID] if unknown == "default" else [])]
+        ids = [each for each in wanted if VOICE_ID.match(each) and (allowed is None or each in allowed)]
         enabled = self.filter(enabled=True, voice_id__in=ids).prefetch_related("clips")
         found = {voice.voice_id: voice async for voice in enabled}
-        return found.get(voice_id) or found.get(DEFAULT_VOICE_ID)
+        return next((found[each] for each in ids if each in found), None)
 
 
 class Voice(models.Model):

@@ -10,12 +10,12 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from streaming import errors
-from streaming.http.paths import is_openai_path
 from streaming.http.problems import Problem, not_found, problem_of
+from streaming.http.vendors import is_for_openai
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
-    in_words = Problem.in_openais_words if is_openai_path(request.path_info) else Problem.in_elevenlabs_words
+    in_words = Problem.in_openais_words if is_for_openai(request) else Problem.in_elevenlabs_words
     return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
 
 
@@ -48,7 +48,7 @@ def _answer_to(request: HttpRequest, error: Exception) -> HttpResponse:
 def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]]) -> HttpResponse:
     """422 with FastAPI's list, which ElevenLabs' clients know; 400 with the first of it in OpenAI's words."""
     faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
-    if not is_openai_path(request.path_info):
+    if not is_for_openai(request):
         return JsonResponse({"detail": faults}, status=422)
     param = ".".join(map(str, faults[0]["loc"][1:])) or None
     message = f"{param or 'The body'}: {faults[0]['msg']}."

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_script_prefix
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from streaming.http import account, openai, speech, voices
+from streaming.http import account, model_list, openai, openai_lists, speech, voices
 from streaming.http.answers import answer_problems_of
 from streaming.http.identity import ApiKey
 from streaming.http.page_policy import with_policy
@@ -64,10 +64,12 @@ api = SpeechAPI(
 api.add_router("/v1/text-to-speech", speech.router)
 api.add_router("/v1/voices", voices.router)
 api.add_router("/v2/voices", voices.search_router)
-api.add_router("/v1/models", account.models_router)
+api.add_router("/v1/models", model_list.router)
 api.add_router("/v1/user", account.user_router)
 api.add_router("/v1/single-use-token", account.token_router)
+api.add_router("/v1/history", account.history_router)
 api.add_router("/v1/audio", openai.router)
+api.add_router("/v1/audio", openai_lists.router)
 answer_problems_of(api)
 
 

@@ -52,10 +52,12 @@ class Backend:
         """Responses that speak, or wait until they can."""
         return self._open
 
-    async def find_voice(self, voice_id: str, client: Client) -> Voice:
-        """Among the voices that the client may use. Raises Problem."""
+    async def find_voice(self, voice_id: str, client: Client, stand_ins: Sequence[str] = ()) -> Voice:
+        """Among the voices that the client may use; where there is none of that id, the first of `stand_ins` that there is.
+        Raises Problem."""
+        unknown = self.config.voices.unknown
         try:
-            voice = await Voice.objects.resolve(voice_id, unknown=self.config.voices.unknown, allowed=client.voices)
+            voice = await Voice.objects.resolve(voice_id, unknown=unknown, allowed=client.voices, stand_ins=stand_ins)
             await let_go_of_the_database()
         except DatabaseError:
             raise database_lost() from None

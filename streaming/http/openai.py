@@ -12,12 +12,14 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from streaming.audio.formats import CONTAINER_FORMATS
+from streaming.http.backend import exchange_of
 from streaming.http.bodies import Body, raw_audio
 from streaming.http.fields import OR_DEFAULT, OpenAISpeed
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
 from streaming.http.speech_schemas import WITHOUT_EFFECT
 from streaming.protocol.parameters import Parameters
+from voices.known_ids import stand_ins
 
 router = Router(tags=["OpenAI"])
 # In one event. Readers of events may bound the length of a line (aiohttp: 64 KB), and FLAC comes all at once.
@@ -32,7 +34,7 @@ class OpenAISpeechBody(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": "Hello there.", "voice": "demo"}]})
 
     input: Annotated[str, Field(min_length=1, description="The text to speak.")]
-    voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice.")]
+    voice: Annotated[str | VoiceById, Field(description="The voice_id of a voice, or one of OpenAI's names.")]
     model: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     response_format: Annotated[Literal["mp3", "opus", "aac", "flac", "wav", "pcm"], OR_DEFAULT] = "mp3"
     speed: Annotated[OpenAISpeed, Field(description="0.25-4; outside, the nearest one is taken.")] | None = None
@@ -44,7 +46,13 @@ class OpenAISpeechBody(Schema):
 async def speech(request: HttpRequest, body: OpenAISpeechBody) -> StreamingHttpResponse:
     """With `stream_format` sse: events with parts of the audio in Base64."""
     voice_id = body.voice if isinstance(body.voice, str) else body.voice.id
-    order = Order(voice_id, body.input, Parameters(speed=body.speed), CONTAINER_FORMATS[body.response_format])
+    order = Order(
+        voice_id,
+        body.input,
+        Parameters(speed=body.speed),
+        CONTAINER_FORMATS[body.response_format],
+        stand_ins(voice_id, exchange_of(request).backend.config.voices.openai_names),
+    )
     if body.stream_format == "sse":
         return await speech_response(request, order, partial(_events, text=body.input), "text/event-stream")
     return await speech_response(request, order, raw_audio, order.output.media_type)

@@ -35,8 +35,3 @@ class ApiPaths:
             return NAMESPACE in resolve(path_info).app_names
         except Resolver404:
             return False
-
-
-def is_openai_path(path_info: str) -> bool:
-    """Whether errors are told in OpenAI's words there."""
-    return path_info.startswith(f"/{speech_prefix()}v1/audio/")

@@ -72,12 +72,13 @@ async def _answer(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be spoken, and how."""
+    """What is to be spoken, and how. `stand_ins`: the voices that speak where there is none of that id."""
 
     voice_id: str
     text: str
     parameters: Parameters
     output: OutputFormat
+    stand_ins: tuple[str, ...] = ()
 
 
 async def speech_response(
@@ -87,7 +88,7 @@ async def speech_response(
     exchange = exchange_of(request)
     backend = exchange.backend
     _check_text(order.text, backend.config.limits.max_request_chars)
-    voice = await backend.find_voice(order.voice_id, exchange.caller.client)
+    voice = await backend.find_voice(order.voice_id, exchange.caller.client, order.stand_ins)
     items = utterances(order.text, order.parameters)
     packets = or_silence(backend.speak(exchange.caller, voice, items, order.output), order.output)
     beginning = asyncio.ensure_future(begun(packets))

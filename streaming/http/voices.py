@@ -47,7 +47,7 @@ CATEGORIES = {
 
 @router.get("", response=VoiceList, summary="All voices")
 def list_voices(request: HttpRequest) -> VoiceList:
-    return VoiceList(voices=[VoiceOut.of(voice) for voice in _voices(request)])
+    return VoiceList(voices=[VoiceOut.of(voice) for voice in usable_voices(request)])
 
 
 @search_router.get("", response=VoicePage, summary="Search voices")
@@ -55,7 +55,7 @@ def search_voices(request: HttpRequest, query: Query[VoiceQuery]) -> VoicePage:
     """A page of voices. `next_page_token` leads to the next one."""
     try:
         page = find(
-            _voices(request),
+            usable_voices(request),
             _wanted(query),
             sort=query.sort,
             descending=query.sort_direction == "desc",
@@ -153,7 +153,7 @@ def _managing(request: HttpRequest) -> Client:
     return client
 
 
-def _voices(request: HttpRequest) -> "QuerySet[Voice]":
+def usable_voices(request: HttpRequest) -> "QuerySet[Voice]":
     """The voices that the client may use; it does not see any others."""
     allowed = exchange_of(request).caller.client.voices
     usable = Voice.objects.filter(enabled=True).prefetch_related("clips")
@@ -162,7 +162,7 @@ def _voices(request: HttpRequest) -> "QuerySet[Voice]":
 
 def _voice(request: HttpRequest, voice_id: str) -> Voice:
     """Raises Problem."""
-    voice = _voices(request).filter(voice_id=voice_id).first() if VOICE_ID.match(voice_id) else None
+    voice = usable_voices(request).filter(voice_id=voice_id).first() if VOICE_ID.match(voice_id) else None
     if voice is None:
         raise voice_not_found(voice_id)
     return voice

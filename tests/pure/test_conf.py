@@ -42,6 +42,12 @@ def test_without_base_dir_they_start_above_the_settings_module(settings: Setting
     assert conf.get_config().service.data_dir == Path(__file__).resolve().parents[2] / "var"
 
 
+@pytest.mark.parametrize("names", ["anna", {"alloy": "anna", "nova": "mira"}, None])
+def test_openais_names_have_one_voice_or_one_each(settings: Settings, names: Any) -> None:
+    settings.XTTS = {"voices": {"openai_names": names}}
+    assert conf.get_config().voices.openai_names == names
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
@@ -54,6 +60,8 @@ def test_without_base_dir_they_start_above_the_settings_module(settings: Setting
         ),
         ({"model": {"engine": "xtts"}}, "XTTS['model']: engine xtts needs checkpoint_path"),
         ({"voices": {"unknown": "guess"}}, "XTTS['voices']['unknown']: input should be 'refuse' or 'default'."),
+        ({"voices": {"openai_names": {"aloy": "anna"}}}, "XTTS['voices']['openai_names']"),
+        ({"voices": {"openai_names": "a voice"}}, "XTTS['voices']['openai_names']"),
         ([1], "XTTS must be a dictionary of sections."),
     ],
 )

@@ -23,12 +23,15 @@ def stored(media_root: Path) -> Stored:
 
 
 def resolve(
-    voice_id: str, unknown: Literal["refuse", "default"] = "refuse", allowed: set[str] | None = None
+    voice_id: str,
+    unknown: Literal["refuse", "default"] = "refuse",
+    allowed: set[str] | None = None,
+    stand_ins: tuple[str, ...] = (),
 ) -> Voice | None:
     """On the event loop, as consumers ask, but with the connection of this test's transaction."""
 
     async def ask() -> Voice | None:
-        return await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed)
+        return await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed, stand_ins=stand_ins)
 
     return async_to_sync(ask)()
 
@@ -62,6 +65,17 @@ def test_a_voice_that_is_not_allowed_is_unknown(voice: Voice) -> None:
     assert resolve("anna", allowed={"anna"}) == voice
     assert resolve("anna", "default", allowed={"default"}) == default
     assert resolve("bert", "default", allowed={"anna"}) is None
+
+
+def test_the_first_stand_in_that_exists_speaks(voice: Voice) -> None:
+    default = Voice.objects.create(voice_id="default", name="Default")
+    assert resolve("alloy", stand_ins=("nobody", "anna", "default")) == voice
+    assert resolve("alloy", stand_ins=("default", "anna")) == default
+    assert resolve("alloy", stand_ins=("default", "anna"), allowed={"anna"}) == voice
+    assert resolve("alloy", stand_ins=("default", "anna"), allowed=set()) is None
+    assert resolve("alloy", "default", stand_ins=("nobody",)) == default
+    assert resolve("alloy", stand_ins=("nobody",)) is None
+    assert resolve("anna", stand_ins=("default",)) == voice
 
 
 def test_there_may_be_no_default_voice(voice: Voice) -> None:

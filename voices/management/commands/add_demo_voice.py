@@ -4,9 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from voices.known_ids import DEMO_VOICE_ID
 from voices.models import Voice
-
-DEMO_VOICE_ID = "demo"
 
 
 def add_demo_voice() -> bool:

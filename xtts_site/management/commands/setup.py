@@ -14,8 +14,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
 from streaming import conf
-from voices.management.commands.add_demo_voice import DEMO_VOICE_ID, add_demo_voice
-from voices.models import DEFAULT_VOICE_ID, ReferenceClip, Voice
+from voices.known_ids import DEFAULT_VOICE_ID, DEMO_VOICE_ID
+from voices.management.commands.add_demo_voice import add_demo_voice
+from voices.models import ReferenceClip, Voice
 from xtts_site.config import get_config, manage
 
 ADMIN_NAME = "admin"
