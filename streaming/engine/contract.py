@@ -36,6 +36,8 @@ class SpeechRequest:
     language: str = "en"
     speed: float = 1.0
     seed: int | None = None
+    # Whether numbers, signs and markup are said in words; else only what no voice can read is changed.
+    apply_text_normalization: bool = True
     # For XTTS. Tokens per chunk; samples of overlap; seconds of context.
     stream_chunk_size: int = 10
     overlap_wav_len: int = 512

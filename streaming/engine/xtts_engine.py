@@ -135,7 +135,9 @@ class XttsEngine:
             if request.request_id in self._utterances:
                 raise ValueError("A request with this id already exists.")
             conditioning, voice_key = voice or self._voice(request.voice)
-            pieces = self._model.front_end.pieces(request.text, request.language)
+            pieces = self._model.front_end.pieces(
+                request.text, request.language, apply_text_normalization=request.apply_text_normalization
+            )
             scheduled = ScheduledRequest(request.request_id)
             seed = secrets.randbits(63) if request.seed is None else request.seed
             utterance = Utterance(

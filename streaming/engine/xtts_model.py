@@ -26,7 +26,7 @@ from streaming.engine.vocoder.vocoder import Vocoder
 class FrontEnd(Protocol):
     """Text to tokens: `streaming/engine/text/frontend.py`."""
 
-    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+    def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         """Each made when it is asked for. Raises ValueError at once for a language that is unknown."""
 
     def warm_up(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from anyascii import anyascii
 
-from streaming.text.normalization.hindi_numbers import spell_hindi_numbers
+from streaming.text.normalization.hindi_numbers import spell_hindi
 
 logger = logging.getLogger("streaming.engine.text")
 
@@ -28,6 +28,7 @@ _TO_SINGLE_DIGIT = {ord("0") + digit: _FIRST_SINGLE_DIGIT + digit for digit in r
 _SINGLE_DIGITS = re.compile(f"[{chr(_FIRST_SINGLE_DIGIT)}-{chr(_FIRST_SINGLE_DIGIT + 9)}]+")
 _NO_SINGLE_DIGIT = dict.fromkeys(_TO_SINGLE_DIGIT.values(), "\ufffd")
 _CHINESE_DIGITS = "零一二三四五六七八九"
+_HINDI_NUMBER = re.compile("[0-9]+")
 
 # Where a picture stood: it says nothing, but it parts words.
 _GAP = "\ue0ff"
@@ -96,7 +97,7 @@ class TextCleaner:
         if _SINGLE_DIGITS.search(text):
             text = text.translate(self._digit_words(language, _FIRST_SINGLE_DIGIT))
         if language == "hi":
-            text = spell_hindi_numbers(text)
+            text = _HINDI_NUMBER.sub(lambda match: f" {spell_hindi(int(match[0]))} ", text)
         if any(self._is_loose(char) for char in text if char > "\u02ff"):
             # "e" and an accent, or the parts of a Korean syllable.
             text = unicodedata.normalize("NFC", text)
@@ -149,7 +150,7 @@ class TextCleaner:
 
     def _digit_word(self, language: str, digit: int) -> str:
         if language == "hi":
-            return spell_hindi_numbers(str(digit))
+            return spell_hindi(digit)
         if language == "zh":
             return _CHINESE_DIGITS[digit]
         try:

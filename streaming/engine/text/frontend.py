@@ -15,7 +15,8 @@ from typing import Any
 
 from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
 from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
-from streaming.text.boundaries import Strength, boundaries
+from streaming.text.boundaries import Strength, best_cut, boundaries, last_edge
+from streaming.text.normalization.normalizer import normalize
 
 # The most that is said for a text of the longest length, in cleaned characters for each character of the text.
 # Romanised Chinese, Japanese and Korean is longer than what it stands for; elsewhere numbers and symbols are longer in
@@ -33,6 +34,8 @@ _SECONDS_TO_SPARE = 3.0
 _SHORT_PIECE = 8
 _DEFAULT_CHARACTERS = 250
 _MOST_GUESSES = 4
+# Characters. More of a text is not looked at before it is needed.
+_MOST_READ = 4000
 _BLANKS = re.compile(r"\s*")
 
 
@@ -63,10 +66,12 @@ class TextFrontEnd:
             if self._bpe.token_to_id(f"[{tag}]") is not None
         }
 
-    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+    def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         """The pieces of `text`, in order, each made when it is asked for. `text_end` of the last is `len(text)`; a text
         that says nothing has none. `language` may name a region ("zh-CN", "en_US"). Raises ValueError at once for an
         unknown language, and nothing for any text.
+
+        Numbers, signs and markup are said as `normalize` has them; without it, coqui's cleaners read what they can.
 
         `most_audio_tokens` allows for 3 s and for the slowest plausible speech, two to three times as long as usual: 5
         characters a second (4 in Arabic and Hindi) of the text as it is said, with numbers in words and in the Latin
@@ -76,11 +81,12 @@ class TextFrontEnd:
         if limits is None:
             known = ", ".join(sorted(limits.tag for limits in self._limits.values()))
             raise ValueError(f"The model does not speak the language {language!r}; it speaks {known}.")
-        return self._audible(text, limits)
+        return self._audible(text, self._all_pieces(text, language, limits, apply_text_normalization))
 
     def warm_up(self) -> None:
         """Load what the cleaners of some languages (Chinese, Japanese) load at their first text: half a second."""
         for limits in self._limits.values():
+            normalize("1 a", limits.tag)
             self._cleaner.clean("1 a", limits.language)
 
     def _limits_of(self, language: str, tag: str, char_limits: dict[str, int]) -> _Limits:
@@ -88,10 +94,10 @@ class TextFrontEnd:
         expansion = _MOST_EXPANSION.get(language, _MOST_EXPANSION_OF_LETTERS)
         return _Limits(language, tag, characters, expansion * characters)
 
-    def _audible(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
+    def _audible(self, text: str, pieces: Iterator[TextPiece]) -> Iterator[TextPiece]:
         """Text without speech belongs to the next piece, or at the end of the text to the last one."""
         held: TextPiece | None = None
-        for piece in self._all_pieces(text, limits):
+        for piece in pieces:
             if held and piece.tokens:
                 yield held
             if piece.tokens:
@@ -99,7 +105,17 @@ class TextFrontEnd:
         if held:
             yield replace(held, text_end=len(text))
 
-    def _all_pieces(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
+    def _all_pieces(self, text: str, language: str, limits: _Limits, is_normalized: bool) -> Iterator[TextPiece]:
+        """The pieces of `text`, those that say nothing as well."""
+        start = 0
+        while start < len(text):
+            end = start + _part_length(text, start)
+            part = normalize(text[start:end], language, only_unreadable=not is_normalized)
+            for piece in self._pieces_as_spoken(part.spoken, limits):
+                yield replace(piece, text_end=start + part.original_end(piece.text_end))
+            start = end
+
+    def _pieces_as_spoken(self, text: str, limits: _Limits) -> Iterator[TextPiece]:
         marked = mark_long_numbers(text)
         length = len(marked.rstrip())
         start = _behind_blanks(marked, 0)
@@ -150,6 +166,14 @@ def _tag(language: str) -> str:
 def _behind_blanks(text: str, index: int) -> int:
     match = _BLANKS.match(text, index)
     return match.end() if match else index
+
+
+def _part_length(text: str, start: int) -> int:
+    """How much of a long text is read at once: what is written there in numbers and signs is not looked for before."""
+    window = text[start : start + _MOST_READ + 1]
+    if len(window) <= _MOST_READ:
+        return len(window)
+    return best_cut(window, least=_MOST_READ // 2, most=_MOST_READ) or last_edge(window)
 
 
 def _cut(window: str, rest: int) -> int:

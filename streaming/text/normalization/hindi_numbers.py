@@ -1,7 +1,5 @@
 """Numbers in Hindi words, by the Indian scale. The number library has none."""
 
-import re
-
 _WORDS = (
     "शून्य एक दो तीन चार पाँच छह सात आठ नौ "
     "दस ग्यारह बारह तेरह चौदह पंद्रह सोलह सत्रह अठारह उन्नीस "
@@ -27,36 +25,11 @@ _SCALE = (
     (10**3, "हज़ार"),
     (10**2, "सौ"),
 )
-_POINT = "दशमलव"
-_RUPEES = "रुपये"
-# 5, 1,00,000, 2.75; the currency is spoken after the amount.
-_NUMBER = re.compile(r"(₹ ?)?([0-9]{1,3}(?:,[0-9]{2,3})+|[0-9]+)(?:\.([0-9]+))?")
-
-
-def spell_hindi_numbers(text: str) -> str:
-    """`text` with its numbers in words: whole ones by the Indian scale, decimals and leading zeros digit by digit."""
-    return _NUMBER.sub(_spelled, text)
 
 
 def spell_hindi(number: int) -> str:
     """`number`, not negative, in words."""
     return " ".join(_cardinal(number))
-
-
-def _spelled(match: re.Match[str]) -> str:
-    rupees, whole, decimals = match[1], match[2].replace(",", ""), match[3]
-    words = _digits(whole) if whole.startswith("0") else _cardinal(int(whole))
-    if decimals:
-        words = [*words, _POINT, *_digits(decimals)]
-    if rupees:
-        words.append(_RUPEES)
-    # A letter before it ("A4") would become one word with the number.
-    before = match.string[match.start() - 1 : match.start()]
-    return (" " if before.isalnum() else "") + " ".join(words)
-
-
-def _digits(digits: str) -> list[str]:
-    return [_BELOW_HUNDRED[int(digit)] for digit in digits]
 
 
 def _cardinal(number: int) -> list[str]:

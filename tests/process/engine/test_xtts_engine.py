@@ -269,10 +269,10 @@ def test_a_request_that_cannot_be_added_ends_alone(
 ) -> None:
     pieces = int8._model.front_end.pieces
 
-    def fail_once(text: str, language: str) -> Any:
+    def fail_once(text: str, language: str, **options: Any) -> Any:
         if text == "unlucky":
             raise MemoryError("no room\nfor it")
-        return pieces(text, language)
+        return pieces(text, language, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(int8._model.front_end, "pieces", fail_once)

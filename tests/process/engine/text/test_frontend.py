@@ -105,9 +105,10 @@ class Decode:
         return text.partition("]")[2]
 
 
-def cut(front_end: TextFrontEnd, text: str, language: str = "en") -> list[str]:
+def cut(front_end: TextFrontEnd, text: str, language: str = "en", *, normalized: bool = True) -> list[str]:
     """`text` as its pieces."""
-    ends = [0, *(piece.text_end for piece in front_end.pieces(text, language))]
+    pieces = front_end.pieces(text, language, apply_text_normalization=normalized)
+    ends = [0, *(piece.text_end for piece in pieces)]
     return [text[start:end] for start, end in pairwise(ends)]
 
 
@@ -119,7 +120,7 @@ def test_the_tokens_are_those_of_coquis_inference(
     front_end: TextFrontEnd, tiny_parts: "XttsParts", language: str
 ) -> None:
     text = f"  {SENTENCES[language]}\n"
-    (piece,) = front_end.pieces(text, language)
+    (piece,) = front_end.pieces(text, language, apply_text_normalization=False)
     assert piece.tokens == tiny_parts.tokenizer.encode(text.strip().lower(), lang=language)
     assert piece.text_end == len(text)
 
@@ -130,7 +131,7 @@ def test_any_text_of_known_characters_within_the_limits_is_one_piece_as_coqui_wo
     tiny_parts: "XttsParts", front_end: TextFrontEnd, text: str, language: str
 ) -> None:
     assume(any(map(str.isalnum, text)) and not has_long_number(text))
-    pieces = list(front_end.pieces(text, language))
+    pieces = list(front_end.pieces(text, language, apply_text_normalization=False))
     assume(len(pieces) == 1)
     try:
         expected = tiny_parts.tokenizer.encode(text.strip().lower(), lang=language)
@@ -213,7 +214,7 @@ def test_no_word_is_left_alone_before_a_huge_one(front_end: TextFrontEnd) -> Non
 
 
 def test_a_number_is_not_cut(front_end: TextFrontEnd) -> None:
-    pieces = cut(front_end, "1234567x" * 60)
+    pieces = cut(front_end, "1234567x" * 60, normalized=False)
     assert all(piece.endswith("x") for piece in pieces)
 
 
@@ -252,6 +253,26 @@ def test_every_word_of_a_long_text_is_said(
     text = separator.join(words)
     said = "".join(decode(piece) for piece in front_end.pieces(text, "it"))
     assert [char for char in said if char.isalpha()] == [char for char in text if char.isalpha()]
+
+
+# Numbers, signs and markup
+
+
+def test_what_is_written_is_said_in_words_and_ends_where_it_was_written(
+    front_end: TextFrontEnd, decode: Decode
+) -> None:
+    text = "**It costs $20.50** 😀 " + "word " * 38 + "end. And −5 °C! "
+    first, second = front_end.pieces(text, "en")
+    assert decode(first).startswith("it costs twenty dollars and fifty cents word word")
+    assert decode(second) == "and minus five degrees celsius!"
+    assert [first.text_end, second.text_end] == [text.index("And"), len(text)]
+
+
+def test_a_long_text_is_read_part_by_part_and_every_word_is_said(front_end: TextFrontEnd, decode: Decode) -> None:
+    text = "It costs $20, they say. " * 400
+    pieces = list(front_end.pieces(text, "en"))
+    assert " ".join(decode(piece) for piece in pieces).count("it costs twenty dollars, they say.") == 400
+    assert {text[piece.text_end - 10 : piece.text_end] for piece in pieces} == {"they say. "}
 
 
 # Any text
