@@ -10,7 +10,7 @@ from twisted.internet import defer, reactor, threads
 from streaming.conf import Config
 from streaming.connection.door import Door
 from streaming.daphne import door as daphne_door
-from streaming.daphne import flow_control, intake, odd_headers, quiet_log, request_limits
+from streaming.daphne import flow_control, intake, odd_headers, odd_paths, quiet_log, request_limits
 from streaming.http.uploads import Uploads
 
 logger = logging.getLogger("streaming.daphne")
@@ -40,6 +40,7 @@ def when_daphne_serves(
         request_limits.install(config, uploads, covers, owns_server=owns_server)
         daphne_door.install(door, covers, owns_server=owns_server)
         odd_headers.install()
+        odd_paths.install(covers)
         quiet_log.install(may_have_secrets)
         # The event loop itself begins after this.
         running.callLater(0, start)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streaming.connection.door import Door
+from streaming.connection.paths import tidy
 from streaming.http.entrance import Entrance
 from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
@@ -85,7 +86,7 @@ class SpeechApplication:
 
     def _may_have_secrets(self, path_info: str) -> bool:
         """In the query. A path with a slip in it as well."""
-        return self._owns_server or path_info.startswith((f"/{self._prefix}v1/", f"/{self._prefix}v2/"))
+        return self._owns_server or tidy(path_info).startswith((f"/{self._prefix}v1/", f"/{self._prefix}v2/"))
 
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         wrapped = WrappedLifespan(self._application, scope)

@@ -6,10 +6,12 @@ import asyncio
 import json
 import re
 from base64 import b64decode
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.live_server import LiveServer
 from streaming.audio.formats import FORMATS
@@ -115,6 +117,77 @@ async def test_sdk_the_format_that_it_asks_for_by_itself_is_spoken(server: LiveS
         await sdk_turn(socket, TEXT)
         turn = await receive_all(socket)
     assert len(decoded(b"".join(turn.packets), FORMATS["mp3_44100_128"])) > 2 * 44_100
+
+
+# elevenlabs 0.2.27 and vocode 0.1.113
+
+
+OLD_SDK_QUERY = "?model_id=eleven_multilingual_v2&output_format=pcm_16000&optimize_streaming_latency=1"
+OLD_SDK_SETTINGS = {"stability": 0.71, "similarity_boost": 0.5, "style": 0.0, "use_speaker_boost": True}
+
+
+async def test_the_old_sdk_finds_audio_in_every_message_up_to_the_close(server: LiveServer) -> None:
+    """elevenlabs 0.2.27 reads `data["audio"]` without a look at what else there is: KeyError if one message lacks it."""
+    heard = b""
+    async with server.connect(query=OLD_SDK_QUERY) as socket:
+        await send(socket, **SDK_FIRST | {"voice_settings": OLD_SDK_SETTINGS})
+        for word in re.findall(r"\S+\s*", TEXT):
+            await send(socket, text=word, try_trigger_generation=True)
+        await send(socket, text="")
+        with suppress(ConnectionClosed):
+            while True:
+                if audio := json.loads(await socket.recv())["audio"]:
+                    heard += b64decode(audio)
+    assert socket.close_code == 1000
+    assert len(heard) > 2 * 2 * 16_000
+
+
+async def test_vocode_hears_the_end_although_it_overlooks_messages_without_the_word_audio(server: LiveServer) -> None:
+    heard, is_final = b"", False
+    async with server.connect(query="?output_format=pcm_16000&model_id=eleven_turbo_v2") as socket:
+        settings = {"stability": 0.5, "similarity_boost": 0.75}
+        first = {"voice_settings": settings, "generation_config": {"chunk_length_schedule": [50]}, "xi_api_key": "any"}
+        for word in re.findall(r"\S+\s*", TEXT):
+            await send(socket, text=word, try_trigger_generation=True, flush=False, **first)
+            first = {}
+        await send(socket, text="", try_trigger_generation=True, flush=False)
+        while not is_final:
+            raw = str(await socket.recv())
+            if "audio" in raw:
+                message = json.loads(raw)
+                heard += b64decode(message["audio"] or "")
+                is_final = message["isFinal"]
+    assert len(heard) > 2 * 2 * 16_000
+
+
+# Clients written by hand after ElevenLabs' guide
+
+
+async def test_the_guides_client_that_names_no_format_gets_mp3(server: LiveServer) -> None:
+    """Most write `?model_id=...`, the guide's settings (a boolean among them), and save what comes as MP3."""
+    async with server.connect(query="?model_id=eleven_monolingual_v1&language=en") as socket:
+        await send(socket, text=" ", voice_settings={"stability": 0.8, "similarity_boost": True}, xi_api_key="any")
+        await send(socket, text=TEXT, try_trigger_generation=True)
+        await send(socket, text="")
+        turn = await receive_all(socket)
+    assert (turn.error, turn.close_code) == (None, 1000)
+    assert len(decoded(b"".join(turn.packets), FORMATS["mp3_44100_128"])) > 2 * 44_100
+
+
+@pytest.mark.both_servers
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/text-to-speech/demo/stream-input/",
+        "//v1/text-to-speech/demo/stream-input",
+        "/v1//text-to-speech//demo/stream-input",
+        "/v1/text-to-speech/demo/multi-stream-input/",
+    ],
+)
+async def test_slashes_that_a_client_doubles_or_adds_do_not_count(server: LiveServer, path: str) -> None:
+    async with connect(f"ws://127.0.0.1:{server.port}{path}?output_format=pcm_16000") as socket:
+        await send(socket, text="Hello there. ", flush=True)
+        assert b64decode(json.loads(await socket.recv())["audio"])
 
 
 # LiveKit 1.1.7
