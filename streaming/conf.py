@@ -75,6 +75,11 @@ class ServiceConfig(Section):
     engine_timeout_seconds: Seconds = 60.0
 
 
+class StreamsConfig(Section):
+    # None: decided by the client. Which formats there are is checked where they are known (`sockets.session_rules`).
+    default_format: Annotated[str | None, BeforeValidator(_unless_auto)] = None
+
+
 class ModelConfig(Section):
     engine: Literal["auto", "xtts", "demo"] = "auto"
     config_path: ConfigPath | None = None
@@ -153,6 +158,7 @@ OF_THE_PROJECT = {
 
 class Config(Section):
     service: ServiceConfig
+    streams: StreamsConfig
     model: ModelConfig
     voices: VoicesConfig
     forward: ForwardConfig

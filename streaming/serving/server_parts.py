@@ -13,6 +13,7 @@ from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
+from streaming.sockets.session_rules import session_rules
 from streaming.speech.voice_preparation import VoicePreparer
 
 logger = logging.getLogger("streaming")
@@ -20,7 +21,7 @@ logger = logging.getLogger("streaming")
 
 class ServerParts:
     """No thread and no process runs before `start`. Raises CheckpointError and MissingPackages for settings that name an
-    engine that cannot be started."""
+    engine that cannot be started, ImproperlyConfigured for a format that does not exist."""
 
     def __init__(self, config: Config) -> None:
         specs, self._reason = engine_specs(config)
@@ -44,7 +45,9 @@ class ServerParts:
         self.open_sockets = OpenSockets(self.capacity)
         preparer = VoicePreparer(self.executor)
         self.for_http = Backend(self.executor, config, preparer, self.gate, self.capacity.responses)
-        self.for_sockets = Parts(self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets)
+        self.for_sockets = Parts(
+            self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets, session_rules(config)
+        )
         self._has_started = False
 
     def start(self) -> None:

@@ -26,7 +26,6 @@ from streaming.protocol.session import Session
 from streaming.protocol.stream_input import StreamInput
 from streaming.sockets.deadline import Deadline
 from streaming.sockets.parts import Parts
-from streaming.sockets.session_rules import session_rules
 from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
 from streaming.speech.dictionaries import load_pronouncer
@@ -58,6 +57,7 @@ class SpeechConsumer(AsyncConsumer):
         self._gate = parts.gate
         self._forwarding = parts.forwarding
         self._open_sockets = parts.open_sockets
+        self._rules = parts.rules
         self._visitor: Visitor | None = None
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
@@ -95,7 +95,7 @@ class SpeechConsumer(AsyncConsumer):
         fault = await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
-            session_rules(self._config),
+            self._rules,
             now=self._now(),
             refusal=fault or visitor.refusal,
             silence_refusal=None if visitor.is_known else fault_of(refusals.late_key()),
