@@ -79,14 +79,17 @@ class Context:
         self._buffer_parts(self._ssml.feed(message.text or ""))
         if message.is_end:
             self._buffer_parts(self._ssml.finish())
-            spoken: list[Utterance | TurnEnd] = [*self._utterances(self._buffer.take_all()), TurnEnd(self._turn)]
+            spoken: list[Utterance | TurnEnd] = [
+                *self._utterances(self._buffer.take_all(self._current.language)),
+                TurnEnd(self._turn),
+            ]
             self._begin_turn()
             return spoken
         if message.flush:
             self._buffer_parts(self._ssml.flush())
         # Under auto_mode every message is a phrase of its own and needs no blank at its end.
         if message.flush or (self._current.auto_mode and message.text):
-            return [*self._utterances(self._buffer.take_all())]
+            return [*self._utterances(self._buffer.take_all(self._current.language))]
         return [*self._utterances(self._take_ready(message))]
 
     def _buffer_parts(self, parts: list[Part]) -> None:
@@ -97,10 +100,11 @@ class Context:
                 self._buffer.append(part)
 
     def _take_ready(self, message: ClientMessage) -> list[Piece]:
+        language = self._current.language
         schedule = self._current.chunk_length_schedule or self._default_schedule
-        ready = self._buffer.take_scheduled(schedule, self._index) if schedule else []
+        ready = self._buffer.take_scheduled(schedule, self._index, language) if schedule else []
         if message.try_trigger:
-            ready += self._buffer.take_triggered()
+            ready += self._buffer.take_triggered(language)
         return ready
 
     def _utterances(self, pieces: list[Piece]) -> list[Utterance]:

@@ -5,6 +5,9 @@ that was appended. One exception: blanks with nothing before them in the buffer 
 
 A pause ends a piece: the text before it is spoken by itself, and the pause follows.
 
+Where a sentence ends depends on the language ("am 31. Dezember"): whoever takes text says which it is, or None if the client
+has not said it. Then the text is cut as in no language a word would be.
+
 The work is in proportion to the text, however it is cut into messages: what was taken is left where it is until the next
 text is looked at, and places are counted from the first character of all.
 """
@@ -14,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from streaming.text.boundaries import LONGEST_PIECE, best_cut, blind_cut, pieces
+from streaming.text.boundaries import LONGEST_PIECE, NEXT_WORD, Strength, best_cut, blind_cut, pieces
 
 # The most text of one utterance, in characters, unless a schedule waits for more or a word is longer (LONGEST_PIECE). About
 # what XTTS says in one go; longer text is spoken piece by piece.
@@ -73,48 +76,52 @@ class TextBuffer:
         else:
             last.seconds = min(last.seconds + seconds, self._max_pause)
 
-    def take_scheduled(self, schedule: Sequence[int], done: int) -> list[Piece]:
+    def take_scheduled(self, schedule: Sequence[int], done: int, language: str | None = None) -> list[Piece]:
         """What `schedule` releases when `done` generations of the turn have started. The n-th value is the number of
         characters that the n-th generation waits for; the last value repeats."""
         taken: list[Piece] = []
-        while piece := self._take(schedule[min(done + len(taken), len(schedule) - 1)]):
+        while piece := self._take(schedule[min(done + len(taken), len(schedule) - 1)], language):
             taken.append(piece)
         return taken
 
-    def take_triggered(self) -> list[Piece]:
+    def take_triggered(self, language: str | None = None) -> list[Piece]:
         """What try_trigger_generation releases: everything but the last words, if these are too few."""
         taken: list[Piece] = []
-        while piece := self._take(TRIGGER_MINIMUM):
+        while piece := self._take(TRIGGER_MINIMUM, language):
             taken.append(piece)
         return taken
 
-    def take_all(self) -> list[Piece]:
+    def take_all(self, language: str | None = None) -> list[Piece]:
         """Everything, for a flush or the end. A rest of blanks is dropped."""
         taken: list[Piece] = []
         while self._pauses:
-            taken += self._take_to_pause(most=MAX_UTTERANCE)
-        return taken + _pieces(self._cut(len(self)), 0.0, most=MAX_UTTERANCE)
+            taken += self._take_to_pause(language, most=MAX_UTTERANCE)
+        return taken + _pieces(self._cut(len(self)), 0.0, language, most=MAX_UTTERANCE)
 
-    def _take(self, threshold: int) -> Piece | None:
+    def _take(self, threshold: int, language: str | None) -> Piece | None:
         if len(self) < threshold:
             return None
         most = max(threshold, MAX_UTTERANCE)
         to_pause = self._pauses[0].place - self._taken if self._pauses else None
         if to_pause is None or to_pause > most:
-            cut = self._best_cut(least=threshold // 2, most=most)
+            cut = self._best_cut(language, least=threshold // 2, most=most)
             if to_pause is None or (cut and cut < to_pause):
                 return Piece(self._cut(cut)) if cut else None
-        (piece,) = self._take_to_pause(most=max(most, LONGEST_PIECE))
+        (piece,) = self._take_to_pause(language, most=max(most, LONGEST_PIECE))
         return piece
 
-    def _best_cut(self, *, least: int, most: int) -> int | None:
+    def _best_cut(self, language: str | None, *, least: int, most: int) -> int | None:
         self._gather()
-        cut = best_cut(self._text[self._start : self._start + most + 1], least=least, most=most)
-        return blind_cut(self._text, self._start, most) if cut is None and len(self) > most else cut
+        window = self._text[self._start : self._start + most + NEXT_WORD]
+        is_full = len(self) > most
+        # As long as there is room, what may be half of an abbreviation or of a date waits for the next word.
+        weakest = Strength.NO_BREAK if is_full else Strength.WORD
+        cut = best_cut(window, least=least, most=most, language=language, weakest=weakest, goes_on=True)
+        return blind_cut(self._text, self._start, most, language) if cut is None and is_full else cut
 
-    def _take_to_pause(self, *, most: int) -> list[Piece]:
+    def _take_to_pause(self, language: str | None, *, most: int) -> list[Piece]:
         pause = self._pauses.popleft()
-        return _pieces(self._cut(pause.place - self._taken), pause.seconds, most=most)
+        return _pieces(self._cut(pause.place - self._taken), pause.seconds, language, most=most)
 
     def _cut(self, length: int) -> str:
         """Take the first `length` characters. No pause may stand before their end."""
@@ -134,9 +141,9 @@ class TextBuffer:
             self._added = []
 
 
-def _pieces(text: str, pause: float, *, most: int) -> list[Piece]:
+def _pieces(text: str, pause: float, language: str | None, *, most: int) -> list[Piece]:
     """`text` in pieces, the last of them with the pause. Blanks without a pause give no piece."""
-    *before, last = pieces(text, most=most) if text.strip() else [""]
+    *before, last = pieces(text, most=most, language=language) if text.strip() else [""]
     if not last and not pause:
         return []
     return [*map(Piece, before), Piece(last, pause)]

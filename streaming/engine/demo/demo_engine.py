@@ -76,7 +76,7 @@ class DemoEngine:
     def _chunks(self, request: SpeechRequest) -> Iterator[PcmChunk]:
         text = request.text.translate(_NOT_SPOKEN)
         cancelled = self._cancelled[request.request_id]
-        for step in audible_steps(text, self._is_audible, cancelled.is_set):
+        for step in audible_steps(text, self._is_audible, cancelled.is_set, request.language):
             parts = self._voice.parts(step.spoken(text))
             for number, part in enumerate(parts, 1):
                 if cancelled.is_set():

@@ -15,7 +15,7 @@ from typing import Any
 
 from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
 from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
-from streaming.text.boundaries import Strength, best_cut, boundaries, last_edge
+from streaming.text.boundaries import NEXT_WORD, Strength, best_cut, boundaries, last_edge
 from streaming.text.normalization.normalizer import normalize
 
 # The most that is said for a text of the longest length, in cleaned characters for each character of the text.
@@ -109,7 +109,7 @@ class TextFrontEnd:
         """The pieces of `text`, those that say nothing as well."""
         start = 0
         while start < len(text):
-            end = start + _part_length(text, start)
+            end = start + _part_length(text, start, language)
             part = normalize(text[start:end], language, only_unreadable=not is_normalized)
             for piece in self._pieces_as_spoken(part.spoken, limits):
                 yield replace(piece, text_end=start + part.original_end(piece.text_end))
@@ -128,7 +128,10 @@ class TextFrontEnd:
         """The longest suitable piece from `start` on, including the blanks after it."""
         most = limits.characters
         for tries in count():
-            end = length if length - start <= most else start + _cut(text[start : start + most + 1], length - start)
+            end = length
+            if length - start > most:
+                window = text[start : start + most + NEXT_WORD]
+                end = start + _cut(window, most, rest=length - start, language=limits.language)
             tokens, said = self._encoded(text[start:end], limits)
             fits = min(self._most_tokens / max(1, len(tokens)), limits.said / max(1, said))
             if fits >= 1 or end - start == 1:
@@ -168,33 +171,42 @@ def _behind_blanks(text: str, index: int) -> int:
     return match.end() if match else index
 
 
-def _part_length(text: str, start: int) -> int:
+def _part_length(text: str, start: int, language: str) -> int:
     """How much of a long text is read at once: what is written there in numbers and signs is not looked for before."""
-    window = text[start : start + _MOST_READ + 1]
+    window = text[start : start + _MOST_READ + NEXT_WORD]
     if len(window) <= _MOST_READ:
         return len(window)
-    return best_cut(window, least=_MOST_READ // 2, most=_MOST_READ) or last_edge(window)
+    cut = best_cut(window, least=_MOST_READ // 2, most=_MOST_READ, language=language)
+    return cut or last_edge(window[: _MOST_READ + 1])
 
 
-def _cut(window: str, rest: int) -> int:
-    """Where to cut a text of `rest` characters that begins with `window`, one character longer than a piece may be."""
-    most = len(window) - 1
+def _cut(window: str, most: int, *, rest: int, language: str) -> int:
+    """Where to cut a text of `rest` characters that begins with `window`, if a piece may have `most`."""
     least = most // _SHORT_PIECE
     # Inside a sentence, no cut leaves a short piece as the text's last one.
     most_within = min(most, rest - least)
+    places = list(_places(window, most, language))
     cuts = [
         (strength, index)
-        for strength, index in _places(window)
+        for strength, index in places
         if least <= index <= (most if strength is Strength.SENTENCE else most_within)
     ]
+    if cuts and max(cuts)[0] is Strength.NO_BREAK:
+        # Rather a short piece than half of an abbreviation, a date or a number.
+        cuts = [place for place in places if place[0] > Strength.NO_BREAK] or cuts
     return max(cuts)[1] if cuts else _hard_cut(window[: most_within + 1])
 
 
-def _places(window: str) -> Iterator[tuple[Strength, int]]:
-    most = len(window) - 1
-    for index, strength in boundaries(window):
-        # Blanks may continue after the window; the next piece starts after all of them.
-        yield strength, min(index, most) if window[most].isspace() else index
+def _places(window: str, most: int, language: str) -> Iterator[tuple[Strength, int]]:
+    """The boundaries among the first `most` characters."""
+    for index, strength in boundaries(window, language):
+        if index <= most:
+            yield strength, index
+            continue
+        # Blanks may continue after that; the next piece starts after all of them.
+        if window[most:index].isspace():
+            yield strength, most
+        return
 
 
 def _hard_cut(window: str) -> int:
