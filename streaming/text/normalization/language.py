@@ -15,6 +15,8 @@ from streaming.text.normalization.plurals import Amount, category
 
 _FOLDER = files("streaming.text.normalization") / "languages"
 Table = Mapping[str, Any]
+# Begins a form that says its number itself, as duals do.
+_SAID_ALONE = "="
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,11 @@ class Language:
         """Whether it parts its words by blanks."""
         return bool(self.numbers["blank"])
 
-    def counted(self, words: str, noun: Word, amount: Amount, form: str = "") -> str:
+    def counted(self, words: str, noun: Word, amount: Amount) -> str:
         """`words` (a number) and the noun in the form that belongs to it. A form may say where the number stands."""
-        chosen = noun.form(form or category(self.code, amount))
+        chosen = noun.form(category(self.code, amount))
+        if chosen[:1] == _SAID_ALONE:
+            return chosen[1:]
         return chosen.format(n=words) if "{n}" in chosen else f"{words}{self.numbers['blank']}{chosen}"
 
 

@@ -37,6 +37,11 @@ class Numerals:
         self._numbers = language.numbers
         self._blank: str = language.numbers["blank"]
         self._ordinal_words = language.ordinals.get("words", {})
+        self._is_russian = language.code == "ru"
+        self._ordinal_forms = {
+            form: [(re.compile(ending), new) for ending, new in endings.items()]
+            for form, endings in language.ordinals.get("forms", {}).items()
+        }
         self._spell = _speller(language)
         self._correct = _CORRECTIONS.get(language.code, _separated)
         self._converter = _converter_maker(language)
@@ -67,9 +72,16 @@ class Numerals:
             return str(self.cardinal(number))
         return self._correct(str(self._converter().to_ordinal(number)))
 
-    def inflected_ordinal(self, number: int, **form: str) -> str:
-        """For Russian: in a case and gender, as num2words names them."""
-        return str(self._converter().to_ordinal(number, **form)) if self._converter else self.ordinal(number)
+    def inflected_ordinal(self, number: int, form: str) -> str:
+        """An ordinal number in a form that the language's table names ("f", "genitive"); "" is the dictionary's. In Russian:
+        num2words' letters for the case and the gender ("g m")."""
+        if self._is_russian and form:
+            case, _, gender = form.partition(" ")
+            return str(self._converter().to_ordinal(number, case=case, gender=gender)) if self._converter else ""
+        words = self.ordinal(number)
+        for ending, new in self._ordinal_forms.get(form, ()):
+            words = ending.sub(new, words)
+        return str(words)
 
     def digits(self, digits: str) -> str:
         """One by one."""

@@ -5,9 +5,15 @@ from collections.abc import Iterator, Sequence
 
 from streaming.text.normalization.language import Language
 from streaming.text.normalization.numerals import Numerals
+from streaming.text.normalization.rules.addresses import NetworkAddresses, TelephoneNumbers, Versions
 from streaming.text.normalization.rules.amounts import Amounts, Fractions
+from streaming.text.normalization.rules.counters import Counters
+from streaming.text.normalization.rules.dates import Dates, Years
+from streaming.text.normalization.rules.ordinals import Ordinals
+from streaming.text.normalization.rules.roman import RomanNumerals
 from streaming.text.normalization.rules.rule import Rule, Said, Tools
 from streaming.text.normalization.rules.signs import Abbreviations, Signs
+from streaming.text.normalization.rules.times import Times
 from streaming.text.normalization.syntax import VULGAR, NumberSyntax
 from streaming.text.rewriting import Replacement
 
@@ -20,13 +26,17 @@ class Reader:
         self._suffixes_follow = bool(language.numbers.get("suffixes_follow"))
         tools = Tools(language, Numerals(language), NumberSyntax(language))
         amounts = Amounts(tools)
-        self._number_rules: Sequence[Rule] = [Fractions(tools), amounts, Signs(tools)]
-        self._word_rules: Sequence[Rule] = [Abbreviations(tools)]
+        self._number_rules: Sequence[Rule] = [
+            *(kind(tools) for kind in (Dates, TelephoneNumbers, Times, Years, Ordinals, Versions, Counters, Fractions)),
+            amounts,
+            Signs(tools),
+        ]
+        self._word_rules: Sequence[Rule] = [NetworkAddresses(tools), RomanNumerals(tools), Abbreviations(tools)]
         if any(symbol[0].isalpha() for symbol in language.currencies):
             self._word_rules = [*self._word_rules, _Money(language, amounts)]
         signs = "".join(re.escape(sign) for sign in {*language.signs, *language.currencies} if len(sign) == 1)
         self._start = re.compile(
-            rf"(?P<number>[0-9]|{VULGAR}|[-–−+±{signs}])|(?P<word>(?<![A-Za-z0-9_])[A-Za-z]|(?<!\w)[^\W\d_])"
+            rf"(?P<number>[0-9]|\((?=[0-9])|{VULGAR}|[-–−+±{signs}])|(?P<word>(?<![A-Za-z0-9_])[A-Za-z]|(?<!\w)[^\W\d_])"
         )
         self._rest = re.compile(r"[0-9]+|[^\W\d_]+|.", re.DOTALL)
 

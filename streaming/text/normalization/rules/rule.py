@@ -34,3 +34,12 @@ class Tools:
 
 def is_letter_or_digit(text: str, place: int) -> bool:
     return 0 <= place < len(text) and text[place].isalnum()
+
+
+def ends_a_sentence(text: str, end: int, *, may_be_followed: bool = False) -> bool:
+    """Whether the full stop of an abbreviation before `end` is that of a sentence as well. `may_be_followed`: by a name,
+    which begins as a sentence does."""
+    following = text[end : end + 20]
+    if not following.strip():
+        return not may_be_followed or "\n" in following
+    return not may_be_followed and following[0].isspace() and following.lstrip("\"'“„«( \n")[:1].isupper()

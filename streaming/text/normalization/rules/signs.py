@@ -2,7 +2,7 @@
 
 import re
 
-from streaming.text.normalization.rules.rule import Said, Tools
+from streaming.text.normalization.rules.rule import Said, Tools, ends_a_sentence
 from streaming.text.normalization.syntax import ANY_BLANK, alternatives
 
 # Said wherever they stand; the others only between numbers, or between blanks.
@@ -57,12 +57,7 @@ class Abbreviations:
         if not match:
             return None
         written = re.sub(ANY_BLANK, " ", match[0])
-        may_be_last = match[0].endswith(".") and _ends_a_sentence(text, match.end(), is_title=written in self._titles)
-        return Said(match.end() - may_be_last, self._words[written])
-
-
-def _ends_a_sentence(text: str, end: int, *, is_title: bool) -> bool:
-    following = text[end : end + 20]
-    if not following.strip():
-        return not is_title or "\n" in following
-    return not is_title and following[0].isspace() and following.lstrip("\"'“„«( \n")[:1].isupper()
+        keeps_stop = match[0].endswith(".") and ends_a_sentence(
+            text, match.end(), may_be_followed=written in self._titles
+        )
+        return Said(match.end() - keeps_stop, self._words[written])

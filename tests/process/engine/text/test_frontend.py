@@ -204,7 +204,7 @@ def test_a_huge_word_is_cut_anywhere(front_end: TextFrontEnd, decode: Decode) ->
 
 
 def test_a_long_address_is_cut_before_a_word(front_end: TextFrontEnd) -> None:
-    pieces = cut(front_end, "https://example.org/" + "some-path/" * 50)
+    pieces = cut(front_end, "https://example.org/" + "some-path/" * 50, normalized=False)
     assert len(pieces) > 1
     assert all(piece.endswith(("/", "-")) for piece in pieces)
 

@@ -1,0 +1,130 @@
+"""Dates and years."""
+
+import re
+
+from streaming.text.normalization.rules.rule import LOOK_BACK, Said, Tools
+from streaming.text.normalization.syntax import ANY_BLANK, alternatives
+
+_MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class Dates:
+    """ "2024-05-17", "17.05.2024", "05/17/2024", "17. Mai", "May 17"."""
+
+    _NUMERIC = re.compile(
+        r"(?P<y>[0-9]{4})(?P<s>[-./]|\. )(?P<m>[0-9]{1,2})(?P=s)(?P<d>[0-9]{1,2})(?![0-9])\.?(?!-[0-9])"
+        r"|(?P<a>[0-9]{1,2})(?P<t>[-./]|\. )(?P<b>[0-9]{1,2})(?P=t)(?P<z>[0-9]{4}|(?<=/)[0-9]{2})(?![0-9])(?![-./][0-9])"
+    )
+
+    def __init__(self, tools: Tools) -> None:
+        self._numerals = tools.numerals
+        self._dates = tools.language.dates
+        marks = [mark for marks in tools.language.ordinals.get("marks", {}) for mark in marks.split()]
+        ends = alternatives([*marks, "."])
+        self._months = [names.replace("_", " ").split("/") for names in self._dates["months"].split()]
+        names = alternatives(name for month in self._months for name in month)
+        link = self._dates.get("day_link", "")
+        self._before_month = re.compile(
+            rf"([0-9]{{1,2}})(?:{ends})?(?:[–-]([0-9]{{1,2}})(?:{ends})?)?"
+            rf"(?={ANY_BLANK}?{link}(?:{names})(?![^\W_]))",
+            re.IGNORECASE,
+        )
+        self._after_month = re.compile(rf"(?<!\w)(?:{names})\.?{ANY_BLANK}$", re.IGNORECASE)
+        self._day = re.compile(rf"([0-9]{{1,2}})(?:{alternatives(marks) or '(?!)'})?(?![0-9]|[.:,]?[0-9])")
+        self._days = self._dates.get("days", "").split()
+        self._oblique = [
+            (re.compile(pattern + "$"), ending) for pattern, ending in self._dates.get("oblique", {}).items()
+        ]
+
+    def __call__(self, text: str, start: int) -> Said | None:
+        if match := self._NUMERIC.match(text, start):
+            return self._numeric(match)
+        if self._months and (match := self._before_month.match(text, start)):
+            days = [self._valid_day(match[1]), self._valid_day(match[2])]
+            if days[0]:
+                words = [self._day_words(day, text[max(0, start - LOOK_BACK) : start]) for day in days if day]
+                return Said(match.end(), f" {self._dates['range']} ".join(words))
+        return self._day_after_month(text, start)
+
+    def _day_after_month(self, text: str, start: int) -> Said | None:
+        if not self._dates.get("month_first") or not self._after_month.search(text[max(0, start - LOOK_BACK) : start]):
+            return None
+        match = self._day.match(text, start)
+        day = self._valid_day(match[1]) if match else None
+        return Said(match.end(), self._day_words(day)) if match and day else None
+
+    def _numeric(self, match: re.Match[str]) -> Said | None:
+        found = match.groupdict()
+        if found["y"]:
+            year, month, day = int(found["y"]), int(found["m"]), int(found["d"])
+        else:
+            first, second = int(found["a"]), int(found["b"])
+            year = int(found["z"]) + (2000 if len(found["z"]) == 2 else 0)
+            month_first = self._dates["order"] == "mdy" and found["t"] == "/"
+            # Where it cannot be the language's order, it is the other one.
+            if (month_first and first <= 12) or second > 12:
+                month, day = first, second
+            else:
+                month, day = second, first
+        if not (1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1]):
+            return None
+        end = match.end() - (found["y"] is not None and found["s"] != ". " and match[0].endswith("."))
+        words = self._dates["full"].format(
+            day=self._day_words(day), month=self._months[month - 1][0], year=self._year(year)
+        )
+        return Said(end, words)
+
+    def _valid_day(self, digits: str | None) -> int | None:
+        return int(digits) if digits and 1 <= int(digits) <= 31 else None
+
+    def _day_words(self, day: int, before: str = "") -> str:
+        if day == 1 and (first := self._dates.get("first_day")):
+            return str(first)
+        if self._days:
+            words = str(self._days[day - 1]).replace("_", " ")
+            ending = next((ending for pattern, ending in self._oblique if pattern.search(before)), None)
+            return words if ending is None else re.sub(str(self._dates["oblique_from"]), ending, words)
+        if self._dates.get("ordinal_days"):
+            return str(self._numerals.ordinal(day))
+        return str(self._numerals.cardinal(day, self._dates.get("gender", "")))
+
+    def _year(self, year: int) -> str:
+        if form := self._dates.get("year_form"):
+            return self._numerals.inflected_ordinal(year, form)
+        if self._dates.get("year_by_digits"):
+            return self._numerals.digits(str(year))
+        return self._numerals.year(year)
+
+
+class Years:
+    """ "2024 году", "w 1999 roku", "the 1990s": years whose form depends on the words beside them."""
+
+    _YEAR = re.compile(r"([0-9]{4})(?![0-9])")
+    _DECADE = re.compile(r"s(?![^\W_])")
+
+    def __init__(self, tools: Tools) -> None:
+        self._numerals = tools.numerals
+        self._forms = [
+            (re.compile(before + "$", re.IGNORECASE), re.compile(behind, re.IGNORECASE), form)
+            for before, behind, form in tools.language.dates.get("year_forms", ())
+        ]
+        self._decades = tools.language.dates.get("decades")
+
+    def __call__(self, text: str, start: int) -> Said | None:
+        match = self._YEAR.match(text, start)
+        if not match or text[start] == "0":
+            return None
+        if (
+            self._decades
+            and text[match.end() : match.end() + 1] == "s"
+            and not text[match.end() + 1 : match.end() + 2].isalnum()
+        ):
+            words = self._numerals.year(int(match[1]))
+            return Said(match.end() + 1, words[:-1] + "ies" if words.endswith("y") else words + "s")
+        before = text[max(0, start - LOOK_BACK) : start]
+        for before_pattern, behind_pattern, form in self._forms:
+            if behind_pattern.match(text, match.end()) and before_pattern.search(before):
+                if form == "digits":
+                    return Said(match.end(), self._numerals.digits(match[1]))
+                return Said(match.end(), self._numerals.inflected_ordinal(int(match[1]), form))
+        return None
