@@ -14,26 +14,20 @@ NATIVE_ONLY = frozenset({"mode", "stream_chunk_size", "overlap_wav_len", "left_c
 # So is one with these, unless its client is certainly ElevenLabs': people add them to its URLs as well.
 NATIVE_BY_THEMSELVES = frozenset({"speed", "language"})
 # Names that ElevenLabs does not know. The last three say nothing about the dialect.
-_OURS = NATIVE_ONLY | {"target_lead_ms", "audio_channel", "chunk_length_schedule_frames"}
+OURS = NATIVE_ONLY | {"target_lead_ms", "audio_channel", "chunk_length_schedule_frames"}
 # Names that only ElevenLabs has.
 ELEVENLABS_ONLY = frozenset(
     {
-        *(
-            "model_id",
-            "language_code",
-            "enable_logging",
-            "enable_ssml_parsing",
-            "optimize_streaming_latency",
-            "auto_mode",
-        ),
-        *("apply_text_normalization", "apply_language_text_normalization", "single_use_token", "authorization"),
+        *("model_id", "language_code", "enable_logging", "enable_ssml_parsing", "optimize_streaming_latency"),
+        *("auto_mode", "apply_text_normalization", "apply_language_text_normalization"),
+        *("single_use_token", "authorization"),
     }
 )
 
 
 def is_certainly_elevenlabs(names: Set[str]) -> bool:
     """Whether a query with these names was made for ElevenLabs: it has a name that only ElevenLabs has, and none of ours."""
-    return bool(ELEVENLABS_ONLY & names) and not _OURS & names
+    return bool(ELEVENLABS_ONLY & names) and not OURS & names
 
 
 def dialect_of(names: Set[str]) -> Dialect:

@@ -13,6 +13,7 @@ from streaming import errors
 from streaming.access import refusals
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.http.api import api
+from streaming.protocol.dialect import ELEVENLABS_ONLY, NATIVE_BY_THEMSELVES, OURS
 from streaming.protocol.parameters import ALIASES, PARSERS
 from xtts_site.config import PROJECT_DIR, SETTINGS_FILE_VARIABLE, load_config, setting_keys
 
@@ -87,6 +88,11 @@ def dead_links(document: Path) -> list[str]:
 @pytest.mark.parametrize("name", [*PARSERS, *ALIASES])
 def test_every_parameter_is_documented(name: str) -> None:
     assert f"`{name}`" in section(PROTOCOL, "## Parameters")
+
+
+@pytest.mark.parametrize("name", sorted(ELEVENLABS_ONLY | OURS | NATIVE_BY_THEMSELVES))
+def test_every_name_that_tells_the_client_is_documented(name: str) -> None:
+    assert f"`{name}`" in section(PROTOCOL, "### Dialects")
 
 
 def test_no_parameter_is_documented_that_does_not_exist() -> None:

@@ -6,12 +6,11 @@ from streaming.protocol.dialect import (
     ELEVENLABS_ONLY,
     NATIVE_BY_THEMSELVES,
     NATIVE_ONLY,
+    OURS,
     Dialect,
     dialect_of,
     is_certainly_elevenlabs,
 )
-
-OURS = ["mode", "stream_chunk_size", "overlap_wav_len", "left_context_seconds", "target_lead_ms", "audio_channel"]
 
 
 @pytest.mark.parametrize("name", sorted(NATIVE_ONLY | NATIVE_BY_THEMSELVES))
@@ -36,7 +35,7 @@ def test_a_name_that_elevenlabs_does_not_know_switches_it_all_the_same(name: str
     assert dialect_of({"model_id", "language_code", name}) is Dialect.NATIVE
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", sorted(OURS))
 def test_a_query_with_a_name_of_ours_was_not_made_for_elevenlabs(name: str) -> None:
     assert not is_certainly_elevenlabs({"model_id", name})
     assert dialect_of({"model_id", "language", name}) is Dialect.NATIVE
