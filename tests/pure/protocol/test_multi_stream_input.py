@@ -90,6 +90,21 @@ def test_it_is_always_the_elevenlabs_dialect(query: dict[str, str]) -> None:
     assert close_code(multi.timeout(now=20.0)) is None
 
 
+@pytest.mark.parametrize(("query", "output_format"), [({"model_id": "x"}, "mp3_44100_128"), ({}, "pcm_24000")])
+def test_a_client_of_elevenlabs_that_names_no_format_gets_mp3(query: dict[str, str], output_format: str) -> None:
+    opening, *_ = say(connection(**query), text=" ", context_id="a")
+    assert isinstance(opening, Open)
+    assert opening.parameters.output_format == output_format
+
+
+def test_the_nearest_speed_is_taken() -> None:
+    multi = opened("a", speed="9")
+    (utterance,) = utterances(say(multi, text="One", context_id="a", flush=True))
+    assert utterance.parameters.speed == 2.0
+    (utterance,) = utterances(say(multi, text="Two", context_id="a", flush=True, voice_settings={"speed": 0.1}))
+    assert utterance.parameters.speed == 0.5
+
+
 def test_an_init_is_nothing_special() -> None:
     multi = opened("a")
     assert spoken_texts(say(multi, type="ttsInitRequest", text="Hello", flush=True, context_id="a")) == ["Hello"]
