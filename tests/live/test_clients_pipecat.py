@@ -52,7 +52,7 @@ async def test_a_turn_is_spoken_and_ends_with_a_final_message_that_is_true_and_a
         heard = await hear(socket, context)
     assert heard.seconds(context) > 2
     assert heard[context].messages[-1]["isFinal"] is True
-    assert "audio" not in heard[context].messages[-1]
+    assert not heard[context].messages[-1]["audio"]
     assert all(message["isFinal"] is False for message in heard[context].messages[:-1])
 
 
