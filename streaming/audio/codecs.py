@@ -49,6 +49,7 @@ class CodecEncoder:
 
     def __init__(self, codec: Codec, sample_rate: int, bit_rate: int | None = None) -> None:
         self.sample_rate = sample_rate
+        self.delay = codec.delay
         self._codec = codec
         self._context = _open(codec, sample_rate, bit_rate)
         self._frame_size = self._context.frame_size
@@ -118,6 +119,8 @@ class OggOpusEncoder(CodecEncoder):
 
     def __init__(self, codec: Codec, sample_rate: int, bit_rate: int) -> None:
         super().__init__(codec, sample_rate, bit_rate)
+        # Told in the stream's header: a decoder drops it.
+        self.delay = 0
         self._stream = OggOpusStream(codec.delay)
         self._header = self._stream.header()
         self._packets = 0

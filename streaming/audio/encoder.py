@@ -13,6 +13,7 @@ class Encoder(Protocol):
     """One stream of encoded audio: one socket, context or HTTP response has one of these from beginning to end."""
 
     sample_rate: int  # Hz, of the samples that it takes
+    delay: int  # samples of silence that a decoder puts before the stream's first one
 
     def encode(self, samples: Samples) -> bytes:
         """The bytes that `samples` complete, perhaps none. All bytes together are the same however the samples are cut."""

@@ -72,6 +72,8 @@ _ALAW = _alaw_codes()
 class SampleEncoder:
     """Each sample has bytes of its own: nothing is held back."""
 
+    delay = 0
+
     def __init__(self, sample_rate: int, encode: Callable[[Samples], bytes], *, header: bytes = b"") -> None:
         self.sample_rate = sample_rate
         self._encode = encode

@@ -106,7 +106,8 @@ class Backend:
     ) -> Speaker:
         service = self.config.service
         speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
-        requests = RequestMaker(self.executor, speaker_voice, self._preparer.languages, _load_pronouncer)
+        preparer = self._preparer
+        requests = RequestMaker(self.executor, speaker_voice, preparer.languages, _load_pronouncer, preparer.rates)
         queue = SpeechQueue(self.executor, requests, max_ahead=service.max_ahead_seconds)
         # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
         playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)

@@ -7,7 +7,6 @@ from contextlib import aclosing
 from typing import Any
 
 from streaming.http.narration import Packets
-from streaming.http.timeline import Timeline
 from streaming.protocol.packet import Alignment, Packet
 
 Body = AsyncGenerator[bytes, None]
@@ -22,10 +21,9 @@ async def raw_audio(packets: Packets) -> Body:
 
 async def timed_lines(packets: Packets) -> Body:
     """One JSON object per packet, each on a line. The last line ends, too: readers drop a line that does not."""
-    timeline = Timeline()
     async with aclosing(packets):
         async for packet in packets:
-            placed = timeline.place(packet)
+            placed = packet.since_beginning()
             audio = b64encode(packet.payload).decode("ascii")
             fields = _fields(placed.alignment, placed.normalized_alignment)
             yield f'{{"audio_base64": "{audio}", {json.dumps(fields)[1:]}\n'.encode()
@@ -33,11 +31,11 @@ async def timed_lines(packets: Packets) -> Body:
 
 async def timed_object(packets: Packets) -> Body:
     """All of it as one JSON object. The alignment follows the audio, because it is complete only when the audio is."""
-    timeline, encoder, gathered = Timeline(), Base64Stream(), _Gathered()
+    encoder, gathered = Base64Stream(), _Gathered()
     yield b'{"audio_base64": "'
     async with aclosing(packets):
         async for packet in packets:
-            gathered.add(timeline.place(packet))
+            gathered.add(packet.since_beginning())
             if encoded := encoder.push(packet.payload):
                 yield encoded
     fields = _fields(gathered.alignment.whole, gathered.normalized_alignment.whole)

@@ -1,96 +1,105 @@
 """Which characters are heard when.
 
-An engine may say how far into the text each of its chunks reaches; within a chunk the characters share the time by weight.
-Otherwise the speed is estimated, and the last chunk takes the rest of the text. In both cases every character has one span,
-the spans follow each other without a gap, and together they are as long as the audio.
+An engine speaks a text piece by piece and says which piece a chunk belongs to, so the time of a piece's first character is
+known, and so is that of its last one when the piece is over. Between them the times are estimated: by the rate at which the
+voice has been heard to speak, and, where the piece takes longer than that, ever more slowly, so that there are always
+characters left for the rest of its audio. Estimates never leave their piece. A span that has been sent is never changed.
 """
 
-from collections import deque
+from bisect import bisect_right
+from itertools import accumulate
 
 from streaming.protocol.packet import Alignment
-
-# About how fast people speak. Only for engines that do not say how far they are.
-CHARS_PER_SECOND = 14.0
-_PAUSES = frozenset(".!?…。！？,;:、，；：\n")
-
-
-def _weight(char: str) -> float:
-    if char in _PAUSES:
-        return 2.5
-    return 0.7 if char.isspace() else 1.0
+from streaming.protocol.spans import Spans
+from streaming.protocol.speaking_rate import Tempo, weight
+from streaming.text.rewriting import Rewriting
 
 
 class Aligner:
-    """The spans of one utterance. Times are seconds from the utterance's first sample."""
+    """The spans of one utterance's characters: as the client wrote them, and as they are spoken.
 
-    def __init__(self, text: str) -> None:
+    Times are seconds of the stream, and the first character's span begins at `begin`. Every character has one span, the
+    spans follow each other without a gap, and together they are as long as the audio.
+    """
+
+    def __init__(self, text: Rewriting, tempo: Tempo, begin: float = 0.0) -> None:
         self._text = text
-        self._assigned = 0
-        self._time = 0.0
-        self._spans: deque[tuple[str, float, float]] = deque()
-        self._last: tuple[str, float, float] | None = None
+        self._tempo = tempo
+        self._spoken = Spans(text.spoken, begin)
+        self._original = None if text.original == text.spoken else Spans(text.original, begin)
+        # The weight of the text before each character, and of all of it.
+        self._weights = [0.0, *accumulate(map(weight, text.spoken))]
+        self._length = len(self._weights) - 1
+        self._piece_end = 0
+        # The last character of which the end is known, not estimated, and when that is.
+        self._known_end = 0
+        self._known_time = begin
+        self._until = begin
 
-    @property
-    def assigned(self) -> int:
-        """How many characters have their span."""
-        return self._assigned
-
-    def extend(self, until: float, text_end: int | None) -> None:
-        """Audio up to `until` exists now, and speaks the text up to `text_end` (None: the engine does not know). The
-        last character is kept back for `finish`."""
-        most = len(self._text) - 1
+    def extend(self, until: float, text_end: int | None, piece_end: int | None) -> None:
+        """Audio up to `until` exists now. `piece_end`: where the piece that it speaks ends in the spoken text (None: where
+        the text does). `text_end`: how far into the text it speaks (None: the engine does not know)."""
+        self._enter(piece_end)
+        self._until = max(self._until, until)
         if text_end is None:
-            text_end = self._assigned + max(1, round((until - self._time) * CHARS_PER_SECOND))
-        self._assign(until, min(most, text_end))
-
-    def finish(self, until: float, *, last_packet_start: float, end: float | None = None) -> None:
-        """The speech is complete. The last character begins in its last packet and ends with the audio: at `until`, or
-        later, at `end`, if silence follows the speech."""
-        self._assign(until, len(self._text))
-        if not self._spans:
-            return
-        char, start, spoken = self._spans.pop()
-        moved = max(start, min(last_packet_start, spoken))
-        if self._spans:
-            before = self._spans.pop()
-            self._spans.append((before[0], before[1], moved))
+            self._place(self._estimate())
         else:
-            # What begins before it has been sent: its span begins where theirs ended, in an earlier packet.
-            moved = start
-        self._last = (char, moved, spoken if end is None else end)
+            self._reach(max(0, min(text_end, self._length)))
 
-    def _assign(self, until: float, text_end: int) -> None:
-        chars = self._text[self._assigned : text_end]
-        until = max(until, self._time)
-        if not chars:
-            return
-        per_weight = (until - self._time) / sum(map(_weight, chars))
-        for char in chars:
-            start, self._time = self._time, self._time + _weight(char) * per_weight
-            self._spans.append((char, start, self._time))
-        self._time = until
-        last = self._spans.pop()
-        self._spans.append((last[0], last[1], until))
-        self._assigned = text_end
+    def finish(self, until: float, *, piece_end: int | None, last_packet_start: float, end: float) -> None:
+        """The speech is complete, at `until`. The last character begins in its last packet if it can, and ends with the
+        audio: then, or later, at `end`, if silence follows the speech."""
+        self._enter(piece_end)
+        self._until = max(self._until, until)
+        self._learn(self._length)
+        first = self._spoken.placed
+        placed = self._spoken.finish(self._until, last_packet_start=last_packet_start, end=end)
+        if self._original:
+            self._follow(first, [span.end for span in placed])
+            self._original.finish(self._until, last_packet_start=last_packet_start, end=end)
 
-    def take(self, start: float, end: float, *, last: bool) -> Alignment | None:
-        """The characters that begin in the packet from `start` to `end`; None if none does."""
-        taken: list[tuple[str, float, float]] = []
-        while self._spans and (last or self._spans[0][1] < end):
-            taken.append(self._spans.popleft())
-        if last and self._last:
-            taken.append(self._last)
-            self._last = None
-        if not taken:
-            return None
-        origin = _ms(start)
-        return Alignment(
-            chars=[char for char, _, _ in taken],
-            starts_ms=[max(0, _ms(begin) - origin) for _, begin, _ in taken],
-            durations_ms=[_ms(finish) - _ms(begin) for _, begin, finish in taken],
-        )
+    def take(self, start: float, end: float, *, last: bool) -> tuple[Alignment | None, Alignment | None]:
+        """The alignment and the normalized alignment of the packet from `start` to `end` (see `Spans.take`)."""
+        normalized = self._spoken.take(start, end, last=last)
+        return (self._original.take(start, end, last=last) if self._original else normalized), normalized
 
+    def _enter(self, piece_end: int | None) -> None:
+        """What comes now is of the piece up to `piece_end`. If it is another one, the one before it is over."""
+        piece_end = self._length if piece_end is None else min(piece_end, self._length)
+        if piece_end > self._piece_end:
+            if self._known_end < self._piece_end:
+                self._reach(self._piece_end)
+            self._piece_end = piece_end
 
-def _ms(seconds: float) -> int:
-    # Both ends of every span are rounded the same way, so that rounded spans still add up to the rounded whole.
-    return round(seconds * 1000)
+    def _reach(self, index: int) -> None:
+        """The audio that exists speaks the text up to `index`."""
+        self._place(index)
+        self._learn(index)
+        self._known_end, self._known_time = max(index, self._known_end), self._until
+        self._piece_end = max(self._piece_end, self._known_end)
+
+    def _learn(self, index: int) -> None:
+        if index > self._known_end:
+            weight = self._weights[index] - self._weights[self._known_end]
+            self._tempo.learn(weight, self._until - self._known_time)
+
+    def _estimate(self) -> int:
+        """How far into the text the audio probably speaks; at least one character before the end of the piece."""
+        before = self._weights[self._known_end]
+        left = self._weights[self._piece_end] - before
+        if not left:
+            return self._known_end
+        said = before + left * self._tempo.progress(left, self._until - self._known_time)
+        index = bisect_right(self._weights, said, self._known_end, self._piece_end) - 1
+        is_nearer_the_next = 2 * said > self._weights[index] + self._weights[index + 1]
+        return min(index + is_nearer_the_next, self._piece_end - 1)
+
+    def _place(self, index: int) -> None:
+        first = self._spoken.placed
+        self._follow(first, [span.end for span in self._spoken.place(index, self._until)])
+
+    def _follow(self, first: int, ends: list[float]) -> None:
+        """The spoken characters from `first` on end then: so does what the client wrote for them."""
+        if self._original:
+            for index, end in enumerate(ends, first + 1):
+                self._original.place(self._text.original_end(index), end)

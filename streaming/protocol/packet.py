@@ -7,13 +7,17 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which characters begin in a packet, when (ms, from the packet's start, or from another
-    origin after `shifted`) and how long each
-    lasts (ms)."""
+    """Which characters come with a packet, when each begins (ms, from the packet's start, or from another origin after
+    `shifted`) and how long it lasts (ms). Most begin in the packet; the first ones may have begun before it."""
 
     chars: Sequence[str]
     starts_ms: Sequence[int]
     durations_ms: Sequence[int]
+
+    @property
+    def end_ms(self) -> int:
+        """When the last character ends."""
+        return self.starts_ms[-1] + self.durations_ms[-1]
 
     def shifted(self, offset_ms: int) -> Self:
         """The same characters, each later by the offset."""
@@ -24,8 +28,8 @@ class Alignment:
 class Packet:
     """One piece of encoded audio.
 
-    `payload`: the encoded bytes. `seconds`: how much sound went in; `start`: how much of its utterance went in before.
-    `alignment`: the characters that begin in the packet, as the client wrote them; `normalized_alignment`: those that the
+    `payload`: the encoded bytes. `seconds`: how much sound went in; `start`: when it is heard, in seconds of the stream.
+    `alignment`: the characters that come with the packet, as the client wrote them; `normalized_alignment`: those that the
     engine was given.
     """
 
@@ -35,36 +39,26 @@ class Packet:
     alignment: Alignment | None = None
     normalized_alignment: Alignment | None = None
 
-    @property
-    def end(self) -> float:
-        """Where it ends in its utterance, in seconds.
-
-        Without the last digits, in which a sum of two floats may differ from the float of the sum: half a millisecond would
-        be rounded up in one place and down in another.
-        """
-        return round(self.start + self.seconds, 9)
-
-    def shifted(self, offset_ms: int) -> Self:
-        """The same packet with the times of its characters later by the offset."""
-        return self._with_alignments(*(each and each.shifted(offset_ms) for each in self._alignments))
-
-    def since_first_character(self) -> Self:
-        """The same packet with the times of each alignment counted from its first character.
-
-        The sound before that character belongs to the character before it. Clients (Pipecat) keep a clock of their own, to
-        which they add the end of each message's last character: counted like this, that end is the beginning of the next
-        message's first character.
-        """
+    def shifted(self, offset_ms: int, normalized_offset_ms: int) -> Self:
+        """The same packet with the times of its alignment, and those of its normalized one, later by the offsets."""
         return self._with_alignments(
-            *(each and each.shifted(-min(each.starts_ms, default=0)) for each in self._alignments)
+            self.alignment and self.alignment.shifted(offset_ms),
+            self.normalized_alignment and self.normalized_alignment.shifted(normalized_offset_ms),
         )
+
+    def since_beginning(self) -> Self:
+        """The same packet with the times of its characters counted from the stream's first sound."""
+        start_ms = milliseconds(self.start)
+        return self.shifted(start_ms, start_ms)
 
     def without_alignment(self) -> Self:
         return self._with_alignments(None, None)
 
-    @property
-    def _alignments(self) -> tuple[Alignment | None, Alignment | None]:
-        return self.alignment, self.normalized_alignment
-
     def _with_alignments(self, alignment: Alignment | None, normalized_alignment: Alignment | None) -> Self:
         return replace(self, alignment=alignment, normalized_alignment=normalized_alignment)
+
+
+def milliseconds(seconds: float) -> int:
+    """Every time of a stream is rounded like this, so that rounded spans that touch still touch, and add up to the rounded
+    whole."""
+    return round(seconds * 1000)

@@ -21,9 +21,9 @@ class Stream:
         # Handed to the speaker and not spoken yet, in order; and how many characters that is.
         self._pending: deque[Utterance | TurnEnd] = deque()
         self._pending_chars = 0
-        # Seconds of the utterance that is being sent, and milliseconds of those before it.
-        self._sent = 0.0
-        self._before_ms = 0
+        # When the last characters end that the client was told of: in its own text, and in the spoken one.
+        self._told_ms = 0
+        self._normalized_told_ms = 0
 
     @property
     def parameters(self) -> Parameters:
@@ -65,13 +65,14 @@ class Stream:
         self.touch(now=now)
         self._pending.popleft()
         self._pending_chars -= _weight(item)
-        self._before_ms += round(self._sent * 1000)
-        self._sent = 0.0
 
     def send(self, packet: Packet, *, now: float) -> None:
         """The packet goes out."""
         self.touch(now=now)
-        self._sent = max(self._sent, packet.end)
+        placed = packet.since_beginning()
+        self._told_ms = placed.alignment.end_ms if placed.alignment else self._told_ms
+        if placed.normalized_alignment:
+            self._normalized_told_ms = placed.normalized_alignment.end_ms
 
     @property
     def is_synchronised(self) -> bool:
@@ -79,12 +80,13 @@ class Stream:
         spoken = self._pending[0] if self._pending else None
         return isinstance(spoken, Utterance) and spoken.parameters.sync_alignment
 
-    def since_beginning(self, packet: Packet) -> Packet:
-        """The same packet with the times of its characters counted from the stream's first sound.
+    def since_last_character(self, packet: Packet) -> Packet:
+        """The same packet with the times of each alignment counted from the end of its last character that was sent.
 
-        Each utterance begins where the rounded one before it ended, so that spans still follow each other without a gap.
+        Clients (Pipecat) keep a clock of their own, to which they add the end of each message's last character. The first
+        character of a message begins at that time, but for a pause between them that belongs to no text.
         """
-        return packet.shifted(self._before_ms + round(packet.start * 1000))
+        return packet.since_beginning().shifted(-self._told_ms, -self._normalized_told_ms)
 
 
 def _weight(item: Utterance | TurnEnd) -> int:

@@ -77,4 +77,4 @@ class StreamInput(Session):
 
     def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         is_wanted = self._dialect is Dialect.ELEVENLABS or stream.is_synchronised
-        return packet.since_first_character() if is_wanted else packet.without_alignment()
+        return stream.since_last_character(packet) if is_wanted else packet.without_alignment()

@@ -191,7 +191,8 @@ class SpeechConsumer(AsyncConsumer):
             raise RuntimeError("A session without a voice was opened.")
         service, output = self._config.service, FORMATS[self._parameters.output_format]
         voice = self._speaker_voice(self._visitor.voice)
-        requests = RequestMaker(self._executor, voice, self._preparer.languages, load_pronouncer)
+        preparer = self._preparer
+        requests = RequestMaker(self._executor, voice, preparer.languages, load_pronouncer, preparer.rates)
         place = Place(self, stream_number)
         queue = SpeechQueue(self._executor, requests, max_ahead=service.max_ahead_seconds, place=place)
         playback = Playback(output, self._outlet(stream_number), max_packet_ms=service.max_packet_ms)

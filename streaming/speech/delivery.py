@@ -11,7 +11,8 @@ from streaming.audio.encoder import Encoder, Samples
 from streaming.audio.packets import FrameJoiner, shards
 from streaming.audio.resample import Resampler
 from streaming.protocol.alignment import Aligner
-from streaming.protocol.packet import Alignment, Packet
+from streaming.protocol.packet import Packet
+from streaming.protocol.speaking_rate import Tempo
 from streaming.text.rewriting import Rewriting
 
 
@@ -22,6 +23,10 @@ class Delivery:
     stream's, and goes from utterance to utterance. `pause` seconds of silence follow the utterance and belong to it. With
     `flush`, enough silence follows that no decoder holds a sound back. Without it, the next utterance or the end of the
     stream brings out the rest, and the last packet may have an empty payload.
+
+    `tempo`: how fast the text is probably spoken. `begin`: samples of the stream before this utterance, at the encoder's
+    rate. The times of packets and characters are those of the decoded stream, to which a codec may add silence at its
+    beginning; the stream's first character is heard from there on.
     """
 
     def __init__(
@@ -34,6 +39,8 @@ class Delivery:
         max_packet_ms: int,
         pause: float = 0.0,
         flush: bool = True,
+        tempo: Tempo | None = None,
+        begin: int = 0,
     ) -> None:
         self._source_rate = source_rate
         self._encoder = encoder
@@ -43,7 +50,9 @@ class Delivery:
         self._pause = round(pause * self._rate)
         self._flush = flush
         self._resampler = Resampler(source_rate, self._rate)
-        self._aligners = _Aligners(text)
+        self._begin = begin
+        self._origin = begin + encoder.delay
+        self._aligner = Aligner(text, tempo or Tempo(), self._time(0) if begin else 0.0)
         # With a text, one sample is kept for the end, so that there is always a packet for the last character.
         self._keep_back = 1 if text.segments else 0
         self._held: Samples = np.zeros(0, dtype=np.float32)
@@ -51,17 +60,24 @@ class Delivery:
         self._encoded = 0  # samples at the encoder's rate
         self._sent = 0  # those that are in a packet
 
-    def push(self, samples: Samples, *, text_end: int | None = None, last: bool = False) -> Iterator[Packet]:
+    @property
+    def end(self) -> int:
+        """Samples of the stream up to here, with those of this utterance that are encoded."""
+        return self._begin + self._encoded
+
+    def push(
+        self, samples: Samples, *, text_end: int | None = None, piece_end: int | None = None, last: bool = False
+    ) -> Iterator[Packet]:
         """The packets that `samples` (mono float32 at the source rate) completes, each encoded when it is asked for: take
-        them all before the next push. `text_end`: how far into the spoken text this chunk speaks, if the engine knows."""
+        them all before the next push. `text_end`, `piece_end`: see `PcmChunk`."""
         self._received += len(samples)
         speech = shards(self._ready(samples, last=last), most=self._most)
         if not last:
             # In whole output samples, so that it is never later than the end that `finish` is given.
-            self._aligners.extend(self._received * self._rate // self._source_rate / self._rate, text_end)
+            self._aligner.extend(self._time(self._received * self._rate // self._source_rate), text_end, piece_end)
             return self._packets(speech)
         silence = shards(self._silence(sum(map(len, speech))), most=self._most)
-        self._finish_alignment(speech, silence)
+        self._finish_alignment(speech, silence, piece_end)
         return self._packets(speech + silence, last_spoken=max(0, len(speech) - 1))
 
     def finish(self) -> Iterator[Packet]:
@@ -86,12 +102,13 @@ class Delivery:
         tail = self._encoder.tail(ahead) if self._flush and not is_empty else 0
         return np.zeros(self._pause + tail, dtype=np.float32)
 
-    def _finish_alignment(self, speech: list[Samples], silence: list[Samples]) -> None:
+    def _finish_alignment(self, speech: list[Samples], silence: list[Samples], piece_end: int | None) -> None:
         spoken = self._encoded + sum(map(len, speech))
-        self._aligners.finish(
-            spoken / self._rate,
-            last_packet_start=(spoken - (len(speech[-1]) if speech else 0)) / self._rate,
-            end=(spoken + sum(map(len, silence))) / self._rate,
+        self._aligner.finish(
+            self._time(spoken),
+            piece_end=piece_end,
+            last_packet_start=self._time(spoken - (len(speech[-1]) if speech else 0)),
+            end=self._time(spoken + sum(map(len, silence))),
         )
 
     def _packets(self, parts: list[Samples], *, last_spoken: int | None = None) -> Iterator[Packet]:
@@ -105,36 +122,17 @@ class Delivery:
             yield self._packet(b"", last=True)
 
     def _packet(self, payload: bytes, *, last: bool) -> Packet:
-        start, self._sent = self._sent, self._encoded
-        alignments = self._aligners.take(start / self._rate, self._sent / self._rate, last=last)
-        return Packet(payload, (self._sent - start) / self._rate, start / self._rate, *alignments)
+        first, self._sent = self._sent, self._encoded
+        start, end = self._time(first), self._time(self._sent)
+        alignments = self._aligner.take(start, end, last=last)
+        return Packet(payload, (self._sent - first) / self._rate, start, *alignments)
+
+    def _time(self, samples: int) -> float:
+        """Seconds of the decoded stream at which so many samples of this utterance are over."""
+        return (self._origin + samples) / self._rate
 
 
 def end_of_stream(encoder: Encoder) -> list[Packet]:
     """The last packet of a stream, if its encoder still has bytes. They contain no speech."""
     rest = encoder.finish()
     return [Packet(rest)] if rest else []
-
-
-class _Aligners:
-    """The spans of an utterance's characters: as the client wrote them, and as they are spoken. If both texts are the same,
-    one aligner serves both."""
-
-    def __init__(self, text: Rewriting) -> None:
-        self._text = text
-        self._spoken = Aligner(text.spoken)
-        self._original = None if text.original == text.spoken else Aligner(text.original)
-
-    def extend(self, until: float, text_end: int | None) -> None:
-        self._spoken.extend(until, text_end)
-        if self._original:
-            self._original.extend(until, self._text.original_end(self._spoken.assigned))
-
-    def finish(self, until: float, *, last_packet_start: float, end: float) -> None:
-        for aligner in filter(None, (self._spoken, self._original)):
-            aligner.finish(until, last_packet_start=last_packet_start, end=end)
-
-    def take(self, start: float, end: float, *, last: bool) -> tuple[Alignment | None, Alignment | None]:
-        """A packet's alignment and its normalized alignment."""
-        normalized = self._spoken.take(start, end, last=last)
-        return (self._original.take(start, end, last=last) if self._original else normalized), normalized

@@ -7,6 +7,7 @@ from streaming.audio.packets import FrameJoiner
 from streaming.engine.contract import PcmChunk
 from streaming.protocol.context import Utterance
 from streaming.protocol.packet import Packet
+from streaming.protocol.speaking_rate import Tempo
 from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.speech.outlet import Outlet
 from streaming.text.rewriting import Rewriting
@@ -29,17 +30,26 @@ class Playback:
         self._joiner = FrameJoiner(())
         self._turn = -1
         self._delivery: Delivery | None = None
+        # The one before it, at the end of which it begins.
+        self._latest: Delivery | None = None
         self._source_rate = output.sample_rate
         self.unsent_seconds = 0.0
 
-    def begin(self, utterance: Utterance, text: Rewriting, source_rate: int | None = None) -> None:
-        """`text`: how the engine's text has come from the utterance's. `source_rate`: the engine's, if it speaks."""
+    def begin(
+        self,
+        utterance: Utterance,
+        text: Rewriting,
+        source_rate: int | None = None,
+        tempo: Tempo | None = None,
+    ) -> None:
+        """`text`: how the engine's text has come from the utterance's. `source_rate`: the engine's, if it speaks, and
+        `tempo`: how fast."""
         if utterance.turn != self._turn:
             self._turn = utterance.turn
             self._joiner = FrameJoiner(utterance.parameters.chunk_length_schedule_frames)
             self._outlet.start_turn()
         self._source_rate = source_rate or self._output.sample_rate
-        self._delivery = Delivery(
+        self._delivery = self._latest = Delivery(
             text=text,
             source_rate=self._source_rate,
             encoder=self._encoder,
@@ -47,6 +57,8 @@ class Playback:
             max_packet_ms=self._max_packet_ms,
             pause=utterance.pause,
             flush=self._hurries,
+            tempo=tempo,
+            begin=self._latest.end if self._latest else 0,
         )
 
     def resume(self) -> None:
@@ -58,7 +70,9 @@ class Playback:
         if self._delivery is None:
             raise RuntimeError("A chunk came before its utterance.")
         self.unsent_seconds = len(chunk.samples) / self._source_rate
-        packets = self._delivery.push(chunk.samples, text_end=chunk.text_end, last=chunk.last)
+        packets = self._delivery.push(
+            chunk.samples, text_end=chunk.text_end, piece_end=chunk.piece_end, last=chunk.last
+        )
         if chunk.last:
             self._delivery = None
         return packets

@@ -8,7 +8,9 @@ from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.protocol.context import Utterance
 from streaming.protocol.parameters import Locators
+from streaming.protocol.speaking_rate import Tempo
 from streaming.speech.language import LanguageChooser
+from streaming.speech.speaking_rates import SpeakingRates
 from streaming.text.pronunciation import Pronouncer
 from streaming.text.rewriting import Rewriting
 
@@ -29,7 +31,8 @@ async def as_written(locators: Locators) -> Pronouncer:
 
 
 class RequestMaker:
-    """Makes the requests of one stream. `load_pronouncer` may raise SpeechError."""
+    """Makes the requests of one stream. `load_pronouncer` may raise SpeechError. `rates`: of all streams that have the same
+    voices."""
 
     def __init__(
         self,
@@ -37,11 +40,13 @@ class RequestMaker:
         voice: SpeakerVoice,
         languages: LanguageChooser,
         load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
+        rates: SpeakingRates | None = None,
     ) -> None:
         self._executor = executor
         self._voice = voice
         self._languages = languages
         self._load_pronouncer = load_pronouncer
+        self._rates = rates or SpeakingRates()
         self._ref: VoiceRef | None = None
         self._pronouncer = Pronouncer()
         self._locators: Locators = ()
@@ -76,6 +81,10 @@ class RequestMaker:
             left_context_seconds=parameters.left_context_seconds,
         )
         return request, text
+
+    def tempo_of(self, request: SpeechRequest) -> Tempo:
+        """How fast it will probably be spoken, which is learned as it is."""
+        return self._rates.tempo_of(request)
 
     def _pronounce(self, utterance: Utterance) -> Rewriting:
         if self._pronounced is None or self._pronounced[0] is not utterance:

@@ -70,7 +70,7 @@ class Speaker:
         await self._meter.charge(len(utterance.text), pause=utterance.pause)
         if utterance.text:
             submitted = await self._queue.submit(queued, utterance)
-            self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate)
+            self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate, submitted.tempo)
             async for chunk in submitted.audio:
                 if submitted.audio.was_awaited:
                     self._playback.resume()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.errors import SpeechError
 from streaming.protocol.context import TurnEnd, Utterance
+from streaming.protocol.speaking_rate import Tempo
 from streaming.speech.request_maker import RequestMaker
 from streaming.text.rewriting import Rewriting
 
@@ -16,10 +17,11 @@ logger = logging.getLogger("streaming.speech.speech_queue")
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """An utterance that the engine has been given: how its text was rewritten, and its audio."""
+    """An utterance that the engine has been given: how its text was rewritten, its audio, and how fast it is spoken."""
 
     text: Rewriting
     audio: SpeechStream
+    tempo: Tempo
 
 
 @dataclass(slots=True)
@@ -125,6 +127,6 @@ class SpeechQueue:
         audio = self._executor.speak(request, continues=utterance.index > 0, place=self._place)
         if len(self._submitted) > 1:
             self._between_seconds += self._submitted[-1].audio.queued_seconds
-        queued.submitted = Submitted(text, audio)
+        queued.submitted = Submitted(text, audio, self._requests.tempo_of(request))
         self._submitted.append(queued.submitted)
         self._unsubmitted.popleft()

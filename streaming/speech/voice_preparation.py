@@ -23,6 +23,7 @@ from streaming.errors import (
     unknown_voice,
 )
 from streaming.speech.language import LanguageChooser
+from streaming.speech.speaking_rates import SpeakingRates
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.models import Voice
 
@@ -52,11 +53,12 @@ async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"], al
 class VoicePreparer:
     """All voices of this server process. Equal recordings that are asked for at the same time are prepared once.
 
-    `languages` chooses what an engine is told to speak with them.
+    `languages` chooses what an engine is told to speak with them, and `rates` knows how fast they have spoken.
     """
 
     def __init__(self, executor: Executor) -> None:
         self.languages = LanguageChooser()
+        self.rates = SpeakingRates()
         self._executor = executor
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._calls: SharedCalls[bytes] = SharedCalls()

@@ -2,7 +2,7 @@
 length of the text and not with its square. Counted at one length and at twice that length.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from streaming.protocol.alignment import Aligner
 from streaming.protocol.context import Context, Utterance
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import Parameters
+from streaming.protocol.speaking_rate import Tempo
 from streaming.protocol.ssml import SsmlFilter
 from streaming.text import boundaries
 from streaming.text.boundaries import LONGEST_PIECE
 from streaming.text.pronunciation import MOST_SPOKEN, Alias, Pronouncer
+from streaming.text.rewriting import Rewriting, Segment
 from tests.attacks.counting import ScannedPattern, work_of
 from tests.pure.speech.engine import StandIn
 from tests.pure.speech.test_speech_queue import make_queue, utterance
@@ -170,14 +172,20 @@ async def test_what_waits_for_the_engine_is_not_gone_through_for_each_message(te
     assert await cost(400) == await cost(200)
 
 
-def test_the_characters_of_an_utterance_get_their_times() -> None:
+def rewritten(length: int) -> Rewriting:
+    return Rewriting((Segment("b", "a"),) * length)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("text", [lambda length: Rewriting.unchanged("a" * length), rewritten])
+def test_the_characters_of_an_utterance_get_their_times(text: Callable[[int], Rewriting], is_told: bool) -> None:
     def cost(length: int) -> int:
         def align() -> None:
-            aligner = Aligner("a" * length)
+            aligner = Aligner(text(length), Tempo())
             for packet in range(length):
-                aligner.extend(packet / 10, packet + 1)
+                aligner.extend(packet / 10, packet + 1 if is_told else None, None)
                 aligner.take(packet / 10, (packet + 1) / 10, last=False)
-            aligner.finish(length / 10, last_packet_start=length / 10)
+            aligner.finish(length / 10, piece_end=None, last_packet_start=length / 10, end=length / 10)
 
         return work_of(align).lines
 

@@ -537,10 +537,10 @@ def heard(multi: MultiStreamInput, number: int, start: float) -> list[int]:
 
 def speak_two(multi: MultiStreamInput, context: str) -> list[list[int]]:
     times: list[list[int]] = []
-    for _ in range(2):
+    for begin in (0.0, 0.12):
         actions = say(multi, text="abab", context_id=context, flush=True)
         (number,) = numbers(actions)
-        times += [heard(multi, number, 0.0), heard(multi, number, 0.06)]
+        times += [heard(multi, number, begin), heard(multi, number, begin + 0.06)]
         report(multi, actions)
     return times
 
@@ -549,13 +549,25 @@ def test_times_are_relative_to_the_message() -> None:
     assert speak_two(opened("a"), "a") == [[0, 30]] * 4
 
 
-def test_the_first_character_of_a_message_begins_it() -> None:
+def test_the_first_character_of_a_message_follows_the_last_one_that_was_sent() -> None:
+    """Of each alignment by itself, and also where it began before its packet."""
+    multi = opened("a")
+    (number,) = numbers(say(multi, text="abc", context_id="a", flush=True))
+    aligned, spoken = Alignment(["a"], [0], [90]), Alignment(["x", "y"], [0, 20], [20, 30])
+    sent(multi.audio(Packet(bytes(3), 0.06, 0.0, aligned, spoken), number, now=0.0))
+    aligned, spoken = Alignment(["b", "c"], [30, 50], [20, 10]), Alignment(["z"], [-10], [70])
+    (message,) = sent(multi.audio(Packet(bytes(3), 0.06, 0.06, aligned, spoken), number, now=0.0))
+    assert message["alignment"]["charStartTimesMs"] == [0, 20]
+    assert message["normalizedAlignment"]["charStartTimesMs"] == [0]
+
+
+def test_a_silence_that_belongs_to_no_text_is_counted() -> None:
+    """A client that adds up the ends of all messages still knows when the next character begins."""
     multi = opened("a")
     (number,) = numbers(say(multi, text="ab", context_id="a", flush=True))
-    aligned, spoken = Alignment(["a", "b"], [20, 50], [30, 30]), Alignment(["b"], [50], [30])
-    (message,) = sent(multi.audio(Packet(bytes(3), 0.06, 0.06, aligned, spoken), number, now=0.0))
-    assert message["alignment"]["charStartTimesMs"] == [0, 30]
-    assert message["normalizedAlignment"]["charStartTimesMs"] == [0]
+    sent(multi.audio(Packet(bytes(3), 0.06, 0.0), number, now=0.0))
+    times = [heard(multi, number, start) for start in (0.06, 0.12)]
+    assert times == [[60, 90], [0, 30]]
 
 
 def test_synchronised_times_go_on_through_the_context() -> None:
