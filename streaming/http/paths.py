@@ -5,6 +5,8 @@ from urllib.parse import unquote
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
+from streaming.connection.paths import tidy
+
 NAMESPACE = "speech"
 
 
@@ -35,3 +37,9 @@ class ApiPaths:
             return NAMESPACE in resolve(path_info).app_names
         except Resolver404:
             return False
+
+    def meant_by(self, path_info: str) -> str:
+        """The API's path that is meant by a client that doubles slashes, or ends a path with one: no id of ours has any. Any
+        other path as it is."""
+        tidied = tidy(path_info)
+        return tidied if tidied != path_info and tidied in self else path_info

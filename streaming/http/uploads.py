@@ -63,7 +63,7 @@ class Uploads:
     async def may_be_long(self, scope: Any) -> bool:
         """Whether the body of this request may be as long as files are. `scope`: ASGI's, as far as the head tells. Raises
         Problem for a client that may send nothing, or no files."""
-        path_info, headers = path_info_of(scope), dict(scope["headers"])
+        path_info, headers = self._api_paths.meant_by(path_info_of(scope)), dict(scope["headers"])
         if path_info in self._api_paths:
             takes_files = is_form(headers) and scope["method"] == "POST" and _takes_files(path_info)
             if takes_files or self._requires_keys:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from streaming.connection.door import Door
-from streaming.connection.paths import tidy
+from streaming.connection.paths import path_info_of, tidy, with_path_info
 from streaming.http.entrance import Entrance
 from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
@@ -68,10 +68,10 @@ class SpeechApplication:
                 await self._live(scope, receive, send)
             case "http":
                 self._begin()
-                await self._http(scope, receive, send)
+                await self._http(self._with_path_that_is_meant(scope), receive, send)
             case "websocket":
                 self._begin()
-                await self._sockets(scope, receive, send)
+                await self._sockets(self._with_path_that_is_meant(scope), receive, send)
             case _:
                 await self._application(scope, receive, send)
 
@@ -81,8 +81,15 @@ class SpeechApplication:
             if isinstance(failure, Exception):
                 logger.error("Not everybody could be told that the server ends", exc_info=failure)
 
+    def _with_path_that_is_meant(self, scope: Any) -> Any:
+        """Before anybody in here looks at the path. The servers' parts, which look before, ask the two methods below."""
+        path_info = path_info_of(scope)
+        meant = self._api_paths.meant_by(path_info)
+        return scope if meant == path_info else with_path_info(scope, meant)
+
     def _has_limits(self, path_info: str) -> bool:
-        return self._owns_server or path_info in self._api_paths or is_speech_path(path_info, self._prefix)
+        meant = self._api_paths.meant_by(path_info)
+        return self._owns_server or meant in self._api_paths or is_speech_path(meant, self._prefix)
 
     def _may_have_secrets(self, path_info: str) -> bool:
         """In the query. A path with a slip in it as well."""

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls.resolvers import RoutePattern
 
 from streaming.access.origin import check_where_from
-from streaming.connection.paths import path_info_of, tidy
+from streaming.connection.paths import path_info_of
 from streaming.connection.refusing import refuse
 from streaming.connection.transport import GONE_KEY, limit_connection_of
 from streaming.errors import Refused
@@ -19,8 +19,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 def is_speech_path(path_info: str, prefix: str) -> bool:
     """Whether it is the path of a speech socket, of whichever voice."""
-    path = tidy(path_info)
-    return path.startswith(f"/{prefix}v1/text-to-speech/") and path.endswith("stream-input")
+    return path_info.startswith(f"/{prefix}v1/text-to-speech/") and path_info.endswith("stream-input")
 
 
 class SocketRouter:
@@ -40,7 +39,7 @@ class SocketRouter:
         self._otherwise = otherwise
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        path = tidy(path_info_of(scope)).removeprefix("/")
+        path = path_info_of(scope).removeprefix("/")
         for pattern, consumer in self._routes:
             if match := pattern.match(path):
                 await self._speak(consumer, scope | {"url_route": {"args": (), "kwargs": match[2]}}, receive, send)

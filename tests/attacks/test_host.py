@@ -1,7 +1,9 @@
 """Another Django project with speech in it withstands the same: its servers are not started by ours."""
 
+import http.client
 import json
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -27,7 +29,16 @@ def test_a_flood_is_not_kept(host: HostServer) -> None:
     assert host.speaks()
 
 
-@pytest.mark.parametrize("path", ["/speech/v1/voices/add", "/speech/v1/voices/demo/edit"])
+# Of operations with files. Slashes too many lead to the same.
+FORMS = [
+    "/speech/v1/voices/add",
+    "/speech/v1/voices/demo/edit",
+    "/speech//v1/voices/add",
+    "//speech/v1/voices/add/",
+]
+
+
+@pytest.mark.parametrize("path", FORMS)
 def test_a_form_that_its_client_may_not_send_is_not_stored(host: HostServer, path: str) -> None:
     connection = raw.begin_form(host, path, {})
     try:
@@ -36,6 +47,16 @@ def test_a_form_that_its_client_may_not_send_is_not_stored(host: HostServer, pat
         assert connection.getresponse().status == 401
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/speech/v1/voices", "/speech//v1/voices", "//speech/v1/voices/", "/speech/v1/voices//"]
+)
+def test_a_body_without_files_has_a_limit(host: HostServer, path: str) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", host.port, timeout=60)) as connection:
+        connection.request("POST", path, b"x" * 5_000_000, {"xi-api-key": host.key})
+        answer = connection.getresponse()
+        assert (answer.status, json.load(answer)["detail"]["code"]) == (413, "request_too_large")
 
 
 def test_half_requests_do_not_keep_others_out(host: HostServer) -> None:

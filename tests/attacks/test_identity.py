@@ -117,6 +117,25 @@ def test_however_the_path_is_written(target: Target, disguise: str) -> None:
         assert is_refusal(*answer), (operation.method, path, answer)
 
 
+@pytest.mark.parametrize("disguise", ["slash-before", "slashes-doubled", "slash-behind"])
+def test_slashes_too_many_lead_to_the_same_operation_which_asks_for_the_key(target: Target, disguise: str) -> None:
+    for operation in operations():
+        path = DISGUISES[disguise](target.prefix + operation.path_for("demo"))
+        status, body = target.ask(operation.method, path)
+        assert (status, b"needs_authorization" in body) == (401, True), (operation, path, body)
+
+
+@pytest.mark.parametrize("root", ["/x", "/speech", "/", "//x"])
+@pytest.mark.parametrize("disguise", ["slashes-doubled", "slash-behind"])
+def test_slashes_too_many_and_a_root_path(target: Target, root: str, disguise: str) -> None:
+    """Of the two together, no reader may see another part than the next one does."""
+    for operation in operations():
+        for place in {target.prefix, root.rstrip("/") + target.prefix}:
+            path = DISGUISES[disguise](place + operation.path_for("demo"))
+            answer = target.ask(operation.method, path, {"Daphne-Root-Path": root})
+            assert is_refusal(*answer), (operation.method, path, answer)
+
+
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 def test_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str, str]) -> None:
     roots = {"", "/x", headers.get("Daphne-Root-Path", "").rstrip("/")}

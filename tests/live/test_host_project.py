@@ -45,6 +45,16 @@ def test_with_a_key_it_speaks(keyed: httpx.Client) -> None:
     assert keyed.get("/v1/voices").json()["voices"][0]["voice_id"] == "demo"
 
 
+@pytest.mark.parametrize("path", ["//v1/voices", "/v1//voices/", "/v1/voices/"])
+def test_slashes_too_many_are_forgiven_below_the_prefix_and_nowhere_else(
+    host: HostServer, keyed: httpx.Client, stranger: httpx.Client, path: str
+) -> None:
+    """The project has a page of its own at /v1/voices, for those who are signed in."""
+    assert keyed.get(f"{host.base_url}/speech{path}").json()["voices"][0]["voice_id"] == "demo"
+    assert stranger.get("/v1/voices").status_code == 302
+    assert stranger.get(f"{host.base_url}{path}").status_code == 404
+
+
 def test_openai_has_its_words_under_the_prefix(keyed: httpx.Client) -> None:
     response = keyed.post("/v1/audio/speech", json={"voice": "nobody", "input": "Hello.", "model": "-"})
     assert response.json()["error"]["code"] == "voice_not_found"

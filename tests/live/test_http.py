@@ -16,11 +16,15 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from websockets.asyncio.client import connect
 
 from benchmarks.live_server import LiveServer, write_settings
 from streaming.audio.formats import HTTP_FORMATS
+from streaming.conf import get_config
+from streaming.http.request_limits import BodyLimits
 from tests.attacks.raw import resident_bytes
 from tests.pure.audio.decoding import decoded
+from tests.pure.voices.recordings import recording
 
 # What is about the transport; the rest is the same code on both.
 on_both_servers = pytest.mark.both_servers
@@ -283,7 +287,7 @@ async def test_a_body_that_is_too_long_to_be_read_at_once(client: httpx.AsyncCli
 
 @on_both_servers
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-@pytest.mark.parametrize("url", ["/v1/nothing", "/v2/", "/v1/voices/", "/v1/text-to-speech/", "/v1/voices/a/b/c"])
+@pytest.mark.parametrize("url", ["/v1/nothing", "/v1//nothing/", "/v2/", "/v1/text-to-speech/", "/v1/voices/a/b/c"])
 async def test_a_path_that_leads_nowhere(client: httpx.AsyncClient, method: str, url: str) -> None:
     status, detail = await refused(client, method, url)
     assert (status, detail["status"]) == (404, "not_found")
@@ -322,6 +326,65 @@ async def test_a_page_of_the_server_itself_may_ask_and_read(client: httpx.AsyncC
     assert answer.headers["access-control-allow-headers"] == "xi-api-key,content-type"
     answer = await client.post(path(), params=PCM, json={"text": "Hello."}, headers=headers)
     assert answer.headers["access-control-allow-origin"] == headers["Origin"]
+
+
+# Slashes too many: addresses that end with one are joined with paths that begin with one.
+
+
+def absolute(client: httpx.AsyncClient, url: str) -> str:
+    """httpx would take what follows two slashes for a host."""
+    return f"{client.base_url}".rstrip("/") + url
+
+
+@on_both_servers
+@pytest.mark.parametrize(
+    "url", ["/v1//audio/speech", "//v1/audio/speech", "/v1/audio/speech/", "//v1//audio//speech//"]
+)
+async def test_openais_endpoint_with_slashes_too_many_speaks(client: httpx.AsyncClient, url: str) -> None:
+    answer = await client.post(absolute(client, url), json={"model": "tts-1", "voice": "demo", "input": "Hello."})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+
+
+@on_both_servers
+@pytest.mark.parametrize(
+    "url", ["/v1/text-to-speech/demo/", "/v1//text-to-speech/demo//stream", f"/{path('/stream')}/"]
+)
+async def test_elevenlabs_endpoints_with_slashes_too_many_speak(client: httpx.AsyncClient, url: str) -> None:
+    answer = await client.post(absolute(client, url), params=PCM, json={"text": "Hello."})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/pcm")
+
+
+@on_both_servers
+@pytest.mark.parametrize("url", ["/v1/voices/", "/v2//voices", "/v1/models/", "//v1/user/", "/v1/audio//voices"])
+async def test_lists_with_slashes_too_many_are_the_same_lists(client: httpx.AsyncClient, url: str) -> None:
+    answer = await client.get(absolute(client, url))
+    plain = await client.get(re.sub("/+", "/", url).rstrip("/"))
+    assert plain.status_code == 200
+    assert answer.json() == plain.json()
+
+
+@on_both_servers
+async def test_errors_of_a_path_with_slashes_too_many_have_its_words(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1//audio/speech/", json={"model": "tts-1", "voice": "nobody", "input": "Hello."})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "voice_not_found")
+
+
+@on_both_servers
+async def test_recordings_are_taken_at_a_path_with_slashes_too_many(client: httpx.AsyncClient) -> None:
+    """Longer than any body without files may be, and looked at by the server before it is by the application."""
+    files = [("files", ("anna.wav", recording(30), "audio/wav"))]
+    assert len(files[0][1][1]) > BodyLimits.of(get_config()).other
+    added = await client.post("/v1//voices/add/", data={"name": "Slashes"}, files=files)
+    assert added.status_code == 200
+    assert (await client.delete(f"/v1/voices//{added.json()['voice_id']}/")).json() == {"status": "ok"}
+
+
+@on_both_servers
+@pytest.mark.parametrize("end", ["/stream-input/", "//stream-input", "/multi-stream-input/"])
+async def test_a_socket_with_slashes_too_many_speaks(server: LiveServer, end: str) -> None:
+    async with connect(f"ws://127.0.0.1:{server.port}{path(end)}") as socket:
+        await socket.send(json.dumps({"text": "Hello. ", "flush": True}))
+        assert json.loads(await socket.recv())["audio"]
 
 
 # The schema and its page
