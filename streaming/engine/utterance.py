@@ -104,7 +104,10 @@ class Utterance:
             raise RuntimeError("A chunk came from an utterance that has not begun.")
         piece_end = self._piece.text_end
         if self.piece_is_over:
-            self._sink(PcmChunk(self.request.request_id, samples, piece_end, not self.has_more, piece_end))
+            # What is written short and said long ("10^30") may be spoken in several pieces: it is over with the last.
+            goes_on = self._next is not None and self._next.text_end <= piece_end
+            text_end = None if goes_on else piece_end
+            self._sink(PcmChunk(self.request.request_id, samples, text_end, not self.has_more, piece_end))
         elif len(samples):
             self._sink(PcmChunk(self.request.request_id, samples, piece_end=piece_end))
 

@@ -54,7 +54,7 @@ def changes(samples: NDArray[np.float32]) -> list[float]:
 
 
 def from_pcm(audio: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(audio, "<i2").astype(np.float32) / 32_768
+    return np.frombuffer(audio, "<i2").astype(np.float32) / np.float32(32_768)
 
 
 def spans_of(alignment: dict[str, Any] | None, origin_ms: int = 0) -> list[Span]:
@@ -144,7 +144,7 @@ def decoded(audio: bytes, output: str) -> NDArray[np.float32]:
     if output.startswith("pcm"):
         return from_pcm(audio)
     resampler = av.AudioResampler("flt", "mono", RATE)
-    with av.open(io.BytesIO(audio)) as container:
+    with av.open(io.BytesIO(audio), "r") as container:
         parts = [part for frame in [*container.decode(audio=0), None] for part in resampler.resample(frame)]
     return np.concatenate([part.to_ndarray().reshape(-1) for part in parts])
 
