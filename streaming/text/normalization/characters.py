@@ -18,6 +18,8 @@ _KEPT_SYMBOLS = frozenset("°№+<=>~±×÷−∕√∞≈≠≤≥")
 _SCRIPTS_WITH_JOINERS = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff]")
 _PICTURE_PARTS = frozenset("\u200d\u20e3")
 _WIDE_LANGUAGES = frozenset({"zh", "ja", "ko"})
+# The signs of Arabic numbers: decimal, thousands, percent.
+_ARABIC_MARKS = {"٫": ".", "٬": ",", "٪": "%"}
 _GAP = "\ue0ff"
 
 
@@ -60,6 +62,8 @@ def _said(char: str, keeps_wide_marks: bool) -> str:
     category = unicodedata.category(char)
     if char in _KEPT:
         return char
+    if char in _ARABIC_MARKS:
+        return _ARABIC_MARKS[char]
     if category == "Nd":
         return str(unicodedata.decimal(char))
     if category[0] == "C":

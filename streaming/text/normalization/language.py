@@ -21,7 +21,7 @@ _SAID_ALONE = "="
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The forms of a noun by plural category, and its gender: m, f or n."""
+    """The forms of a noun by plural category, and its gender: m, f, n, or c where a number is said as when it is counted."""
 
     forms: Mapping[str, str]
     gender: str = "m"
@@ -43,6 +43,9 @@ class Language:
     cents: Mapping[str, Word]
     scales: Mapping[str, Word]
     fractions: Mapping[str, Word]
+    # "Five whole three tenths": what is said behind the integer of a decimal, and behind one, two, three digits.
+    whole: Word | None
+    decimal_parts: tuple[Word, ...]
     dates: Table
     times: Table
     ordinals: Table
@@ -55,6 +58,14 @@ class Language:
     def has_blanks(self) -> bool:
         """Whether it parts its words by blanks."""
         return bool(self.numbers["blank"])
+
+    def ranged(self, first: str, second: str) -> str:
+        """ "3–5": `numbers.range` is a word between them, nothing, or a pattern for both."""
+        between: str = self.numbers["range"]
+        if "{" in between:
+            return between.format(first=first, second=second)
+        blank: str = self.numbers["blank"]
+        return blank.join(filter(None, [first, between, second]))
 
     def counted(self, words: str, noun: Word, amount: Amount) -> str:
         """`words` (a number) and the noun in the form that belongs to it. A form may say where the number stands."""
@@ -92,25 +103,32 @@ def _read(name: str) -> dict[str, Any]:
 
 def _made(code: str, region: str, table: dict[str, Any]) -> Language:
     names = table["numbers"]["forms"].split()
-    genders = {symbol: gender for gender in "fn" for symbol in table.get("gender", {}).get(gender, ())}
+    genders = {symbol: gender for gender, symbols in table.get("gender", {}).items() for symbol in symbols}
 
     def words(section: str) -> dict[str, Word]:
         return {
-            symbol: Word(_forms(names, written), next((genders[key] for key in keys.split() if key in genders), "m"))
+            symbol.replace("_", " "): word(keys, written)
             for keys, written in table.get(section, {}).items()
             for symbol in keys.split()
         }
 
+    def word(keys: str, written: str) -> Word:
+        return Word(_forms(names, written), next((genders[key] for key in keys.split() if key in genders), "m"))
+
+    numbers = table["numbers"]
+
     return Language(
         code,
         region,
-        table["numbers"],
+        numbers,
         table.get("signs", {}),
         words("units"),
         words("currencies"),
         words("cents"),
         words("scales"),
         words("fractions"),
+        word("whole", numbers["whole"]) if "whole" in numbers else None,
+        tuple(word("whole", part) for part in numbers.get("parts", ())),
         table.get("dates", {}),
         table.get("times", {}),
         table.get("ordinals", {}),

@@ -14,7 +14,7 @@ from num2words import CONVERTER_CLASSES
 
 from streaming.text.normalization.chinese_numbers import spell_chinese
 from streaming.text.normalization.hindi_numbers import spell_hindi
-from streaming.text.normalization.language import Language
+from streaming.text.normalization.language import Language, Word
 from streaming.text.normalization.plurals import Amount
 
 # Longer ones are said digit by digit: beyond quadrillions nobody counts, but many read out identifiers.
@@ -34,7 +34,9 @@ class Numerals:
     """Cardinal and ordinal numbers of one language."""
 
     def __init__(self, language: Language) -> None:
+        self._language = language
         self._numbers = language.numbers
+        self._code_digits = language.addresses.get("telephone_digits", "").split()
         self._blank: str = language.numbers["blank"]
         self._ordinal_words = language.ordinals.get("words", {})
         self._is_russian = language.code == "ru"
@@ -46,7 +48,7 @@ class Numerals:
         self._correct = _CORRECTIONS.get(language.code, _separated)
         self._converter = _converter_maker(language)
         self._genders = {
-            gender: [(re.compile(f"(?:{ending})$"), new) for ending, new in endings.items()]
+            gender: [(re.compile(ending), new) for ending, new in endings.items()]
             for gender, endings in language.numbers.get("genders", {}).items()
         }
         self.cardinal = lru_cache(maxsize=4096)(self._cardinal)
@@ -56,9 +58,7 @@ class Numerals:
         """`number` of fewer than MOST_DIGITS + 1 digits; counted by itself, or with a noun of a gender (m, f, n)."""
         words = self._spell(number)
         for ending, new in self._genders.get(gender, ()):
-            changed = ending.sub(new, words)
-            if changed != words:
-                return changed
+            words = ending.sub(new, words)
         return words
 
     def _ordinal(self, number: int) -> str:
@@ -83,20 +83,36 @@ class Numerals:
             words = ending.sub(new, words)
         return str(words)
 
+    def code(self, digits: str) -> str:
+        """One by one, as in a telephone number."""
+        if self._code_digits:
+            return "".join(self._code_digits[int(digit)] for digit in digits)
+        return self.digits(digits)
+
     def digits(self, digits: str) -> str:
         """One by one."""
         return (self._blank or "").join(self.cardinal(int(digit)) for digit in digits)
 
     def read(self, amount: Amount, gender: str = "") -> str:
         """A number as it is counted: leading zeros and very long ones digit by digit."""
-        words = self._integer(amount.integer, "" if amount.fraction else gender)
         if not amount.fraction:
-            return words
+            return self._integer(amount.integer, gender)
+        if self._language.whole and len(amount.fraction) <= len(self._language.decimal_parts):
+            return self._with_parts(amount, self._language.whole)
+        words = self._integer(amount.integer, "")
         return self._blank.join([words, self._numbers["point"], self._fraction(amount.fraction)])
+
+    def _with_parts(self, amount: Amount, whole: Word) -> str:
+        """ "Twelve whole five tenths"."""
+        integer, part = Amount(amount.integer), Amount(amount.fraction)
+        name = self._language.decimal_parts[len(amount.fraction) - 1]
+        words = self._language.counted(self._integer(integer.integer, whole.gender), whole, integer)
+        parts = self._language.counted(self.cardinal(int(part.integer), name.gender), name, part)
+        return f"{words} {parts}"
 
     def _integer(self, digits: str, gender: str) -> str:
         if len(digits) > MOST_DIGITS or (len(digits) > 1 and digits[0] == "0"):
-            return self.digits(digits)
+            return self.code(digits)
         return str(self.cardinal(int(digits), gender))
 
     def _fraction(self, digits: str) -> str:
@@ -159,7 +175,12 @@ def _turkish(words: str) -> str:
 
 
 def _czech(words: str) -> str:
-    return words.replace("dvěstě", "dvě stě").replace("jedna", "jeden") if words != "jedna" else words
+    # In words of their own: "pět set", "dvě stě".
+    return re.sub(r"(?<=dvě)stě|(?<=tři|yři)sta|(?<=ět|st|dm|sm)set\b", r" \g<0>", words)
+
+
+def _hungarian(words: str) -> str:
+    return re.sub("kettő(?=ezer|milli|billi)", "két", words)
 
 
 def _arabic(words: str) -> str:
@@ -168,4 +189,4 @@ def _arabic(words: str) -> str:
     return re.sub(r"(مئتا|ألفا|مليونا|مليارا)(?= و|$)", r"\1ن", words)
 
 
-_CORRECTIONS: dict[str, Callable[[str], str]] = {"tr": _turkish, "cs": _czech, "ar": _arabic}
+_CORRECTIONS: dict[str, Callable[[str], str]] = {"tr": _turkish, "cs": _czech, "hu": _hungarian, "ar": _arabic}

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import cached_property
 
 from streaming.text.normalization.language import Language
 from streaming.text.normalization.plurals import Amount
@@ -16,6 +15,8 @@ VULGAR = "[¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞]"
 MINUS_SIGNS = "-−–"
 # A longer run of digits is no number in any sense; patterns end there, so that their work is bounded.
 _MOST_GROUPS = 12
+_GROUP = 3
+_LAST_POINT = re.compile("[.,](?=[0-9]+$)")
 
 
 class NumberSyntax:
@@ -29,16 +30,13 @@ class NumberSyntax:
         foreign = [sign for sign in ",." if sign not in separators]
         point = rf"(?:{re.escape(self._decimal)}[0-9]{{1,60}})?"
         groups = [*(_grouped(sign, 1) for sign in separators), *(_grouped(sign, 2) for sign in foreign)]
+        # So can "1,234.56" and "1.234,56": of two signs the last is the decimal mark.
+        groups[:0] = [_grouped(".", 1, behind=","), _grouped(",", 1, behind=r"\.")]
         if numbers.get("indian"):
             groups.insert(0, r"[1-9][0-9]?(?:,[0-9]{2}){1,6},[0-9]{3}(?![0-9])")
         other_point = "|".join(rf"[0-9]{{1,60}}{re.escape(sign)}[0-9]{{1,60}}" for sign in _other_points(self._decimal))
         plain = rf"[0-9]++{point}"
         self.pattern = "(?:" + "|".join([*(group + point for group in groups), other_point or plain, plain]) + ")"
-
-    @cached_property
-    def _last_point(self) -> re.Pattern[str]:
-        signs = re.escape("".join([self._decimal, *_other_points(self._decimal)]))
-        return re.compile(rf"[{signs}](?=[0-9]+$)")
 
     def parse(self, written: str) -> Amount:
         """The number that a match of `pattern` is."""
@@ -47,18 +45,16 @@ class NumberSyntax:
         return Amount("".join(filter(str.isdigit, integer)), fraction)
 
     def _place_of_point(self, written: str) -> int | None:
-        found = self._last_point.search(written)
+        found = _LAST_POINT.search(written)
         if not found:
             return None
-        if found[0] == self._decimal:
-            return found.start() if written.count(self._decimal) == 1 else None
-        # The decimal mark of other languages, unless it groups here.
-        return found.start() if written.count(found[0]) == 1 and len(written) - found.end() != 3 else _zero(written)
-
-
-def _zero(written: str) -> int | None:
-    """ "0.125" is no thousands."""
-    return 1 if written[0] == "0" else None
+        if "." in written and "," in written:
+            return found.start()
+        if written.count(found[0]) > 1:
+            return None
+        # The decimal mark of other languages, unless it groups here; "0.125" is no thousands.
+        groups = found[0] != self._decimal and len(written) - found.end() == _GROUP and written[0] != "0"
+        return None if groups else found.start()
 
 
 def _other_points(decimal: str) -> str:
@@ -66,8 +62,9 @@ def _other_points(decimal: str) -> str:
     return "." if decimal == "," else ""
 
 
-def _grouped(sign: str, least: int) -> str:
-    return rf"[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{3}}){{{least},{_MOST_GROUPS}}}(?![0-9])"
+def _grouped(sign: str, least: int, behind: str = "") -> str:
+    decimals = f"{behind}[0-9]{{1,60}}" if behind else ""
+    return rf"[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{3}}){{{least},{_MOST_GROUPS}}}{decimals}(?![0-9])"
 
 
 def alternatives(words: Iterable[str]) -> str:

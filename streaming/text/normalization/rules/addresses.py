@@ -88,12 +88,12 @@ class TelephoneNumbers:
     def __init__(self, tools: Tools) -> None:
         self._numerals = tools.numerals
         self._is_in_pairs = bool(tools.language.addresses.get("telephones_in_pairs"))
-        self._digits = str(tools.language.addresses.get("telephone_digits", "")).split()
+        self._mobile = re.compile(rf"{tools.language.addresses.get('mobile', '(?!)')}(?![0-9])")
         self._plus = tools.language.signs["+"]
         self._pause = tools.language.addresses.get("pause", ", ")
 
     def __call__(self, text: str, start: int) -> Said | None:
-        match = self._PATTERN.match(text, start)
+        match = self._PATTERN.match(text, start) or self._mobile.match(text, start)
         if not match:
             return None
         groups = re.findall("[0-9]+", match[0])
@@ -105,11 +105,10 @@ class TelephoneNumbers:
         return Said(match.end(), self._pause.join(words))
 
     def _group(self, digits: str) -> str:
-        if self._digits:
-            return "".join(self._digits[int(digit)] for digit in digits)
         if self._is_in_pairs and len(digits) == 2:
-            return self._numerals.read(Amount(digits))
-        return self._numerals.digits(digits)
+            zero = [self._numerals.digits("0")] if digits[0] == "0" else []
+            return " ".join([*zero, self._numerals.read(Amount(str(int(digits))))])
+        return self._numerals.code(digits)
 
 
 class Versions:

@@ -10,6 +10,7 @@ from streaming.text.normalization.syntax import ANY_BLANK, MINUS_SIGNS, VULGAR, 
 
 _END = r"(?![^\W_])"
 _LATIN_END = "(?![A-Za-z0-9])"
+_VOWELS = frozenset("aeiouhéè")
 
 
 class Amounts:
@@ -19,6 +20,10 @@ class Amounts:
         self._tools = tools
         self._language = language = tools.language
         self._numerals = tools.numerals
+        # The longest first: "mil millones" before "millones".
+        self._joins_suffixes = bool(language.numbers.get("suffix_hyphen"))
+        links = language.numbers.get("scaled_link", {})
+        self._links = sorted(links.items(), key=lambda link: len(link[0]), reverse=True)
         end = _END if language.has_blanks and language.code != "ko" else _LATIN_END
         currency = alternatives(language.currencies)
         scale = alternatives(language.scales) or "(?!)"
@@ -44,8 +49,14 @@ class Amounts:
         for pattern in self._patterns:
             match = pattern.match(text, start)
             if match and (words := self._said(match)):
-                return Said(match.end(), words)
+                return Said(match.end() + self._hyphen_before_suffix(match), words)
         return None
+
+    def _hyphen_before_suffix(self, match: re.Match[str]) -> int:
+        """ "10-en": in words the ending follows without a hyphen."""
+        text, end = match.string, match.end()
+        has_one = self._joins_suffixes and text[end : end + 1] == "-" and text[end + 1 : end + 2].islower()
+        return int(has_one)
 
     def _said(self, match: re.Match[str]) -> str | None:
         found = match.groupdict()
@@ -62,7 +73,8 @@ class Amounts:
         return words if sign is None else self._with_sign(sign, words)
 
     def _with_sign(self, sign: str, words: str) -> str:
-        name = self._language.signs["−" if sign in MINUS_SIGNS else sign]
+        minus = self._language.numbers.get("negative") or self._language.signs["−"]
+        name = minus if sign in MINUS_SIGNS else self._language.signs[sign]
         return f"{name}{self._language.numbers['blank']}{words}"
 
     def _is_a_range(self, found: dict[str, str | None]) -> bool:
@@ -80,7 +92,9 @@ class Amounts:
         amount, part = self._parsed(last)
         words = self._number(last, noun.gender)
         if found.get("second"):
-            words = self._range(self._number(found["first"] or "", noun.gender), words)
+            words = self._language.ranged(self._number(found["first"] or "", noun.gender), words)
+        if any(words.endswith(name) for name, _ in self._links):
+            return self._linked(words, noun.form("other"))
         if part:
             amount = Amount(amount.integer, "5")
         return self._language.counted(words, noun, amount)
@@ -108,11 +122,17 @@ class Amounts:
         return str(self._language.numbers["money"]).format(major=major, minor=words)
 
     def _scaled(self, found: dict[str, str | None], noun: Word, scale: Word) -> str:
-        words = self._counted(found, scale)
-        numbers = self._language.numbers
-        currency = noun.form(numbers.get("scaled_form", "other")).replace("{n}", "")
-        link = numbers.get("scaled_link", {}).get(scale.form("other"), numbers["blank"])
-        return f"{words}{link}{currency}"
+        form = noun.form(self._language.numbers.get("scaled_form", "other"))
+        return self._linked(self._counted(found, scale), form.replace("{n}", "").lstrip("="))
+
+    def _linked(self, words: str, noun: str) -> str:
+        """ "Un million d'euros": numbers that are nouns themselves have a word between them and what they count."""
+        link = next((link for name, link in self._links if words.endswith(name)), None)
+        if link is None:
+            return f"{words}{self._language.numbers['blank']}{noun}"
+        if noun[0] in _VOWELS:
+            link = self._language.numbers.get("elided", link)
+        return f"{words}{link}{noun}"
 
     # Numbers
 
@@ -120,11 +140,7 @@ class Amounts:
         if found.get("second") is None:
             return self._number(found["first"] or "", "", may_be_year=True)
         first, second = (self._number(found[name] or "", "", may_be_year=True) for name in ("first", "second"))
-        return self._range(first, second)
-
-    def _range(self, first: str, second: str) -> str:
-        blank: str = self._language.numbers["blank"]
-        return blank.join([first, self._language.numbers["range"], second])
+        return self._language.ranged(first, second)
 
     def _number(self, written: str, gender: str, *, may_be_year: bool = False) -> str:
         amount, part = self._parsed(written)
@@ -136,7 +152,8 @@ class Amounts:
         if not amount.integer:
             return fraction
         whole = self._numerals.read(amount, gender)
-        mixed = self._language.numbers.get("halves", {}).get(str(part)) or self._language.numbers["mixed"]
+        halves = self._language.numbers.get("halves", {})
+        mixed = halves.get(f"{amount.integer} {part}") or halves.get(str(part)) or self._language.numbers["mixed"]
         return str(mixed).format(n=whole, fraction=fraction)
 
     def _parsed(self, written: str) -> tuple[Amount, Fraction | None]:

@@ -2,6 +2,7 @@
 
 import re
 
+from streaming.text.normalization.language import Table
 from streaming.text.normalization.rules.rule import Said, Tools
 from streaming.text.normalization.syntax import ANY_BLANK, alternatives
 
@@ -9,16 +10,15 @@ from streaming.text.normalization.syntax import ANY_BLANK, alternatives
 class Counters:
     """Numbers that have other words before a word that counts: Korean "3개", Chinese "2个"."""
 
-    def __init__(self, tools: Tools) -> None:
-        table = tools.language.numbers.get("counters", {})
-        words = table.get("words", "")
+    def __init__(self, tools: Tools, table: Table) -> None:
+        words = table["words"]
         self._pattern = (
             re.compile(rf"([0-9]{{1,2}})(?![0-9])(?={ANY_BLANK}?(?:{alternatives(words.split())}))") if words else None
         )
         self._whole = table.get("whole", {})
         self._ones = ["", *table.get("ones", "").split()]
         self._tens = ["", *table.get("tens", "").split()]
-        self._blank = tools.language.numbers["blank"]
+        self._blank = "" if table.get("joined") else tools.language.numbers["blank"]
 
     def __call__(self, text: str, start: int) -> Said | None:
         match = (

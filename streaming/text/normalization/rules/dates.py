@@ -1,8 +1,10 @@
 """Dates and years."""
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
-from streaming.text.normalization.rules.rule import LOOK_BACK, Said, Tools
+from streaming.text.normalization.rules.rule import LOOK_BACK, Said, Tools, ends_a_sentence
 from streaming.text.normalization.syntax import ANY_BLANK, alternatives
 
 _MONTH_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -17,6 +19,7 @@ class Dates:
     )
 
     def __init__(self, tools: Tools) -> None:
+        self._language = tools.language
         self._numerals = tools.numerals
         self._dates = tools.language.dates
         marks = [mark for marks in tools.language.ordinals.get("marks", {}) for mark in marks.split()]
@@ -30,7 +33,9 @@ class Dates:
             re.IGNORECASE,
         )
         self._after_month = re.compile(rf"(?<!\w)(?:{names})\.?{ANY_BLANK}$", re.IGNORECASE)
-        self._day = re.compile(rf"([0-9]{{1,2}})(?:{alternatives(marks) or '(?!)'})?(?![0-9]|[.:,]?[0-9])")
+        suffixes = alternatives(self._dates.get("day_suffixes", "").split()) or "(?!)"
+        behind = rf"{alternatives(marks) or '(?!)'}|\.?-(?P<suffix>{suffixes})(?![^\W_])|\.(?=[,;)])"
+        self._day = re.compile(rf"([0-9]{{1,2}})(?:{behind})?(?![0-9]|[.:,]?[0-9])")
         self._days = self._dates.get("days", "").split()
         self._oblique = [
             (re.compile(pattern + "$"), ending) for pattern, ending in self._dates.get("oblique", {}).items()
@@ -43,7 +48,8 @@ class Dates:
             days = [self._valid_day(match[1]), self._valid_day(match[2])]
             if days[0]:
                 words = [self._day_words(day, text[max(0, start - LOOK_BACK) : start]) for day in days if day]
-                return Said(match.end(), f" {self._dates['range']} ".join(words))
+                spoken = words[0] if len(words) == 1 else self._language.ranged(words[0], words[1])
+                return Said(match.end(), spoken)
         return self._day_after_month(text, start)
 
     def _day_after_month(self, text: str, start: int) -> Said | None:
@@ -51,7 +57,10 @@ class Dates:
             return None
         match = self._day.match(text, start)
         day = self._valid_day(match[1]) if match else None
-        return Said(match.end(), self._day_words(day)) if match and day else None
+        if not match or not day:
+            return None
+        words = self._day_words(day)
+        return Said(match.end(), words[:-1] + match["suffix"] if match["suffix"] else words)
 
     def _numeric(self, match: re.Match[str]) -> Said | None:
         found = match.groupdict()
@@ -96,6 +105,20 @@ class Dates:
         return self._numerals.year(year)
 
 
+class _YearForm(NamedTuple):
+    """The form of a year between two patterns; `instead` of what is behind it, if that is said otherwise as well."""
+
+    before: re.Pattern[str]
+    behind: re.Pattern[str]
+    name: str
+    instead: str | None
+
+    @classmethod
+    def read(cls, entry: Sequence[str]) -> Self:
+        before, behind, name, *instead = entry
+        return cls(re.compile(f"(?:{before})$"), re.compile(behind), name, instead[0] if instead else None)
+
+
 class Years:
     """ "2024 году", "w 1999 roku", "the 1990s": years whose form depends on the words beside them."""
 
@@ -104,10 +127,7 @@ class Years:
 
     def __init__(self, tools: Tools) -> None:
         self._numerals = tools.numerals
-        self._forms = [
-            (re.compile(before + "$", re.IGNORECASE), re.compile(behind, re.IGNORECASE), form)
-            for before, behind, form in tools.language.dates.get("year_forms", ())
-        ]
+        self._forms = [_YearForm.read(entry) for entry in tools.language.dates.get("year_forms", ())]
         self._decades = tools.language.dates.get("decades")
 
     def __call__(self, text: str, start: int) -> Said | None:
@@ -122,9 +142,17 @@ class Years:
             words = self._numerals.year(int(match[1]))
             return Said(match.end() + 1, words[:-1] + "ies" if words.endswith("y") else words + "s")
         before = text[max(0, start - LOOK_BACK) : start]
-        for before_pattern, behind_pattern, form in self._forms:
-            if behind_pattern.match(text, match.end()) and before_pattern.search(before):
-                if form == "digits":
-                    return Said(match.end(), self._numerals.digits(match[1]))
-                return Said(match.end(), self._numerals.inflected_ordinal(int(match[1]), form))
+        for form in self._forms:
+            behind = form.behind.match(text, match.end())
+            if behind and form.before.search(before):
+                end = match.end() if form.instead is None else behind.end()
+                end -= end > match.end() and text[end - 1] == "." and ends_a_sentence(text, end)
+                return Said(end, self._in_form(match[1], form.name) + (form.instead or ""))
         return None
+
+    def _in_form(self, year: str, form: str) -> str:
+        if form == "digits":
+            return self._numerals.digits(year)
+        if form == "cardinal":
+            return self._numerals.year(int(year))
+        return self._numerals.inflected_ordinal(int(year), form)

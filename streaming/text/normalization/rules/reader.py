@@ -27,7 +27,9 @@ class Reader:
         tools = Tools(language, Numerals(language), NumberSyntax(language))
         amounts = Amounts(tools)
         self._number_rules: Sequence[Rule] = [
-            *(kind(tools) for kind in (Dates, TelephoneNumbers, Times, Years, Ordinals, Versions, Counters, Fractions)),
+            *(kind(tools) for kind in (Dates, TelephoneNumbers, Times, Years, Ordinals, Versions)),
+            *(Counters(tools, table) for table in language.numbers.get("counters", ())),
+            Fractions(tools),
             amounts,
             Signs(tools),
         ]
@@ -38,7 +40,7 @@ class Reader:
         self._start = re.compile(
             rf"(?P<number>[0-9]|\((?=[0-9])|{VULGAR}|[-–−+±{signs}])|(?P<word>(?<![A-Za-z0-9_])[A-Za-z]|(?<!\w)[^\W\d_])"
         )
-        self._rest = re.compile(r"[0-9]+|[^\W\d_]+|.", re.DOTALL)
+        self._rest = re.compile(r"[0-9]+|[A-Za-z]+|[^\W\d_A-Za-z]+|.", re.DOTALL)
 
     def read(self, text: str) -> Iterator[Replacement]:
         """What is said in place of what, in order."""
@@ -62,7 +64,8 @@ class Reader:
         before = " " if follows_a_word and said.words[0].isalnum() else ""
         behind = text[said.end : said.end + 1]
         # Digits part themselves from what is before them.
-        goes_on = behind.isalpha() and not (self._suffixes_follow and not behind.isascii())
+        is_suffix = text[said.end - 1] == "-" or (self._suffixes_follow and not behind.isascii())
+        goes_on = behind.isalpha() and not is_suffix
         return f"{before}{said.words}{' ' if goes_on and said.words[-1].isalnum() else ''}"
 
 

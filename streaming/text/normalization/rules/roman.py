@@ -6,7 +6,6 @@ from streaming.text.normalization.rules.rule import LOOK_BACK, Said, Tools
 from streaming.text.normalization.syntax import ANY_BLANK
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100}
-_NEVER = "(?!)"
 
 
 class RomanNumerals:
@@ -21,8 +20,11 @@ class RomanNumerals:
     def __init__(self, tools: Tools) -> None:
         self._numerals = tools.numerals
         self._table = table = tools.language.roman
-        self._names = re.compile(rf"(?<!\w)(?:{_any(table.get('names'))}){ANY_BLANK}$")
-        self._words = re.compile(rf"(?<!\w)(?:{_any(table.get('words'))}){ANY_BLANK}$", re.IGNORECASE)
+        self._before = [
+            (re.compile(rf"(?<!\w)(?:{_any(words)}){ANY_BLANK}$", flags), form)
+            for kind, flags in (("words", re.IGNORECASE), ("names", 0))
+            for words, form in table.get(kind, {}).items()
+        ]
         self._behind = [
             (re.compile(rf"{ANY_BLANK}(?:{_any(words)})(?![^\W_])", re.IGNORECASE), form)
             for words, form in table.get("before", {}).items()
@@ -38,10 +40,9 @@ class RomanNumerals:
             if pattern.match(text, match.end()):
                 return Said(match.end(), self._form(value, form))
         end = match.end() - (match["mark"] == "." and not self._table.get("dot_is_ordinal"))
-        if self._words.search(before):
-            return Said(end, self._form(value, self._table.get("after_word", "cardinal")))
-        if self._names.search(before):
-            return Said(end, self._form(value, self._table.get("after_name", "cardinal")))
+        for pattern, form in self._before:
+            if pattern.search(before):
+                return Said(end, self._form(value, form))
         is_long = match.end() - start >= 2 and match["mark"] is None
         if is_long and self._ANY_NAME.search(before) and value < 40:
             return Said(end, str(self._numerals.cardinal(value)))
@@ -53,8 +54,9 @@ class RomanNumerals:
         limit, _, rest = form.partition(":")
         if limit.isdigit():
             return self._form(value, rest if value <= int(limit) else "cardinal")
-        ordinal = self._numerals.inflected_ordinal(value, form.removeprefix("ordinal").strip())
-        return str(self._table.get("written", "{n}")).format(n=ordinal)
+        kind, _, case = form.partition(" ")
+        written = "{n}" if kind == "bare" else self._table.get("written", "{n}")
+        return str(written).format(n=self._numerals.inflected_ordinal(value, case))
 
     def _value(self, numeral: str) -> int:
         values = [_VALUES[letter] for letter in numeral]
@@ -63,5 +65,5 @@ class RomanNumerals:
         )
 
 
-def _any(words: str | None) -> str:
-    return words.replace(" ", "|") if words else _NEVER
+def _any(words: str) -> str:
+    return words.replace(".", r"\.").replace(" ", "|")

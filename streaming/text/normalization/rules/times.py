@@ -33,7 +33,7 @@ class Times:
         if not match or ("." in match["first"] and not match["half"] and not match["after"]):
             return None
         times = [self._said(time, bool(match["half"])) for time in (match["first"], match["second"]) if time]
-        words = f" {self._language.numbers['range']} ".join(times)
+        words = times[0] if len(times) == 1 else self._language.ranged(times[0], times[1])
         if match["half"]:
             words = self._halves[match["half"]].format(time=words)
         keeps_stop = match[0].endswith(".") and ends_a_sentence(text, match.end())
@@ -41,19 +41,19 @@ class Times:
 
     def _said(self, written: str, is_half: bool) -> str:
         hour, minute, second = [*map(int, self._parts.findall(written)), 0, 0][:3]
-        hours = self._hours(hour)
+        hours, counted = self._hours(hour), self._counted(hour, "hour")
         if not minute:
-            words = hours if is_half else self._times["full"].format(h=hours)
+            words = hours if is_half else self._times["full"].format(h=hours, hours=counted)
         elif minute < 10 and "below_ten" in self._times:
-            words = self._times["below_ten"].format(h=hours, m=self._counted(minute, "minute"))
+            words = self._times["below_ten"].format(h=hours, hours=counted, m=self._counted(minute, "minute"))
         else:
-            words = self._times["minutes"].format(h=hours, m=self._counted(minute, "minute"))
+            words = self._times["minutes"].format(h=hours, hours=counted, m=self._counted(minute, "minute"))
         return words if not second else self._times["seconds"].format(time=words, s=self._counted(second, "second"))
 
     def _hours(self, hour: int) -> str:
         if names := self._times.get("hours"):
             return str(names.split()[hour].replace("_", " "))
-        return self._counted(hour, "hour")
+        return str(self._numerals.cardinal(hour, self._times.get("gender", "")))
 
     def _counted(self, number: int, what: str) -> str:
         noun = self._language.units.get(f"time:{what}")

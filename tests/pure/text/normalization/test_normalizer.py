@@ -33,8 +33,8 @@ def test_any_text_keeps_its_way_back_and_stays_within_bounds(text: str, language
 
 @pytest.mark.parametrize("language", known_languages())
 def test_a_number_of_a_thousand_digits_is_said_digit_by_digit(language: str) -> None:
-    spoken = normalize("7" * 1000, language).spoken
-    assert spoken.replace(" ", "") == normalize("7", language).spoken * 1000
+    spoken = [normalize("7" * digits, language).spoken.replace(" ", "") for digits in (20, 1000)]
+    assert spoken[1] == spoken[0] * 50
 
 
 def test_a_language_without_rules_loses_markup_and_pictures_only() -> None:
