@@ -1,5 +1,8 @@
-"""ElevenLabs' JavaScript SDK, unmodified. It validates what it gets: a required field that lacks is an exception."""
+"""SDKs for JavaScript, unmodified: ElevenLabs', which validates what it gets (a required field that lacks is an exception),
+OpenAI's, and the AI SDK with its providers for both.
+"""
 
+import io
 import json
 import shutil
 import subprocess
@@ -7,30 +10,33 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
+import soundfile
 
 from benchmarks.live_server import LiveServer
 from tests.pure.voices.recordings import recording
 from xtts_site.config import PROJECT_DIR
 
 SOURCE = PROJECT_DIR / "tests" / "live" / "js"
+PACKAGES = json.loads((SOURCE / "package.json").read_text())["dependencies"]
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 
 
 @pytest.fixture(scope="module")
 def sdk(pytestconfig: pytest.Config) -> Path:
-    """The folder that the SDK is installed in, once for as long as pytest's cache lives."""
+    """The folder that the SDKs are installed in, once for as long as pytest's cache lives."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("node and npm are not installed: apt install nodejs npm")
     assert pytestconfig.cache
-    folder = pytestconfig.cache.mkdir("elevenlabs-js")
-    for name in ("package.json", "package-lock.json", "sdk.mjs"):
+    folder = pytestconfig.cache.mkdir("sdks-js")
+    for name in ("package.json", "package-lock.json", "sdk.mjs", "openai.mjs"):
         shutil.copy(SOURCE / name, folder)
-    if not (folder / "node_modules" / "@elevenlabs").exists():
+    if any(not (folder / "node_modules" / package).exists() for package in PACKAGES):
         installed = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, check=False)
         if installed.returncode:
-            pytest.skip(f"npm cannot fetch the SDK here: {installed.stderr.decode()[-300:]}")
+            pytest.skip(f"npm cannot fetch the SDKs here: {installed.stderr.decode()[-300:]}")
     return folder
 
 
@@ -90,3 +96,53 @@ def test_errors_are_what_the_sdk_promises(results: dict[str, Any]) -> None:
     unknown, wrong = results["unknownVoice"], results["wrongBody"]
     assert (unknown["status"], unknown["body"]["detail"]["status"]) == (404, "voice_not_found")
     assert (wrong["name"], wrong["status"]) == ("UnprocessableEntityError", 422)
+
+
+# OpenAI's
+
+
+@pytest.fixture(scope="module")
+def openais(sdk: Path, server: LiveServer) -> dict[str, Any]:
+    """What each of the calls in openai.mjs gave."""
+    run = subprocess.run(["node", "openai.mjs", server.base_url], cwd=sdk, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return dict(json.loads(run.stdout))
+
+
+def seconds_of(audio: bytes) -> float:
+    with av.open(io.BytesIO(audio), "r") as container:
+        return sum((frame.samples / frame.sample_rate for frame in container.decode(audio=0)), start=0.0)
+
+
+def test_openais_sdk_lists_models_and_finds_one(openais: dict[str, Any]) -> None:
+    assert {"tts-1", "gpt-4o-mini-tts"} < {model["id"] for model in openais["models"]}
+    assert openais["model"] in openais["models"]
+    assert openais["slash"] == openais["model"]
+    assert (openais["unknownModel"]["name"], openais["unknownModel"]["code"]) == ("NotFoundError", "model_not_found")
+
+
+def test_openais_sdk_speaks(openais: dict[str, Any]) -> None:
+    samples, rate = soundfile.read(io.BytesIO(b64decode(openais["wav"])))
+    assert 3.0 < len(samples) / rate < 8.0
+    events = [json.loads(line.removeprefix("data: ")) for line in openais["events"].splitlines() if line]
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+    assert events[-1]["type"] == "speech.audio.done"
+    unknown = openais["unknownVoice"]
+    assert (unknown["name"], unknown["status"], unknown["code"]) == ("NotFoundError", 404, "voice_not_found")
+
+
+@pytest.mark.parametrize("name", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
+def test_the_ai_sdk_speaks_as_openai(openais: dict[str, Any], name: str) -> None:
+    spoken = openais["openai"][name]
+    audio = b64decode(spoken["base64"])
+    assert spoken["mediaType"].startswith("audio/")
+    assert spoken["warnings"] == []
+    assert 2.5 < (len(audio) / 48_000 if name == "pcm" else seconds_of(audio)) < 8.0
+
+
+@pytest.mark.parametrize("name", ["mp3", "pcm_16000", "wav_44100"])
+def test_the_ai_sdk_speaks_as_elevenlabs(openais: dict[str, Any], name: str) -> None:
+    spoken = openais["elevenlabs"][name]
+    audio = b64decode(spoken["base64"])
+    assert spoken["mediaType"].startswith("audio/")
+    assert 3.0 < (len(audio) / 32_000 if name == "pcm_16000" else seconds_of(audio)) < 8.0
