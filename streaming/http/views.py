@@ -67,8 +67,8 @@ def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> Htt
 
 
 def _named(response: HttpResponseBase) -> HttpResponseBase:
-    """Every answer has ElevenLabs' names for the request."""
-    response["request-id"] = response["x-trace-id"] = uuid.uuid4().hex
+    """Every answer has the names that ElevenLabs and OpenAI give the request."""
+    response["request-id"] = response["x-trace-id"] = response["x-request-id"] = uuid.uuid4().hex
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
@@ -79,6 +79,6 @@ def _readable(request: HttpRequest, response: HttpResponseBase) -> HttpResponseB
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
         response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
-        response["Access-Control-Expose-Headers"] = "request-id, character-cost, retry-after"
+        response["Access-Control-Expose-Headers"] = "request-id, x-request-id, character-cost, retry-after"
         response["Vary"] = "Origin"
     return response

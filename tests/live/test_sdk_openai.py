@@ -121,6 +121,14 @@ def test_openais_own_voices_speak(client: openai.OpenAI, voice: object) -> None:
     assert len(spoken(voice)) == pytest.approx(len(spoken("demo")), rel=0.3)
 
 
+def test_the_client_knows_the_id_of_each_request(client: openai.OpenAI) -> None:
+    models = client.models.list()
+    speech = client.audio.speech.with_raw_response.create(model="tts-1", voice="demo", input="Hello.")
+    assert models._request_id != speech.request_id
+    assert models._request_id
+    assert speech.request_id == speech.headers["request-id"]
+
+
 def test_an_unknown_voice_raises_what_the_server_says(client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as caught:
         client.audio.speech.create(model="tts-1", voice="nobody", input=TEXT)
