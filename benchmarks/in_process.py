@@ -42,7 +42,7 @@ class StandInText:
         self._config = config
         self._text_tokens = text_tokens
 
-    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+    def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         known = [code.partition("-")[0] for code in self._config.languages]
         rate = RATES.get(language, USUAL_RATE)
         count = min(math.ceil(len(text) / CHARACTERS_PER_TOKEN), self._config.max_text_tokens - 2)

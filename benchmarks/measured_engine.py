@@ -17,6 +17,7 @@ from torch import Tensor
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Sink, SpeechRequest
 from streaming.engine.text.piece import TextPiece
+from streaming.engine.text.tails import AS_COQUI
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import CheckpointPaths, load_model
@@ -24,15 +25,15 @@ from streaming.engine.xtts_model import ComputeOptions, FrontEnd
 
 
 class FixedLength:
-    """A front end that makes one piece of a text, of `audio_tokens` if these are set."""
+    """A front end that makes one piece of a text, of `audio_tokens` if these are set, with the tokens of coqui's."""
 
     def __init__(self, front_end: FrontEnd) -> None:
         self._front_end = front_end
         self.warm_up = front_end.warm_up
         self.audio_tokens: int | None = None
 
-    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
-        for piece in self._front_end.pieces(text, language):
+    def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
+        for piece in self._front_end.pieces(text, language, apply_text_normalization=False):
             if self.audio_tokens is None:
                 yield piece
             elif piece.text_end != len(text):
@@ -45,7 +46,7 @@ class MeasuredEngine(XttsEngine):
     """`folder`: where latents are written."""
 
     def __init__(self, *, folder: str, checkpoint_path: str, **options: Any) -> None:
-        super().__init__(load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options)))
+        super().__init__(load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options), AS_COQUI))
         # It would warn of every utterance that is ended by its length.
         logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
         self._folder = Path(folder)

@@ -122,6 +122,18 @@ class ModelConfig(Section):
         return self.checkpoint_path is not None and self.engine != "demo"
 
 
+class TailsConfig(Section):
+    """What XTTS says after its text: the fields of `streaming.engine.text.tails.Tails`."""
+
+    slowest_rate: Annotated[float, Field(ge=0.05, le=1)] = 0.4
+    end_at_pause: bool = True
+    drop_quotes: bool = True
+    plain_marks: bool = True
+    drop_last_dash: bool = True
+    close_short_texts: bool = True
+    spaced_stops: tuple[Annotated[str, Field(pattern="^[a-z]{2}$")], ...] = ("pt", "it", "fr")
+
+
 class ForwardConfig(Section):
     allowed_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ("sess:",)
     raw_channels: bool = True
@@ -160,6 +172,7 @@ class Config(Section):
     service: ServiceConfig
     streams: StreamsConfig
     model: ModelConfig
+    tails: TailsConfig
     voices: VoicesConfig
     forward: ForwardConfig
     access: AccessConfig

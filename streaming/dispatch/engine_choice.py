@@ -41,5 +41,6 @@ def _xtts(config: Config, device: str) -> EngineSpec:
         "slots": config.service.max_concurrency,
         "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
         "compiled_kernels": model.compiled_kernels,
+        "tails": config.tails.model_dump(mode="json"),
     }
     return EngineSpec("xtts", options)

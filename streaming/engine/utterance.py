@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from streaming.engine.chunk_plan import ChunkPlan
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
+from streaming.engine.ending import Ending
 from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
@@ -41,11 +43,13 @@ class Utterance:
         self._next = next(pieces, None)
         self._piece: TextPiece | None = None
         self._stream: VocoderStream | None = None
+        self._ending: Ending | None = None
         self._plan = ChunkPlan(request.stream_chunk_size)
         self._latents: list[Tensor] = []
         self.token = -1
         self.steps = 0
         self.piece_is_over = False
+        self._has_stopped = False
 
     @property
     def slot(self) -> int:
@@ -63,9 +67,13 @@ class Utterance:
             raise RuntimeError("An utterance was to go on after its end.")
         self._piece, self._next = self._next, next(self._pieces, None)
         self._stream = vocoder.stream(self.conditioning.speaker, self.request.speed)
+        if timing := self._piece.timing:
+            self._ending = Ending(timing, rate=vocoder.sample_rate, speed=self.request.speed)
+        else:
+            self._ending = None
         self._latents = []
         self.steps = 0
-        self.piece_is_over = False
+        self.piece_is_over = self._has_stopped = False
         return self._piece
 
     def add(self, latent: Tensor, token: int, *, stop_token: int) -> None:
@@ -74,7 +82,7 @@ class Utterance:
         self.token = token
         self.steps += 1
         if token == stop_token:
-            self.piece_is_over = True
+            self.piece_is_over = self._has_stopped = True
         elif self._piece and self.steps >= self._piece.most_audio_tokens:
             self.piece_is_over = True
             text = self.request.text
@@ -97,11 +105,14 @@ class Utterance:
         self._latents = []
         return Due(self._stream, None if self.piece_is_over else self._plan.look_ahead, self.piece_is_over)
 
-    def deliver(self, samples: Samples) -> None:
-        """The samples of the chunk that was due."""
+    def deliver(self, samples: Samples) -> int:
+        """The samples of the chunk that was due. Returns how many are sent: what may be no speech of the text any more is
+        held back, and if that is what it was, the piece is over."""
         self._plan.given += 1
         if self._piece is None:
             raise RuntimeError("A chunk came from an utterance that has not begun.")
+        if self._ending:
+            samples = self._without_tail(self._ending, samples)
         piece_end = self._piece.text_end
         if self.piece_is_over:
             # What is written short and said long ("10^30") may be spoken in several pieces: it is over with the last.
@@ -110,6 +121,18 @@ class Utterance:
             self._sink(PcmChunk(self.request.request_id, samples, text_end, not self.has_more, piece_end))
         elif len(samples):
             self._sink(PcmChunk(self.request.request_id, samples, piece_end=piece_end))
+        return len(samples)
+
+    def _without_tail(self, ending: Ending, samples: Samples) -> Samples:
+        samples = ending.push(samples)
+        if self.piece_is_over:
+            samples = np.concatenate([samples, ending.finish(by_itself=self._has_stopped)])
+        elif ending.is_over:
+            self.piece_is_over = True
+        if ending.is_over:
+            text = self.request.text
+            logger.info("The speech for a text of %d characters went on, and was ended at a pause", len(text))
+        return samples
 
     def finish(self, *, cancelled: bool = False) -> None:
         self._sink(Finished(self.request.request_id, cancelled))

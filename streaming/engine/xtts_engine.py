@@ -211,9 +211,8 @@ class XttsEngine:
         due = [(utterance, utterance.take_due()) for utterance in utterances]
         decoded = self._model.vocoder.decode_many([chunk for _, chunk in due])
         for (utterance, _), samples in zip(due, decoded, strict=True):
-            utterance.deliver(samples)
-            if len(samples):
-                seconds = len(samples) / self._model.vocoder.sample_rate
+            if sent := utterance.deliver(samples):
+                seconds = sent / self._model.vocoder.sample_rate
                 self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
         for utterance, _ in due:
             if utterance.piece_is_over:

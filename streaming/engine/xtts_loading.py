@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from streaming.engine.checkpoint.tensors import SpeechWeights
 from streaming.engine.conditioner import Conditioner
 from streaming.engine.gpt.weights import read_gpt_weights
 from streaming.engine.text.frontend import TextFrontEnd
+from streaming.engine.text.tails import Tails
 from streaming.engine.vocoder.weights import read_hifigan_weights
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
@@ -30,11 +32,17 @@ class CheckpointPaths:
 
 
 def load_engine(
-    checkpoint_path: str, config_path: str | None = None, tokenizer_path: str | None = None, **options: Any
+    checkpoint_path: str,
+    config_path: str | None = None,
+    tokenizer_path: str | None = None,
+    tails: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> XttsEngine:
-    """`options`: of ComputeOptions. Raises what `load_model` raises."""
+    """`tails`: the fields of Tails that differ from its defaults. `options`: of ComputeOptions. Raises what `load_model`
+    raises."""
     started = time.monotonic()
-    model = load_model(CheckpointPaths(checkpoint_path, config_path, tokenizer_path), ComputeOptions(**options))
+    paths = CheckpointPaths(checkpoint_path, config_path, tokenizer_path)
+    model = load_model(paths, ComputeOptions(**options), Tails(**tails or {}))
     logger.info(
         "XTTS loaded on %s in %s in %.1f s, for %d concurrent utterances",
         *(model.device, model.precision, time.monotonic() - started, model.slots),
@@ -42,7 +50,7 @@ def load_engine(
     return XttsEngine(model)
 
 
-def load_model(paths: CheckpointPaths, options: ComputeOptions) -> Model:
+def load_model(paths: CheckpointPaths, options: ComputeOptions, tails: Tails | None = None) -> Model:
     """Raises CheckpointError for a checkpoint, ValueError for options that do not fit this machine."""
     compute = Compute.begin(options)
     files = find_checkpoint(
@@ -60,6 +68,7 @@ def load_model(paths: CheckpointPaths, options: ComputeOptions) -> Model:
         languages=config.languages,
         max_text_tokens=config.max_text_tokens,
         max_audio_tokens=config.max_audio_tokens,
+        tails=tails,
     )
     conditioner = Conditioner(parts, compute.device)
     return assemble(weights, compute, front_end=front_end, conditioner=conditioner, fingerprint=parts.fingerprint)

@@ -15,6 +15,8 @@ from typing import Any
 
 from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
 from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
+from streaming.engine.text.tails import Tails
+from streaming.engine.text.timing import SpokenLength
 from streaming.text.boundaries import NEXT_WORD, Strength, best_cut, boundaries, last_edge
 from streaming.text.normalization.normalizer import normalize
 
@@ -23,13 +25,6 @@ from streaming.text.normalization.normalizer import normalize
 # words. At usual speech rates this is well below the 28 s that the model can speak at once.
 _MOST_EXPANSION = {"zh": 5.0, "ja": 5.0, "ko": 3.2}
 _MOST_EXPANSION_OF_LETTERS = 1.25
-# However short a word, saying it takes as long as this many characters.
-_SHORTEST_WORD = 3
-# Characters per second of cleaned text, a third to a half of the usual rate. Arabic writes no short vowels, Hindi
-# several characters for a syllable.
-_SLOWEST_RATE = 5.0
-_SLOWEST_RATES = {"ar": 4.0, "hi": 4.0}
-_SECONDS_TO_SPARE = 3.0
 # Pieces shorter than this share of the longest sound cut off: such a sentence is taken together with the next one.
 _SHORT_PIECE = 8
 _DEFAULT_CHARACTERS = 250
@@ -53,8 +48,15 @@ class TextFrontEnd:
     """`tokenizer` is coqui's VoiceBpeTokenizer. A piece has fewer than `max_text_tokens` tokens. For one thread."""
 
     def __init__(
-        self, tokenizer: Any, *, languages: Iterable[str], max_text_tokens: int, max_audio_tokens: int = 602
+        self,
+        tokenizer: Any,
+        *,
+        languages: Iterable[str],
+        max_text_tokens: int,
+        max_audio_tokens: int = 602,
+        tails: Tails | None = None,
     ) -> None:
+        self._tails = tails or Tails()
         self._bpe = tokenizer.tokenizer
         self._cleaner = TextCleaner(tokenizer)
         self._most_tokens = max_text_tokens - 1
@@ -73,9 +75,8 @@ class TextFrontEnd:
 
         Numbers, signs and markup are said as `normalize` has them; without it, coqui's cleaners read what they can.
 
-        `most_audio_tokens` allows for 3 s and for the slowest plausible speech, two to three times as long as usual: 5
-        characters a second (4 in Arabic and Hindi) of the text as it is said, with numbers in words and in the Latin
-        letters that the model reads for Chinese, Japanese and Korean.
+        What makes the model say more than its text is laid aside, and `most_audio_tokens` and `timing` tell when it has been
+        said, by the settings in `Tails`.
         """
         limits = self._limits.get(_language_of(language))
         if limits is None:
@@ -132,28 +133,30 @@ class TextFrontEnd:
             if length - start > most:
                 window = text[start : start + most + NEXT_WORD]
                 end = start + _cut(window, most, rest=length - start, language=limits.language)
-            tokens, said = self._encoded(text[start:end], limits)
-            fits = min(self._most_tokens / max(1, len(tokens)), limits.said / max(1, said))
+            tokens, spoken = self._encoded(text[start:end], limits)
+            fits = min(self._most_tokens / max(1, len(tokens)), limits.said / max(1, spoken.characters))
             if fits >= 1 or end - start == 1:
                 break
             # What is said grows about as the text does; the numbers in it may need another try. More tries than a few are
             # for texts that were made to need many.
             share = fits if tries < _MOST_GUESSES else fits / 2
             most = max(1, min(end - start - 1, int((end - start) * share)))
-        return TextPiece(tokens[: self._most_tokens], _behind_blanks(text, end), self._length_guard(said, limits))
+        return self._piece(tokens, _behind_blanks(text, end), spoken, limits.language)
 
-    def _encoded(self, text: str, limits: _Limits) -> tuple[list[int], int]:
-        """The tokens of `text` and how long it is to say, in characters; no tokens if nothing of it can be said."""
-        cleaned = self._cleaner.clean(text, limits.language)
-        said = sum(max(_SHORTEST_WORD, len(word)) + 1 for word in cleaned.split())
+    def _piece(self, tokens: list[int], text_end: int, spoken: SpokenLength, language: str) -> TextPiece:
+        seconds = spoken.most_seconds(language, self._tails.slowest_rate)
+        most_audio_tokens = min(self._most_audio_tokens, math.ceil(seconds * AUDIO_TOKENS_PER_SECOND))
+        timing = spoken.timing(language) if self._tails.end_at_pause else None
+        return TextPiece(tokens[: self._most_tokens], text_end, most_audio_tokens, timing)
+
+    def _encoded(self, text: str, limits: _Limits) -> tuple[list[int], SpokenLength]:
+        """The tokens of `text` and how long it is to say; no tokens if nothing of it can be said."""
+        cleaned = self._tails.settle(self._cleaner.clean(text, limits.language), limits.language)
+        spoken = SpokenLength.of(cleaned)
         if not any(map(str.isalnum, cleaned)):
-            return [], said
+            return [], spoken
         tokens = self._bpe.encode(f"[{limits.tag}]" + cleaned.replace(" ", "[SPACE]")).ids
-        return [token for token in tokens if token != self._cleaner.unknown_token], said
-
-    def _length_guard(self, said: int, limits: _Limits) -> int:
-        seconds = _SECONDS_TO_SPARE + said / _SLOWEST_RATES.get(limits.language, _SLOWEST_RATE)
-        return min(self._most_audio_tokens, math.ceil(seconds * AUDIO_TOKENS_PER_SECOND))
+        return [token for token in tokens if token != self._cleaner.unknown_token], spoken
 
 
 def _language_of(code: str) -> str:

@@ -12,6 +12,7 @@ from streaming.dispatch.engine_choice import engine_specs
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.checkpoint.files import CheckpointError
 from streaming.engine.host import ENGINES
+from streaming.engine.text.tails import Tails
 from tests.process.engine.stand_in import write_stand_in
 from xtts_site.config import PROJECT_DIR, Config, load_config
 
@@ -67,10 +68,28 @@ def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
         "slots": 3,
         "voice_cache_bytes": 512 * 2**20,
         "compiled_kernels": True,
+        "tails": {
+            "slowest_rate": 0.4,
+            "end_at_pause": True,
+            "drop_quotes": True,
+            "plain_marks": True,
+            "drop_last_dash": True,
+            "close_short_texts": True,
+            "spaced_stops": ["pt", "it", "fr"],
+        },
     }
     assert specs == [EngineSpec("xtts", options)]
     assert reason == f"model.checkpoint_path names {checkpoint}"
     assert specs[0].name in ENGINES
+
+
+def test_what_is_done_against_speech_after_the_text_is_handed_on(checkpoint: Path) -> None:
+    path = checkpoint.parent / "config.yaml"
+    path.write_text("model: {checkpoint_path: xtts}\ntails: {drop_quotes: false, slowest_rate: 0.3, spaced_stops: []}")
+    [spec], _ = engine_specs(load_config({"XTTS_SETTINGS_FILE": str(path)}))
+    tails = Tails(**spec.options["tails"])
+    assert (tails.drop_quotes, tails.slowest_rate, tuple(tails.spaced_stops)) == (False, 0.3, ())
+    assert tails.plain_marks
 
 
 def test_each_gpu_has_a_process_of_its_own(checkpoint: Path) -> None:

@@ -20,7 +20,7 @@ AUDIO_TOKENS = 16
 class OnePiece:
     """A text of 60 tokens, whatever it is."""
 
-    def pieces(self, text: str, language: str) -> Iterator[TextPiece]:
+    def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         return iter([TextPiece([7] * 60, len(text), AUDIO_TOKENS)])
 
     def warm_up(self) -> None:

@@ -1,5 +1,6 @@
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,17 @@ import torch
 
 from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
-from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepared, SpeechRequest, VoiceRef
+from streaming.engine.contract import (
+    EngineEvent,
+    Failed,
+    Finished,
+    PcmChunk,
+    Prepared,
+    Samples,
+    SpeechRequest,
+    VoiceRef,
+)
+from streaming.engine.vocoder.vocoder import Due
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import load_engine
 from tests.process.engine.xtts import (
@@ -301,8 +312,49 @@ def test_an_endless_speech_is_ended(
 ) -> None:
     with xtts(endless_checkpoint, precision="int8", slots=1, threads=1) as engine:
         (events,) = speak(engine, request(text="Hi.", stream_chunk_size=50))
-    assert 3.0 < len(audio(events)) / 24_000 < 5.0
+    assert 1.5 < len(audio(events)) / 24_000 < 2.5
     assert "The speech for a text of 3 characters was ended after" in caplog.text
+
+
+def speaking(pattern: Samples) -> Callable[[Sequence[Due]], list[Samples]]:
+    """A vocoder that says the same for every piece of text, over and over."""
+    said: dict[int, int] = {}
+
+    def decode(due: Sequence[Due]) -> list[Samples]:
+        chunks = []
+        for chunk in due:
+            start = said.get(id(chunk.stream), 0)
+            said[id(chunk.stream)] = start + 11_145
+            chunks.append(np.take(pattern, np.arange(start, start + 11_145), mode="wrap"))
+        return chunks
+
+    return decode
+
+
+def test_speech_that_goes_on_after_its_text_ends_at_the_pause_and_the_next_piece_begins(
+    endless_checkpoint: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model never stops; the vocoder's sound has a pause after 0.6 s, which is when "Hi." must be over."""
+    time = np.arange(14_400) / 24_000
+    tone = np.sin(2 * np.pi * 200 * time) * np.sin(np.pi * time / 0.3) ** 2
+    pattern = np.concatenate([tone, np.zeros(12_000)]).astype(np.float32)
+    caplog.set_level(logging.INFO, "streaming.engine.xtts")
+    with xtts(endless_checkpoint, precision="int8", slots=1, threads=1) as engine:
+        monkeypatch.setattr(engine._model.vocoder, "decode_many", speaking(pattern))
+        (events,), (again,) = speak(engine, request("a", "Hi.")), speak(engine, request("b", "Hi."))
+        monkeypatch.undo()
+    assert 0.6 < len(audio(events)) / 24_000 < 0.8
+    assert np.array_equal(audio(events), audio(again))
+    assert chunks(events)[-1].last
+    assert chunks(events)[-1].text_end == 3
+    assert "went on, and was ended at a pause" in caplog.text
+
+
+def test_so_it_does_not_where_the_settings_forbid_it(endless_checkpoint: Path) -> None:
+    tails = {"end_at_pause": False, "slowest_rate": 0.2}
+    with xtts(endless_checkpoint, precision="int8", slots=1, threads=1, tails=tails) as engine:
+        (events,) = speak(engine, request(text="Hi.", stream_chunk_size=50))
+    assert 2.3 < len(audio(events)) / 24_000 < 3.0
 
 
 def test_stopping_ends_what_is_spoken_and_all_threads(endless_checkpoint: Path) -> None:

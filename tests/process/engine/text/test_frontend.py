@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from streaming.engine.text.frontend import TextFrontEnd
 from streaming.engine.text.piece import TextPiece
+from streaming.engine.text.tails import AS_COQUI, Tails
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint.coqui import XttsParts
@@ -90,6 +91,13 @@ def front_end(tiny_parts: "XttsParts") -> TextFrontEnd:
 
 
 @pytest.fixture(scope="module")
+def as_coqui(tiny_parts: "XttsParts") -> TextFrontEnd:
+    """Without the rules against speech after the text."""
+    languages = tiny_parts.config.languages
+    return TextFrontEnd(tiny_parts.tokenizer, languages=languages, max_text_tokens=MOST_TOKENS, tails=AS_COQUI)
+
+
+@pytest.fixture(scope="module")
 def decode(tiny_parts: "XttsParts") -> "Decode":
     return Decode(tiny_parts.tokenizer)
 
@@ -117,10 +125,10 @@ def cut(front_end: TextFrontEnd, text: str, language: str = "en", *, normalized:
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_the_tokens_are_those_of_coquis_inference(
-    front_end: TextFrontEnd, tiny_parts: "XttsParts", language: str
+    as_coqui: TextFrontEnd, tiny_parts: "XttsParts", language: str
 ) -> None:
     text = f"  {SENTENCES[language]}\n"
-    (piece,) = front_end.pieces(text, language, apply_text_normalization=False)
+    (piece,) = as_coqui.pieces(text, language, apply_text_normalization=False)
     assert piece.tokens == tiny_parts.tokenizer.encode(text.strip().lower(), lang=language)
     assert piece.text_end == len(text)
 
@@ -128,10 +136,10 @@ def test_the_tokens_are_those_of_coquis_inference(
 @given(st.text("abcdefgh éñ.,!?'-12", min_size=1, max_size=200), st.sampled_from(["en", "es", "fr", "it", "pt", "nl"]))
 @settings(max_examples=100)
 def test_any_text_of_known_characters_within_the_limits_is_one_piece_as_coqui_would_have_it(
-    tiny_parts: "XttsParts", front_end: TextFrontEnd, text: str, language: str
+    tiny_parts: "XttsParts", as_coqui: TextFrontEnd, text: str, language: str
 ) -> None:
     assume(any(map(str.isalnum, text)) and not has_long_number(text))
-    pieces = list(front_end.pieces(text, language, apply_text_normalization=False))
+    pieces = list(as_coqui.pieces(text, language, apply_text_normalization=False))
     assume(len(pieces) == 1)
     try:
         expected = tiny_parts.tokenizer.encode(text.strip().lower(), lang=language)
@@ -291,7 +299,7 @@ def test_any_text_in_any_language_becomes_pieces_within_every_limit(
     for piece in pieces:
         assert 1 < len(piece.tokens) < MOST_TOKENS
         assert unknown not in piece.tokens
-        assert 3 * 21 < piece.most_audio_tokens <= MOST_AUDIO_TOKENS
+        assert 1.5 * 21 < piece.most_audio_tokens <= MOST_AUDIO_TOKENS
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t ", "...", "?!", "😀😀", "\x00", "\u200b\u202e", " … — « »", "\ud800"])
@@ -335,7 +343,31 @@ def test_warming_up_changes_nothing(tiny_parts: "XttsParts", front_end: TextFron
 
 def test_a_short_text_may_not_be_spoken_for_long(front_end: TextFrontEnd) -> None:
     (piece,) = front_end.pieces("Hi.", "en")
-    assert 3 * 21.5 < piece.most_audio_tokens < 5 * 21.6
+    assert 1.5 * 21.5 < piece.most_audio_tokens < 2.5 * 21.6
+
+
+def test_a_sentence_may_not_take_all_that_the_model_can_speak(front_end: TextFrontEnd) -> None:
+    tickets = "nobody has seen the tickets that we bought yesterday from the old man there."
+    (piece,) = front_end.pieces(f"The train to the coast leaves at seven in the morning, and {tickets}", "en")
+    assert piece.most_audio_tokens < 21.6 * 20
+
+
+def test_the_guard_and_the_look_for_pauses_follow_their_settings(tiny_parts: "XttsParts") -> None:
+    def piece(tails: Tails) -> TextPiece:
+        front_end = TextFrontEnd(tiny_parts.tokenizer, languages=["en"], max_text_tokens=MOST_TOKENS, tails=tails)
+        (piece,) = front_end.pieces("The train leaves at seven in the morning.", "en")
+        return piece
+
+    assert piece(Tails(slowest_rate=0.2)).most_audio_tokens > 1.5 * piece(Tails()).most_audio_tokens
+    assert piece(Tails()).timing is not None
+    assert piece(Tails(end_at_pause=False)).timing is None
+
+
+def test_what_makes_the_model_go_on_is_not_given_to_it(front_end: TextFrontEnd, decode: Decode) -> None:
+    for text, said in [("“Where are you?”", "where are you?"), ("Hello", "hello."), ("He left —", "he left.")]:
+        (piece,) = front_end.pieces(text, "en")
+        assert decode(piece) == said
+        assert piece.text_end == len(text)
 
 
 def test_the_guard_grows_with_what_is_said(front_end: TextFrontEnd) -> None:
