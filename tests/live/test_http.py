@@ -150,6 +150,20 @@ async def test_settings_reach_the_voice(client: httpx.AsyncClient) -> None:
     assert len(slow.content) > 1.3 * len(fast.content)
 
 
+async def test_numbers_may_be_texts_or_booleans_and_the_nearest_speed_is_taken(client: httpx.AsyncClient) -> None:
+    """The same as with plain values, since the seed is."""
+    plain = await speak(client, voice_settings={"speed": 2.0, "stability": 0.8, "similarity_boost": 1})
+    loose = await speak(client, seed="7", voice_settings={"speed": "9", "stability": "0.8", "similarity_boost": True})
+    assert (plain.status_code, loose.status_code) == (200, 200)
+    assert loose.content == plain.content
+
+
+async def test_nulls_stand_for_the_defaults_of_openais_endpoint(client: httpx.AsyncClient) -> None:
+    body = {"voice": "demo", "input": TEXT, "response_format": None, "stream_format": None, "speed": None}
+    answer = await client.post("/v1/audio/speech", json=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/mpeg")
+
+
 async def test_livekit_sends_null_for_settings_that_are_not_set(client: httpx.AsyncClient) -> None:
     assert (await speak(client, voice_settings=None, model_id=None, language_code=None)).status_code == 200
 
