@@ -6,8 +6,8 @@ from streaming.audio.codecs import FLAC, CodecEncoder
 from streaming.audio.encoder import Samples
 from streaming.audio.pcm import encode_pcm16
 
-# Over a minute of speech. What many responses hold back at a time has to fit into memory.
-MOST_HELD_BYTES = 2 * 2**20
+# What OpenAI takes at most, 4096 characters, is 4 to 6 MB. What many responses hold back at a time has to fit into memory.
+MOST_HELD_BYTES = 8 * 2**20
 # Of the only block of metadata, which is STREAMINFO (type 0).
 _LAST_BLOCK = 0x80
 # Where STREAMINFO has its number of samples, and the MD5 of all samples (section 8.2).
