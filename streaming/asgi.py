@@ -29,11 +29,12 @@ def speech_application(
     from streaming.conf import get_config
     from streaming.dispatch.packages import MissingPackages
     from streaming.engine.checkpoint.files import CheckpointError
+    from streaming.engine.demo.voice_files import VoiceError
     from streaming.serving.application import SpeechApplication
     from streaming.serving.server_parts import ServerParts
 
     try:
         parts = ServerParts(get_config())
-    except (CheckpointError, MissingPackages) as error:
+    except (CheckpointError, MissingPackages, VoiceError) as error:
         raise ImproperlyConfigured(str(error)) from None
     return SpeechApplication(application, parts, live_path, ready_path, owns_server)

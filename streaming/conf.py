@@ -53,6 +53,8 @@ def _unless_auto(value: Any) -> Any:
     return None if value == "auto" else value
 
 
+# Language, and region if it matters: ru, pt-BR, zh_CN.
+LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -86,6 +88,7 @@ class ModelConfig(Section):
     checkpoint_path: ConfigPath | None = None
     tokenizer_path: ConfigPath | None = None
     speaker_wav: ConfigPath | None = None
+    demo_voices: Mapping[LanguageTag, ConfigPath] = {}
     language: Annotated[str, Field(min_length=2, max_length=10)] = "en"
     device: Devices = ("auto",)
     precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"

@@ -44,7 +44,7 @@ GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
     "should speak; no music, echo, noise, second speaker or long pauses. WAV and FLAC are best, OGG and MP3 work. "
     "Several recordings of one speaker are combined. XTTS uses them for the voice. The embedded engine cannot clone: "
-    "with it, recordings are stored and every voice sounds like the embedded voice."
+    "with it, recordings are stored and every voice sounds like the embedded ones."
 )
 
 

@@ -4,6 +4,7 @@ from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.packages import require_packages
 from streaming.engine.checkpoint.files import find_checkpoint
+from streaming.engine.demo.voice_files import read_description
 
 # The embedded voice takes a core for each utterance.
 DEMO_CONCURRENCY = 2
@@ -12,8 +13,8 @@ DEMO_CONCURRENCY = 2
 def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
     """A spec for every process (one per device), and the reason for this engine, for the log.
 
-    Raises CheckpointError if the settings name a checkpoint that cannot be used, MissingPackages if what the engine needs is
-    not installed. Loads nothing.
+    Raises CheckpointError if the settings name a checkpoint that cannot be used, VoiceError for a voice that cannot,
+    MissingPackages if what the engine needs is not installed. Loads nothing.
     """
     model = config.model
     if model.checkpoint_path is None or model.engine == "demo":
@@ -26,7 +27,11 @@ def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
 
 
 def _demo(config: Config) -> EngineSpec:
-    return EngineSpec("demo", {"threads": config.service.max_concurrency or DEMO_CONCURRENCY})
+    voices = config.model.demo_voices
+    for path in voices.values():
+        read_description(path)
+    options = {"threads": config.service.max_concurrency or DEMO_CONCURRENCY}
+    return EngineSpec("demo", options | {"voices": {language: str(path) for language, path in voices.items()}})
 
 
 def _xtts(config: Config, device: str) -> EngineSpec:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
@@ -17,7 +18,8 @@ STOPPED = "The speech engine stopped unexpectedly."
 
 @dataclass(frozen=True, slots=True)
 class EngineSlotsStatus:
-    """What health checks report of one process."""
+    """What health checks report of one process. `spoken_by`: the engine's own voices -> the utterances that each had a part
+    in, since the server started."""
 
     state: EngineState
     info: EngineInfo | None
@@ -26,6 +28,7 @@ class EngineSlotsStatus:
     slots: int
     running: int
     preparing: int
+    spoken_by: Mapping[str, int]
 
 
 class EngineSlots:
@@ -60,6 +63,7 @@ class EngineSlots:
         self._on_lost = on_lost
         self._jobs: dict[str, Job] = {}
         self._watch: asyncio.TimerHandle | None = None
+        self._spoken_by: Counter[str] = Counter()
 
     @property
     def is_ready(self) -> bool:
@@ -70,7 +74,8 @@ class EngineSlots:
         process, preparing = self.process, self._preparing
         running = len(self._jobs) - preparing
         return EngineSlotsStatus(
-            process.state, process.info, process.error, process.restarts, self.slots, running, preparing
+            *(process.state, process.info, process.error, process.restarts),
+            *(self.slots, running, preparing, dict(self._spoken_by)),
         )
 
     @property
@@ -134,6 +139,8 @@ class EngineSlots:
             case PcmChunk(request_id=request_id) if job := self._jobs.get(request_id):
                 job.put(frame)
             case Prepared() | Finished() | Failed():
+                if isinstance(frame, Finished):
+                    self._spoken_by.update(frame.voices)
                 if job := self._jobs.pop(frame.request_id, None):
                     job.put(frame)
                 self._end_watch_if_idle()

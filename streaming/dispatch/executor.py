@@ -8,9 +8,9 @@ own queue, and the engine's last word frees the slot even if they have not been 
 import asyncio
 import logging
 import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
@@ -39,6 +39,7 @@ class ExecutorStatus:
     running: int
     waiting: int
     processes: tuple[EngineSlotsStatus, ...]
+    spoken_by: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:
@@ -108,6 +109,7 @@ class Executor:
             running=sum(status.running for status in each),
             waiting=len(self._waiting),
             processes=each,
+            spoken_by=sum((Counter(status.spoken_by) for status in each), Counter[str]()),
         )
 
     @property

@@ -72,10 +72,12 @@ class PcmChunk:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of a request that was spoken to its end or cancelled: its slot is free."""
+    """The last event of a request that was spoken to its end or cancelled: its slot is free. `voices` are those of the
+    engine's own voices that spoke, by name."""
 
     request_id: str
     cancelled: bool = False
+    voices: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,10 @@ def _ready(info: list[Any]) -> Ready:
     return Ready(EngineInfo(name, sample_rate, tuple(languages), *rest))
 
 
+def _finished(request_id: str, cancelled: bool, voices: list[str]) -> Finished:
+    return Finished(request_id, cancelled, tuple(voices))
+
+
 _BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "SpeechRequest": _speech_request,
     "Prepare": _announced,
@@ -102,7 +106,7 @@ _BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "Stop": Stop,
     "PcmChunk": _pcm_chunk,
     "Prepared": Prepared,
-    "Finished": Finished,
+    "Finished": _finished,
     "Failed": Failed,
     "Ready": _ready,
     "Broken": Broken,

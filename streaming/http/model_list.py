@@ -5,6 +5,7 @@ There is one: the engine. It also answers to the names that clients have in thei
 
 from typing import Literal
 
+from django.conf.locale import LANG_INFO
 from django.http import HttpRequest
 from ninja import Router, Schema
 
@@ -23,25 +24,7 @@ ELEVENLABS_MODELS = {
     "eleven_flash_v2_5": "Flash v2.5",
 }
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-LANGUAGE_NAMES = {
-    "ar": "Arabic",
-    "cs": "Czech",
-    "de": "German",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "hi": "Hindi",
-    "hu": "Hungarian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "nl": "Dutch",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "ru": "Russian",
-    "tr": "Turkish",
-    "zh": "Chinese",
-}
+LANGUAGE_NAMES = {code: info["name"] for code, info in LANG_INFO.items() if "name" in info} | {"zh": "Chinese"}
 
 
 class Language(Schema):

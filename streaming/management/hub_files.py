@@ -25,6 +25,7 @@ import httpx
 # The waiting time before each further try, in seconds. Tries are counted anew when anything has come.
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 CHUNK_BYTES = 1 << 20
+DEFAULT_HUB = "https://huggingface.co"
 TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _TRANSIENT = (httpx.codes.TOO_MANY_REQUESTS, *range(500, 600))
 
@@ -60,6 +61,16 @@ class _Announced:
         if self.size not in (None, _size(path)):
             return False
         return self.checksum is None or self.checksum == _checksum(path, is_git=len(self.checksum) == 40)
+
+
+def hub_address(asked: str | None) -> str:
+    """The hub that was asked for, else that of HF_ENDPOINT, else DEFAULT_HUB."""
+    return (asked or os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).rstrip("/")
+
+
+def kept(folder: Path) -> str:
+    """What to say behind an error if a download can go on where it ended."""
+    return " The downloaded part is kept; run the same command again to continue." if any(folder.glob("*.part")) else ""
 
 
 def hub_client() -> httpx.Client:

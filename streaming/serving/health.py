@@ -72,6 +72,7 @@ class Health:
                 "notice": status.info.notice if status.info else "",
                 "running": status.running,
                 "waiting": status.waiting,
+                "spoken_by": dict(status.spoken_by),
                 "restarts": status.restarts,
                 "error": status.error,
                 "processes": [_process(process) for process in status.processes],

@@ -20,8 +20,8 @@ logger = logging.getLogger("streaming")
 
 
 class ServerParts:
-    """No thread and no process runs before `start`. Raises CheckpointError and MissingPackages for settings that name an
-    engine that cannot be started, ImproperlyConfigured for a format that does not exist."""
+    """No thread and no process runs before `start`. Raises CheckpointError, VoiceError and MissingPackages for settings
+    that name an engine that cannot be started, ImproperlyConfigured for a format that does not exist."""
 
     def __init__(self, config: Config) -> None:
         specs, self._reason = engine_specs(config)

@@ -250,7 +250,8 @@ def wait_until_gone(settings_file: Path) -> None:
 
 
 def test_it_says_what_speaks_and_under_which_licence() -> None:
-    assert "the embedded voice" in what_speaks(ModelConfig())
+    assert "the embedded voices" in what_speaks(ModelConfig())
+    assert "irina (ru)" in what_speaks(ModelConfig(demo_voices={"ru": Path("/srv/irina.onnx")}))
     xtts = what_speaks(ModelConfig(checkpoint_path=Path("/srv/xtts")))
     assert xtts.startswith("XTTS v2 from /srv/xtts. ")
     assert "non-commercial use only (CPML)" in xtts

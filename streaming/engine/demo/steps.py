@@ -17,15 +17,16 @@ FIRST_STEP_MOST = 60
 GROWTH = 4
 
 
-def steps(text: str, language: str | None = None) -> Iterator[tuple[int, int]]:
+def steps(text: str, language: str | None = None, before: int = 0) -> Iterator[tuple[int, int]]:
     """`text` as (start, end) of what is spoken in one step: whole sentences where they are short enough, else clauses,
-    else words; the first step ends at the first clause. `language`: as for `boundaries`."""
+    else words; the first step ends at the first clause. `language`: as for `boundaries`. `before`: the characters that have
+    been spoken before this text."""
     start = 0
     while start < len(text):
-        most = min(MOST_PER_STEP, max(FIRST_STEP_MOST, GROWTH * start))
+        most = min(MOST_PER_STEP, max(FIRST_STEP_MOST, GROWTH * (before + start)))
         # A window, not the rest: the work must grow with the text, not with its square.
         window = text[start : start + MOST_PER_STEP + NEXT_WORD]
-        end = start + _step_length(window, most, Strength.SENTENCE if start else Strength.CLAUSE, language)
+        end = start + _step_length(window, most, Strength.SENTENCE if before + start else Strength.CLAUSE, language)
         yield start, end
         start = end
 
@@ -56,7 +57,6 @@ class Step:
     own_start: int
     own_end: int
     end: int
-    is_last: bool = False
 
     def spoken(self, text: str) -> str:
         """What cannot be pronounced still has a say in how its neighbours sound ("..."), unless it is much."""
@@ -64,13 +64,17 @@ class Step:
 
 
 def audible_steps(
-    text: str, is_audible: Callable[[str], bool], is_cancelled: Callable[[], bool], language: str | None = None
+    text: str,
+    is_audible: Callable[[str], bool],
+    is_cancelled: Callable[[], bool],
+    language: str | None = None,
+    before: int = 0,
 ) -> Iterator[Step]:
     """The steps of `text`, each as soon as it is known where it ends. One in which nothing can be pronounced ("...")
     belongs to the step before it, or before the first one to that. None once it `is_cancelled`."""
     found: Step | None = None
     start = 0
-    for own_start, end in steps(text, language):
+    for own_start, end in steps(text, language, before):
         if is_cancelled():
             return
         if not is_audible(text[own_start:end]):
@@ -80,4 +84,4 @@ def audible_steps(
             start = own_start
         found = Step(start, own_start, end, end)
     if found:
-        yield replace(found, end=len(text), is_last=True)
+        yield replace(found, end=len(text))

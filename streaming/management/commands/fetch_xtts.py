@@ -1,7 +1,5 @@
 """`python manage.py fetch_xtts [DIR]`: the published XTTS v2 model, from its hub."""
 
-import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,12 @@ except MissingPackages as error:
     # What follows could not be imported, and Django would show a traceback for that.
     sys.exit(str(error))
 
-from tqdm import tqdm  # type: ignore[import-untyped] # it has none
-
 from streaming.conf import get_config
 from streaming.engine.checkpoint.files import CONFIG, MODEL, SPEAKERS, VOCAB, CheckpointError, find_checkpoint
-from streaming.management.hub_files import FetchError, NotOnHub, fetch, hub_client
+from streaming.management.hub_files import DEFAULT_HUB, FetchError, NotOnHub, fetch, hub_address, hub_client, kept
+from streaming.management.progress import Progress
 
 REPOSITORY = "coqui/XTTS-v2"
-DEFAULT_HUB = "https://huggingface.co"
 NEEDED = (CONFIG, VOCAB, MODEL)
 # Early revisions have no built-in voices, copies of the repository not always the rest.
 WELCOME = (SPEAKERS, "hash.md5", "LICENSE.txt")
@@ -47,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--accept-licence", action="store_true", help="you have read the CPML and accept it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        hub = (options["hub"] or os.environ.get("HF_ENDPOINT") or DEFAULT_HUB).rstrip("/")
+        hub = hub_address(options["hub"])
         revision = quote(options["revision"], safe="")
         self._ask(f"{hub}/{REPOSITORY}/blob/{revision}/LICENSE.txt", is_accepted=options["accept_licence"])
         folder = (options["folder"] or get_config().service.data_dir / "xtts").expanduser().absolute()
@@ -58,9 +54,9 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{folder} cannot be created: {error.strerror}.") from None
         except (FetchError, CheckpointError) as error:
-            raise CommandError(f"{error}{_kept(folder)}") from None
+            raise CommandError(f"{error}{kept(folder)}") from None
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped.{_kept(folder)}") from None
+            raise CommandError(f"Stopped.{kept(folder)}") from None
         self.stdout.write(f"\nXTTS v2 is in {folder}. In config.yaml:\n\nmodel:\n  checkpoint_path: {folder}\n")
 
     def _ask(self, url: str, *, is_accepted: bool) -> None:
@@ -91,36 +87,3 @@ class Command(BaseCommand):
                     progress.close()
                 self.stdout.write(f"{name}: {'downloaded' if is_new else 'already complete'}")
                 self.stdout.flush()
-
-
-def _kept(folder: Path) -> str:
-    return " The downloaded part is kept; run the same command again to continue." if any(folder.glob("*.part")) else ""
-
-
-class Progress:
-    """A bar on a terminal; elsewhere a line at every tenth."""
-
-    def __init__(self, name: str, *, on_terminal: bool) -> None:
-        self._name = name
-        self._on_terminal = on_terminal
-        self._bar: Any = None
-        self._tenths = 0
-
-    def __call__(self, have: int, size: int | None) -> None:
-        if self._on_terminal:
-            self._show(have, size)
-        elif size and have * 10 // size > self._tenths and size > 10_000_000:
-            self._tenths = have * 10 // size
-            print(f"{self._name}: {self._tenths * 10} % of {size / 1e6:.0f} MB", file=sys.stderr)  # noqa: T201
-
-    def _show(self, have: int, size: int | None) -> None:
-        if self._bar is None:
-            columns, rows = shutil.get_terminal_size()  # never 0, which a terminal in a container may say
-            shape = {"ncols": columns, "nrows": rows}
-            self._bar = tqdm(desc=self._name, total=size, initial=have, unit="B", unit_scale=True, **shape)
-        # Backwards, too: a server may send everything again.
-        self._bar.update(have - self._bar.n)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()

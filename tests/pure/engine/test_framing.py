@@ -93,6 +93,13 @@ def test_every_chunk_survives(
     assert np.array_equal(chunk.samples, sound)
 
 
+@given(texts, st.booleans(), st.lists(texts, max_size=3).map(tuple))
+def test_the_voices_that_spoke_survive(request_id: str, cancelled: bool, names: tuple[str, ...]) -> None:
+    end = decoded(*encode(Finished(request_id, cancelled, names)))
+    assert isinstance(end, Finished)
+    assert end.voices == names
+
+
 def test_samples_of_another_type_become_float32() -> None:
     chunk = decoded(*encode(PcmChunk("1", np.array([0.5, -0.25], dtype=np.float64))))
     assert isinstance(chunk, PcmChunk)

@@ -125,7 +125,11 @@ def what_speaks(model: ModelConfig) -> str:
             f"XTTS v2 from {model.checkpoint_path}. The published weights, and the speech they make, are for "
             "non-commercial use only (CPML)."
         )
-    return "the embedded voice: English only, no cloning. Piper (GPL-3.0, in its own process), voice joe (CC0)."
+    voices = ", ".join(["joe (English, CC0)", *(f"{path.stem} ({tag})" for tag, path in model.demo_voices.items())])
+    return (
+        f"the embedded voices: no cloning. Piper with {voices}; other languages through espeak-ng (both GPL-3.0, in the "
+        "engine's own process)."
+    )
 
 
 def reachable(host: str) -> str:

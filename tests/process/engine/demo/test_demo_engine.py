@@ -6,7 +6,7 @@ import pytest
 
 from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
 from streaming.engine.demo.demo_engine import DemoEngine
-from streaming.engine.demo.piper_voice import MOST_PHONEMES
+from streaming.engine.demo.piper_voice import MOST_PHONEMES, PiperVoice
 from streaming.engine.demo.steps import MOST_PER_STEP
 from tests.pure.engine.collect import collect, speak_with
 
@@ -115,7 +115,9 @@ class Counted:
         self.characters = 0
         self.phonemes: list[int] = []
         self.on_phonemize: Callable[[], None] = lambda: None
-        model = engine._voice._model
+        voice = engine._voices.of("en")
+        assert isinstance(voice, PiperVoice)
+        model = voice._model
         self._phonemize, self._to_ids = model.phonemize, model.phonemes_to_ids
         monkeypatch.setattr(model, "phonemize", self.phonemize)
         monkeypatch.setattr(model, "phonemes_to_ids", self.to_ids)
@@ -135,7 +137,11 @@ def counted(engine: DemoEngine, monkeypatch: pytest.MonkeyPatch) -> Counted:
     return Counted(engine, monkeypatch)
 
 
-@pytest.mark.parametrize("pattern", ["⿰", "⿰ ", ". ", "⿰. "])
+# A letter for which espeak-ng has no sound, not even a name.
+MUTE = "ꠀ"
+
+
+@pytest.mark.parametrize("pattern", [MUTE, f"{MUTE} ", ". ", f"{MUTE}. ", "⿰"])
 @pytest.mark.parametrize("word", ["", "Hello."])
 def test_the_work_for_what_is_inaudible_grows_with_its_length(
     engine: DemoEngine, counted: Counted, pattern: str, word: str
@@ -150,11 +156,11 @@ def test_the_work_for_what_is_inaudible_grows_with_its_length(
 
 def test_inaudible_text_can_be_cancelled(engine: DemoEngine, counted: Counted) -> None:
     counted.on_phonemize = lambda: engine.cancel("1")
-    assert speak_with(engine, SpeechRequest("1", "⿰" * 24_000)) == [Finished("1", cancelled=True)]
+    assert speak_with(engine, SpeechRequest("1", MUTE * 24_000)) == [Finished("1", cancelled=True)]
     assert counted.characters <= MOST_PER_STEP
 
 
-@pytest.mark.parametrize("text", ["你" * 100, "x" * 500, "9" * 300, "%" * 300, "word " * 60, SENTENCE * 3])
+@pytest.mark.parametrize("text", ["x" * 500, "9" * 300, "%" * 300, "word " * 60, SENTENCE * 3])
 def test_what_cannot_be_interrupted_is_short(engine: DemoEngine, counted: Counted, text: str) -> None:
     spoken = chunks(speak_with(engine, SpeechRequest("1", text, seed=1, speed=2.0)))
     assert 0 < max(counted.phonemes) <= MOST_PHONEMES
@@ -164,7 +170,7 @@ def test_what_cannot_be_interrupted_is_short(engine: DemoEngine, counted: Counte
 
 def test_many_phonemes_can_be_cancelled_within_their_step(engine: DemoEngine) -> None:
     events: queue.Queue[EngineEvent] = queue.Queue()
-    engine.submit(SpeechRequest("1", "你" * MOST_PER_STEP), events.put)
+    engine.submit(SpeechRequest("1", "ཀ" * MOST_PER_STEP), events.put)
     assert isinstance(events.get(timeout=60), PcmChunk)
     engine.cancel("1")
     rest = collect(events, 1)

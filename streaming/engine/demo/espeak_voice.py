@@ -1,0 +1,31 @@
+"""A language as espeak-ng speaks it."""
+
+from collections.abc import Callable, Iterator
+
+from streaming.engine.contract import Samples
+from streaming.engine.demo.espeak import Espeak
+
+# A few characters can be minutes of sound (Chinese ones that are spelled). It is handed on in parts of this many seconds.
+_MOST_SECONDS = 10
+_SENTENCE_ENDS = frozenset(".!?…:;。！？；：।॥؟،,、，")
+
+
+class EspeakVoice:
+    """One language, for any number of threads at once."""
+
+    def __init__(self, espeak: Espeak, language: str) -> None:
+        self._espeak = espeak
+        self._voice = espeak.voices[language]
+        self.name = f"espeak-ng {self._voice}"
+
+    def is_audible(self, text: str) -> bool:
+        return any(self._espeak.phonemes(self._voice, text))
+
+    def speak(
+        self, text: str, speed: float, seed: int | None, is_cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[Samples, bool]]:
+        pause = text.rstrip()[-1:] in _SENTENCE_ENDS
+        samples = self._espeak.speak(self._voice, text, speed=speed, pause=pause, is_cancelled=is_cancelled)
+        most = _MOST_SECONDS * self._espeak.sample_rate
+        for start in range(0, max(1, len(samples)), most):
+            yield samples[start : start + most], start + most >= len(samples)
