@@ -19,10 +19,11 @@ LOOK_BACK = 32
 LOOK_AHEAD = 32
 
 _OPENING = "\"'`„“‚‘«‹([{¿¡*_"
-# The word before a dot, with its own dots. What precedes it without a blank is something else: a bracket, or Chinese.
-_WORD = re.compile(r"[^\s\"'`„“”‚‘«»‹›()\[\]{}¿¡*_/,;:!?…—–\u2e80-\u9fff\uac00-\ud7ff]+$")
-# A part of a word that is written with blanks, before its last part: "z. " of "z. B.".
-_PART = re.compile(r"(?:^|(?<=[\s(\"'„“‚«.]))([^\s.(\"'„“‚«]{1,5})\.[^\S\n]?$")
+# The word before a dot, with its own dots, read backwards: a pattern that ended there would try every place before it. What
+# precedes it without a blank is something else: a bracket, or Chinese.
+_DROW = re.compile(r"[^\s\"'`„“”‚‘«»‹›()\[\]{}¿¡*_/,;:!?…—–\u2e80-\u9fff\uac00-\ud7ff]+")
+# A part of a word that is written with blanks, before its last part: "z. " of "z. B.", backwards as well.
+_TRAP = re.compile(r"[^\S\n]?\.([^\s.(\"'„“‚«]{1,5})(?=[\s.(\"'„“‚«]|$)")
 _MOST_PARTS = 4
 _NEXT = re.compile(
     rf"\s*[{re.escape(_OPENING)}]*(?P<word>[^\s.,;:!?…'’`\"„“”«»‹›()\[\]{{}}*_—–/]*['’]?)(?P<after>.?)", re.DOTALL
@@ -33,7 +34,6 @@ _ROMAN = re.compile(r"(?=[IVXLCDM])M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:
 _DIGITS = re.compile(r"[0-9]{1,4}")
 # A year ends many sentences, and is an ordinal number only before a small letter ("2024. december").
 _MOST_ORDINAL_DIGITS = 3
-_LINE_BEGIN = re.compile(r"(?:^|\n)[^\S\n]*$")
 _SCRIPTS = (
     (re.compile("[\u0400-\u052f]"), "ru"),
     (re.compile("[\u0600-\u06ff\u0750-\u077f]"), "ar"),
@@ -73,15 +73,15 @@ def dot_belongs_to_word(text: str, place: int, language: str | None = None, *, g
     `language` as in a request ("de", "zh-CN"); None: not known. `goes_on`: more text may follow the end of this one, so that
     a word that ends there may be only half of one. Looks at LOOK_BACK characters before the dot and LOOK_AHEAD behind it.
     """
-    window = text[max(0, place - LOOK_BACK) : place]
-    match = _WORD.search(window)
-    if match is None or (match.start() == 0 and place > LOOK_BACK):
+    backwards = text[max(0, place - LOOK_BACK) : place][::-1]
+    match = _DROW.match(backwards)
+    if match is None or (match.end() == len(backwards) and place > LOOK_BACK):
         return False
-    head = window[: match.start()]
+    word, head = match[0][::-1], backwards[match.end() :]
     following = _next(text, place + 1, goes_on)
-    if _DIGITS.fullmatch(match[0]) and _begins_a_line(head, place):
+    if _DIGITS.fullmatch(word) and _begins_a_line(head, place):
         return True
-    return _rules(language, match[0] + following.word).keeps(match[0], head, following)
+    return _rules(language, word + following.word).keeps(word, head, following)
 
 
 def _next(text: str, place: int, goes_on: bool) -> _Next:
@@ -91,15 +91,23 @@ def _next(text: str, place: int, goes_on: bool) -> _Next:
 
 
 def _begins_a_line(head: str, place: int) -> bool:
-    """ "1. Bread": the number of an item."""
-    return bool(_LINE_BEGIN.search(head)) and ("\n" in head or place <= LOOK_BACK)
+    """Whether a number is that of an item ("1. Bread"). `head`: what precedes it, backwards."""
+    before = head.lstrip(" \t\u00a0")
+    return before.startswith("\n") or (not before and place <= LOOK_BACK)
 
 
 def _rules(language: str | None, sample: str) -> "_Rules":
-    primary = (language or "").strip().lower().replace("_", "-").partition("-")[0]
-    if primary in LANGUAGES:
-        return _rules_of(primary)
+    known = _known(language) if language else None
+    if known or sample.isascii():
+        return _rules_of(known)
     return _rules_of(next((language for script, language in _SCRIPTS if script.search(sample)), None))
+
+
+@lru_cache(maxsize=64)
+def _known(language: str) -> str | None:
+    """The language without its region, if there are tables for it."""
+    primary = language.strip().lower().replace("_", "-").partition("-")[0]
+    return primary if primary in LANGUAGES else None
 
 
 @lru_cache(maxsize=len(LANGUAGES) + 1)
@@ -122,7 +130,7 @@ class _Rules:
         self._certain_beginnings = own.beginnings - own.name_beginnings - international.name_beginnings
 
     def keeps(self, word: str, head: str, following: _Next) -> bool:
-        """Whether the dot after `word`, which `head` precedes, stays with it."""
+        """Whether the dot after `word` stays with it. `head`: what precedes the word, backwards."""
         names = _suffixes(word, head)
         if following.is_initial and _INITIALS.fullmatch(word):
             return True
@@ -181,10 +189,8 @@ class _Rules:
 def _suffixes(word: str, head: str) -> list[str]:
     """`word` with the parts before it, however they are written, then with fewer of them: "u.s.w", "s.w", "w"."""
     names = [word.removeprefix(_ARABIC_AND) or word]
-    for _ in range(_MOST_PARTS):
-        match = _PART.search(head)
-        if match is None:
-            break
-        names.append(f"{match[1]}.{names[-1]}")
-        head = head[: match.start()]
+    place = 0
+    while len(names) <= _MOST_PARTS and (match := _TRAP.match(head, place)):
+        names.append(f"{match[1][::-1]}.{names[-1]}")
+        place = match.end()
     return [unicodedata.normalize("NFC", name) for name in reversed(names)]

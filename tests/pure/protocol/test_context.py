@@ -156,3 +156,19 @@ def test_half_a_tag_does_not_outlive_its_turn() -> None:
     assert say(context, 'One <break time="') == []
     assert say(context, "") == [Utterance(0, 0, "One ", Parameters()), TurnEnd(0)]
     assert spoken(context, '1s"/>Two').text == '1s"/>Two'
+
+
+def test_a_text_is_cut_as_the_language_of_the_request_is_written() -> None:
+    """In German, "31." may be the day of a month; in English, a sentence ends there."""
+
+    def first(language: str) -> str:
+        context = Context(Parameters(language=language), by_turn=False, default_schedule=True)
+        settings = {"chunk_length_schedule": (50,)}
+        said = say(
+            context, "It came, as anybody could have told them, to 31. Dezember and the others", settings=settings
+        )
+        assert isinstance(said[0], Utterance)
+        return said[0].text
+
+    assert first("en") == "It came, as anybody could have told them, to 31. "
+    assert first("de") == "It came, as anybody could have told them, "
