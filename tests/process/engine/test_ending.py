@@ -34,7 +34,8 @@ def speak() -> Speak:
 
     def speak(text: str, speed: float) -> Samples:
         if (text, speed) not in known:
-            known[text, speed] = np.concatenate([voice.sound(part, speed, 1) for part in voice.parts(text)])
+            sounds = voice.speak(text, speed, 1, lambda: False)
+            known[text, speed] = np.concatenate([samples for samples, _ in sounds])
         return known[text, speed]
 
     return speak
