@@ -66,25 +66,38 @@ class Backend:
         return voice
 
     async def speak(
-        self, caller: "Caller", voice: Voice, items: Sequence[Utterance | TurnEnd], output: OutputFormat
+        self,
+        caller: "Caller",
+        voice: Voice,
+        items: Sequence[Utterance | TurnEnd],
+        output: OutputFormat,
+        *,
+        is_patient: bool = False,
     ) -> Packets:
-        """The packets of all `items`. Raises Problem and SpeechError; closing it cancels what is left."""
+        """The packets of all `items`. Raises Problem and SpeechError; closing it cancels what is left. `is_patient`: the
+        times of characters need not come with their sound."""
         async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
             await lease.reserve(cost_of_all(items))
             await let_go_of_the_database()
-            async with aclosing(self._speak(voice, items, output, lease)) as packets:
+            async with aclosing(self._speak(voice, items, output, lease, is_patient)) as packets:
                 async for packet in packets:
                     yield packet
 
     async def _speak(
-        self, voice: Voice, items: Sequence[Utterance | TurnEnd], output: OutputFormat, meter: Meter
+        self,
+        voice: Voice,
+        items: Sequence[Utterance | TurnEnd],
+        output: OutputFormat,
+        meter: Meter,
+        is_patient: bool,
     ) -> Packets:
         if self._open >= self._max_responses:
             raise busy("The server has reached its maximum number of concurrent requests; try again later.")
         preparation = self._preparer.begin(voice)
+        requests = self._requests(voice, preparation, is_patient=is_patient)
 
         def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:
-            return self._make_speaker(voice, preparation, output, outlet, on_spoken, meter)
+            return self._make_speaker(requests, output, outlet, on_spoken, meter)
 
         self._open += 1
         try:
@@ -95,19 +108,15 @@ class Backend:
             self._open -= 1
             preparation.cancel()
 
+    def _requests(self, voice: Voice, preparation: VoicePreparation, *, is_patient: bool) -> RequestMaker:
+        speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
+        languages, rates = self._preparer.languages, self._preparer.rates
+        return RequestMaker(self.executor, speaker_voice, languages, _load_pronouncer, rates, is_patient=is_patient)
+
     def _make_speaker(
-        self,
-        voice: Voice,
-        preparation: VoicePreparation,
-        output: OutputFormat,
-        outlet: Outlet,
-        on_spoken: Spoken,
-        meter: Meter,
+        self, requests: RequestMaker, output: OutputFormat, outlet: Outlet, on_spoken: Spoken, meter: Meter
     ) -> Speaker:
         service = self.config.service
-        speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
-        preparer = self._preparer
-        requests = RequestMaker(self.executor, speaker_voice, preparer.languages, _load_pronouncer, preparer.rates)
         queue = SpeechQueue(self.executor, requests, max_ahead=service.max_ahead_seconds)
         # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
         playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)

@@ -66,19 +66,23 @@ async def _answer(
     form: Callable[[Packets], Body],
     media_type: str | None = None,
 ) -> StreamingHttpResponse:
-    order = Order(voice_id, body.text, _parameters(body), _output(query.output_format))
+    # One object is complete when everything is known.
+    is_patient = form is timed_object
+    order = Order(voice_id, body.text, _parameters(body), _output(query.output_format), is_patient=is_patient)
     return await speech_response(request, order, form, media_type or order.output.media_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be spoken, and how. `stand_ins`: the voices that speak where there is none of that id."""
+    """What is to be spoken, and how. `stand_ins`: the voices that speak where there is none of that id. `is_patient`: the
+    times of characters need not come with their sound."""
 
     voice_id: str
     text: str
     parameters: Parameters
     output: OutputFormat
     stand_ins: tuple[str, ...] = ()
+    is_patient: bool = False
 
 
 async def speech_response(
@@ -90,7 +94,8 @@ async def speech_response(
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id, exchange.caller.client, order.stand_ins)
     items = utterances(order.text, order.parameters)
-    packets = or_silence(backend.speak(exchange.caller, voice, items, order.output), order.output)
+    packets = backend.speak(exchange.caller, voice, items, order.output, is_patient=order.is_patient)
+    packets = or_silence(packets, order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)
     body = form(await beginning)

@@ -50,6 +50,10 @@ class Aligner:
         """The speech is complete, at `until`. The last character begins in its last packet if it can, and ends with the
         audio: then, or later, at `end`, if silence follows the speech."""
         self._enter(piece_end)
+        if self._tempo.is_patient:
+            last_packet_start = (
+                self._known_time
+            )  # nobody waits for that packet: it begins where its share of the time does
         self._until = max(self._until, until)
         self._learn(self._length)
         first = self._spoken.placed
@@ -80,8 +84,8 @@ class Aligner:
 
     def _learn(self, index: int) -> None:
         if index > self._known_end:
-            weight = self._weights[index] - self._weights[self._known_end]
-            self._tempo.learn(weight, self._until - self._known_time)
+            spoken = self._weights[index] - self._weights[self._known_end]
+            self._tempo.learn(spoken, self._until - self._known_time)
 
     def _estimate(self) -> int:
         """How far into the text the audio probably speaks; at least one character before the end of the piece."""

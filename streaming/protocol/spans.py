@@ -51,15 +51,17 @@ class Spans:
 
     def finish(self, until: float, *, last_packet_start: float, end: float) -> list[Span]:
         """The speech is over at `until`, and the audio at `end`: the last character ends there. It begins in its last
-        packet, unless what begins before it has been sent. Returns the spans of those before it that had none."""
-        rest = self._text[self._placed :]
+        packet, and the one before it lasts until then, unless that has been sent. Returns the spans of those before it that
+        had none."""
+        rest, length = self._text[self._placed :], len(self._text)
         if not rest:
             return []
-        last_share = weight(rest[-1]) / sum(map(weight, rest))
-        start = until - last_share * max(0.0, until - self._end)
-        placed = self.place(len(self._text) - 1, max(start, min(last_packet_start, until)))
+        per_weight = max(0.0, until - self._end) / sum(map(weight, rest))
+        start = until - weight(rest[-1]) * per_weight
+        placed = self.place(length - 2, start - weight(rest[-2]) * per_weight) if len(rest) > 2 else []
+        placed += self.place(length - 1, max(start, min(last_packet_start, until)))
         self._last = Span(rest[-1], self._end, max(end, self._end))
-        self._placed = len(self._text)
+        self._placed = length
         return placed
 
     def take(self, start: float, end: float, *, last: bool) -> Alignment | None:

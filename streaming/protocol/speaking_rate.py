@@ -89,16 +89,19 @@ class SpeakingRate:
 
 @dataclass(frozen=True, slots=True)
 class Tempo:
-    """A speaking rate at a request's speed."""
+    """A speaking rate at a request's speed. `is_patient`: nothing is guessed, for those who can wait until it is known."""
 
     rate: SpeakingRate = field(default_factory=SpeakingRate)
     speed: float = 1.0
+    is_patient: bool = False
 
     def progress(self, weight: float, seconds: float) -> float:
         """How much of a text of this weight is probably spoken after so many seconds, if it is not over: a share below 1.
 
         As much as the rate says, at first; then less and less, since a speech that goes on is slower than that.
         """
+        if self.is_patient:
+            return 0.0
         share = seconds * self.speed / (weight * self.rate.seconds)
         rest = 1 - self.rate.trust
         return share if share <= 1 - rest else 1 - rest * rest / (share - 1 + 2 * rest)

@@ -32,7 +32,7 @@ async def as_written(locators: Locators) -> Pronouncer:
 
 class RequestMaker:
     """Makes the requests of one stream. `load_pronouncer` may raise SpeechError. `rates`: of all streams that have the same
-    voices."""
+    voices. `is_patient`: the times of characters are wanted when they are known, not estimated before."""
 
     def __init__(
         self,
@@ -41,12 +41,15 @@ class RequestMaker:
         languages: LanguageChooser,
         load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
         rates: SpeakingRates | None = None,
+        *,
+        is_patient: bool = False,
     ) -> None:
         self._executor = executor
         self._voice = voice
         self._languages = languages
         self._load_pronouncer = load_pronouncer
         self._rates = rates or SpeakingRates()
+        self._is_patient = is_patient
         self._ref: VoiceRef | None = None
         self._pronouncer = Pronouncer()
         self._locators: Locators = ()
@@ -84,7 +87,7 @@ class RequestMaker:
 
     def tempo_of(self, request: SpeechRequest) -> Tempo:
         """How fast it will probably be spoken, which is learned as it is."""
-        return self._rates.tempo_of(request)
+        return self._rates.tempo_of(request, is_patient=self._is_patient)
 
     def _pronounce(self, utterance: Utterance) -> Rewriting:
         if self._pronounced is None or self._pronounced[0] is not utterance:

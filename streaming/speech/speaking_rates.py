@@ -15,11 +15,11 @@ class SpeakingRates:
     def __init__(self) -> None:
         self._rates: OrderedDict[tuple[str, str], SpeakingRate] = OrderedDict()
 
-    def tempo_of(self, request: SpeechRequest) -> Tempo:
+    def tempo_of(self, request: SpeechRequest, *, is_patient: bool = False) -> Tempo:
         """How fast it will be spoken. What the tempo learns while it is spoken is known to those that come after it."""
         name = (request.voice.key or request.voice.speaker, request.language)
         rate = self._rates.setdefault(name, SpeakingRate())
         self._rates.move_to_end(name)
         if len(self._rates) > MOST_REMEMBERED:
             self._rates.popitem(last=False)
-        return Tempo(rate, request.speed)
+        return Tempo(rate, request.speed, is_patient)

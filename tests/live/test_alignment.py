@@ -177,6 +177,11 @@ async def test_a_sign_that_is_said_slowly_ends_with_its_audio(
     assert spans[1].end > 2.5
 
 
+async def test_a_whole_response_divides_a_piece_by_what_its_characters_take(own: LiveServer) -> None:
+    _, spans = await whole_response(own, "$1")
+    assert spans[0].end == pytest.approx(5.19 * 5 / 9, abs=0.1)
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 async def test_pieces_begin_with_their_audio_behind_a_pause_too(
     own: LiveServer, client: Callable[[LiveServer, str], Awaitable[Told]]

@@ -323,6 +323,15 @@ def test_a_rate_is_learned_for_every_speed(speed: float) -> None:
     assert max(abs(span.start - 100 / speed * index) for index, span in enumerate(found)) < 800 / speed
 
 
+def test_who_can_wait_is_told_what_is_known() -> None:
+    """Nothing is estimated: each piece is divided when it is over."""
+    tempo = Tempo(is_patient=True)
+    pieces = [spoken_at(5, 40, 200), spoken_at(20, 40, 200)]
+    found = spans("a" * 80, chunks_of(pieces), tempo)
+    assert [span.start for span in found[:79]] == [*range(0, 8000, 200), *range(8000, 9950, 50)]
+    assert tempo.rate.seconds == pytest.approx(0.125, abs=0.01)
+
+
 def test_a_piece_that_takes_longer_than_expected_becomes_slower_and_slower() -> None:
     found = spans("a" * 30, chunks_of([spoken_at(3, 30, 100)]))
     lengths = [span.end - span.start for span in found]
