@@ -107,6 +107,13 @@ class ModelConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_language_has_one_voice(self) -> Self:
+        languages = [re.split("[-_]", tag)[0].lower() for tag in self.demo_voices]
+        if twice := next((language for language in languages if languages.count(language) > 1), None):
+            raise ValueError(f"demo_voices names several voices for the language {twice}; regions make no difference")
+        return self
+
+    @model_validator(mode="after")
     def _precision_suits_the_device(self) -> Self:
         if self.precision == "int8" and self.device[0].startswith("cuda"):
             raise ValueError("precision int8 is for CPUs; on a GPU use fp16, bf16 or fp32")

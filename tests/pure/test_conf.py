@@ -55,6 +55,11 @@ def test_openais_names_have_one_voice_or_one_each(settings: Settings, names: Any
         ({"service": {"port": 1}}, "XTTS['service']['port'] is a setting of the project xtts_site only"),
         ({"acces": {}}, "XTTS['acces'] is not a setting."),
         (
+            {"model": {"demo_voices": {"pt-BR": "a.onnx", "pt-PT": "b.onnx"}}},
+            "XTTS['model']: demo_voices names several voices for the language pt; regions make no difference.",
+        ),
+        ({"model": {"demo_voices": {"Russian!": "a.onnx"}}}, "XTTS['model']['demo_voices']['Russian!']"),
+        (
             {"limits": {"max_contexts": 0}},
             "XTTS['limits']['max_contexts']: input should be greater than or equal to 1.",
         ),

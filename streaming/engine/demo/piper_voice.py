@@ -27,11 +27,10 @@ _MOST_GAIN = 10.0
 # Samples of which a level is the average.
 _FRAME = 441
 
-Phonemes = Sequence[str]
-
-
 # By these, which every language has words for, a voice's level is measured.
 _NUMBERS = "1, 2, 3, 4, 5."
+
+Phonemes = Sequence[str]
 
 
 class PiperVoice:
@@ -46,15 +45,16 @@ class PiperVoice:
         self._model = _load(model_path)
         self.sample_rate: int = sample_rate or self._model.config.sample_rate
         self._gain = np.float32(1.0)
-        if level is not None:
-            self._gain = np.float32(level / max(self.level(), level / _MOST_GAIN))
+        if level is not None and (own := self.level()):
+            self._gain = np.float32(min(level / own, _MOST_GAIN))
 
     def level(self) -> float:
-        """How loudly it speaks: the root mean square of where there is sound."""
+        """How loudly it speaks: the root mean square of where there is sound; 0 if it has no words for numbers."""
         samples = np.concatenate([samples for samples, _ in self.speak(_NUMBERS, 1.0, 0, lambda: False)])
         frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
         powers = np.square(frames, dtype=np.float64).mean(axis=1)
-        return float(np.sqrt(powers[powers >= powers.max() / 100].mean()))
+        heard = powers[powers > powers.max(initial=0.0) / 100]
+        return float(np.sqrt(heard.mean())) if heard.size else 0.0
 
     def is_audible(self, text: str) -> bool:
         return any(self._phonemes(text))

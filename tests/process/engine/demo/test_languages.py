@@ -146,6 +146,9 @@ def test_a_text_in_a_second_script_is_seeded_too(engine: DemoEngine) -> None:
         ("Hello 😀 there", "Hello   there"),
         ("✓ Done", "  Done"),
         ("By J. S. Bach himself", "By J S Bach himself"),
+        ("It costs $20 now", "It costs twenty dollars now"),
+        ("**Bold** and `code`", "Bold and code"),
+        ("## Title", "Title"),
     ],
 )
 def test_it_sounds_as_it_is_read(engine: DemoEngine, written: str, read: str) -> None:
@@ -209,6 +212,18 @@ def test_a_voice_of_another_rate_is_resampled_and_as_loud_as_the_english_one(
     (sound, _), (reference, _) = (next(each.speak(text, 1.0, 1, lambda: False)) for each in (voice, english))
     assert len(sound) == pytest.approx(len(reference) * RATE / 16_000, rel=0.01)
     assert level(sound) == pytest.approx(level(reference), rel=0.15)
+
+
+def test_a_voice_whose_phonemes_are_letters_is_not_made_louder_without_end(
+    voice_file: Path, english: PiperVoice
+) -> None:
+    changed(voice_file, phoneme_type="text")
+    voice = PiperVoice(voice_file, level=english.level())
+    text = "hello there"
+    plain = PiperVoice(voice_file)
+    (sound, _), (as_it_is, _) = (next(each.speak(text, 1.0, 1, lambda: False)) for each in (voice, plain))
+    assert np.isfinite(sound).all()
+    assert level(sound) <= 10.1 * level(as_it_is)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
