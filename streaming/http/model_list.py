@@ -6,14 +6,15 @@ There is one: the engine. It also answers to the names that clients have in thei
 from typing import Literal
 
 from django.conf.locale import LANG_INFO
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
 from ninja import Router, Schema
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import EngineUnavailable
 from streaming.http.backend import exchange_of
 from streaming.http.problems import Problem
-from streaming.http.vendors import is_for_openai
+from streaming.http.vendors import DECISIVE_HEADERS, is_for_openai
 
 router = Router(tags=["Models"])
 
@@ -69,9 +70,10 @@ class OpenAIModelList(Schema):
 
 
 @router.get("", response=list[Model] | OpenAIModelList, summary="Models")
-async def list_models(request: HttpRequest) -> list[Model] | OpenAIModelList:
+async def list_models(request: HttpRequest, response: HttpResponse) -> list[Model] | OpenAIModelList:
     """The model that speaks, and the names that stand for it. As ElevenLabs lists them; as OpenAI does for a client that
     brings a bearer token and no `xi-api-key`, or says that it is OpenAI's."""
+    patch_vary_headers(response, DECISIVE_HEADERS)
     if is_for_openai(request):
         return OpenAIModelList(data=[OpenAIModel(id=model_id) for model_id in openai_models(request)])
     info = _engine_of(request)

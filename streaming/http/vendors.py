@@ -8,6 +8,8 @@ from streaming.http.paths import speech_prefix
 
 # As its SDKs name themselves: OpenAI/Python, AsyncOpenAI/Python, OpenAI/JS, OpenAI/Go ...
 _OPENAI_AGENT = re.compile(r"(Async)?(Azure)?OpenAI/")
+# What the form of the list of models depends on, for caches.
+DECISIVE_HEADERS = ("Authorization", "xi-api-key", "User-Agent")
 
 
 def is_for_openai(request: HttpRequest) -> bool:
@@ -21,4 +23,5 @@ def _is_openais_client(request: HttpRequest) -> bool:
     headers = request.headers
     if headers.get("xi-api-key"):
         return False
-    return "Authorization" in headers or bool(_OPENAI_AGENT.match(headers.get("User-Agent", "")))
+    has_bearer = headers.get("Authorization", "").lower().startswith("bearer")
+    return has_bearer or _OPENAI_AGENT.match(headers.get("User-Agent", "")) is not None

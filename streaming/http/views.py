@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
 from streaming.access.origin import check_where_from
@@ -80,5 +81,5 @@ def _readable(request: HttpRequest, response: HttpResponseBase) -> HttpResponseB
         response["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
         response["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "*")
         response["Access-Control-Expose-Headers"] = "request-id, x-request-id, character-cost, retry-after"
-        response["Vary"] = "Origin"
+        patch_vary_headers(response, ["Origin"])
     return response

@@ -191,6 +191,14 @@ async def test_where_there_is_nothing_to_say_a_moment_of_silence_is_sent(
     assert np.abs(heard).max() < 0.001
 
 
+@pytest.mark.parametrize("end", ["/with-timestamps", "/stream/with-timestamps"])
+async def test_a_moment_of_silence_has_no_characters(client: httpx.AsyncClient, end: str) -> None:
+    answer = await client.post(path(end), params={"output_format": "wav_16000"}, json={"text": " "})
+    found = json.loads(answer.content)
+    assert (found["alignment"], found["normalized_alignment"]) == (None, None)
+    assert len(soundfile.read(io.BytesIO(b64decode(found["audio_base64"])))[0]) == 1600
+
+
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000])
 async def test_elevenlabs_wav_formats(client: httpx.AsyncClient, rate: int) -> None:
     answer = await client.post(path(), params={"output_format": f"wav_{rate}"}, json={"text": TEXT, "seed": 7})

@@ -78,6 +78,29 @@ def test_nothing_of_the_api_is_open(locked: LiveServer, path: str) -> None:
     assert (answer.status_code, answer.json()["detail"]["status"]) == (401, "needs_authorization")
 
 
+def test_openais_client_without_a_valid_key_is_told_so_by_every_list(locked: LiveServer) -> None:
+    with openai.OpenAI(base_url=f"{locked.base_url}/v1", api_key="wrong", max_retries=0) as client:
+        for ask in (client.models.list, lambda: client.models.retrieve("tts-1")):
+            with pytest.raises(openai.AuthenticationError) as caught:
+                ask()
+            assert caught.value.code == "invalid_api_key"
+
+
+def test_openais_names_speak_with_voices_that_the_key_may_use(locked: LiveServer, make_key: MakeKey) -> None:
+    one_voice, another = make_key("demo", name="demo alone"), make_key("mira", name="mira alone")
+    lists = {}
+    for name, key in (("demo", one_voice), ("mira", another)):
+        answer = httpx.get(f"{locked.base_url}/v1/audio/voices", headers={"Authorization": f"Bearer {key}"})
+        lists[name] = [voice["id"] for voice in answer.json()["voices"]]
+    assert lists == {"demo": ["demo"], "mira": ["mira"]}
+    with openai.OpenAI(base_url=f"{locked.base_url}/v1", api_key=one_voice, max_retries=0) as client:
+        assert client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT).content
+    with openai.OpenAI(base_url=f"{locked.base_url}/v1", api_key=another, max_retries=0) as client:
+        with pytest.raises(openai.NotFoundError) as caught:
+            client.audio.speech.create(model="tts-1", voice="alloy", input=TEXT)
+        assert caught.value.code == "voice_not_found"
+
+
 def test_openais_client_brings_its_key_as_a_bearer(locked: LiveServer, free_key: str) -> None:
     with openai.OpenAI(base_url=f"{locked.base_url}/v1", api_key=free_key, max_retries=0) as client:
         assert client.audio.speech.create(model="tts-1", voice="demo", input=TEXT).content

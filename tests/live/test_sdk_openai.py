@@ -100,6 +100,13 @@ def test_models_are_listed_and_found(client: openai.OpenAI) -> None:
     assert all(type(model.created) is int and model.object == "model" and model.owned_by for model in models)
 
 
+def test_the_same_path_has_elevenlabs_list_and_caches_are_told(client: openai.OpenAI, server: LiveServer) -> None:
+    answer = httpx.get(f"{server.base_url}/v1/models", headers={"xi-api-key": "any"})
+    assert "eleven_multilingual_v2" in [model["model_id"] for model in answer.json()]
+    vary = client.models.with_raw_response.list().headers["vary"]
+    assert vary == answer.headers["vary"] == "Authorization, xi-api-key, User-Agent"
+
+
 async def test_the_asynchronous_client_lists_them_too(server: LiveServer) -> None:
     async with openai.AsyncOpenAI(base_url=f"{server.base_url}/v1", api_key="any", max_retries=0) as client:
         assert "tts-1" in [model.id async for model in client.models.list()]

@@ -27,7 +27,14 @@ def test_openais_clients_get_openais_list(headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, ELEVENLABS, BEARER | ELEVENLABS, {"User-Agent": "python-requests/2.32"}, {"User-Agent": "Not OpenAI/Python"}],
+    [
+        {},
+        ELEVENLABS,
+        BEARER | ELEVENLABS,
+        {"Authorization": "Basic YTpi"},
+        {"User-Agent": "python-requests/2.32"},
+        {"User-Agent": "Not OpenAI/Python"},
+    ],
 )
 def test_everybody_else_gets_elevenlabs_list(headers: dict[str, str]) -> None:
     assert not is_openais("/v1/models", headers)
