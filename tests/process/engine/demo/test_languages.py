@@ -78,6 +78,7 @@ def test_the_voices_are_equally_loud(engine: DemoEngine) -> None:
         ("ar", "مرحبا بالعالم"),
         ("hi", "नमस्ते दुनिया"),
         ("ko", "안녕하세요"),
+        ("ja", "日本語です。"),
     ],
 )
 def test_a_language_without_a_piper_voice_is_spoken_through_espeak(
