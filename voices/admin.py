@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from voices.containers import PLAYED_BY_BROWSERS
 from voices.dictionaries import MAX_RULES, aliases_of, import_aliases
 from voices.examining import UNUSABLE
 from voices.examining_admin import ExaminingAdmin
@@ -42,10 +43,19 @@ else:  # these classes take no parameters when they run
 
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
-    "should speak; no music, echo, noise, second speaker or long pauses. WAV and FLAC are best, OGG and MP3 work. "
-    "Several recordings of one speaker are combined. XTTS uses them for the voice. The embedded engine cannot clone: "
-    "with it, recordings are stored and every voice sounds like the embedded ones."
+    "should speak; no music, echo, noise or second speaker. Long silence is left out. What phones, browsers and editors "
+    "record is read: WAV, FLAC, MP3, M4A, AAC, OGG, Opus, WebM, AMR, 3GP, AIFF and CAF, and the sound of videos (MP4, MOV, "
+    "WebM). WAV and FLAC are best. Several recordings of one speaker are combined. XTTS uses them for the voice. The "
+    "embedded engine cannot clone: with it, recordings are stored and every voice sounds like the embedded ones."
 )
+
+
+# Media types for phones, which offer to record one then; names for the kinds of files whose types not every system knows.
+ACCEPTED = (
+    "audio/*,video/mp4,video/quicktime,video/webm,.wav,.w64,.flac,.mp3,.m4a,.aac,.ogg,.opus,.webm,.amr,.3gp,.aiff,.caf"
+)
+
+CHANNELS = {1: "mono", 2: "stereo"}
 
 
 class ReferenceClipInline(ClipInlineBase):
@@ -54,7 +64,7 @@ class ReferenceClipInline(ClipInlineBase):
     fields = ("file", "sound", "duration", "rate")
     readonly_fields = ("sound", "duration", "rate")
     # Django's own widget links to the file's address, and recordings have none: VoiceAdmin serves them, by its own rules.
-    formfield_overrides = {models.FileField: {"widget": forms.FileInput(attrs={"accept": ".wav,.flac,.ogg,.mp3"})}}  # noqa: RUF012
+    formfield_overrides = {models.FileField: {"widget": forms.FileInput(attrs={"accept": ACCEPTED})}}  # noqa: RUF012
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without the file where it cannot be changed: Django would show a link to its address."""
@@ -68,18 +78,24 @@ class ReferenceClipInline(ClipInlineBase):
 
     @admin.display(description="Recording")
     def sound(self, clip: ReferenceClip) -> str:
-        """A player above the waveform: side by side they are wider than the page."""
+        """A player above the waveform: side by side they are wider than the page. What browsers do not play can be saved."""
         if clip.pk is None:
             return ""
         bars = " ".join(f"M{x} {20 - 19 * peak:.1f}V{20 + 19 * peak:.1f}" for x, peak in enumerate(clip.peaks))
         return format_html(
-            '<audio controls preload="none" src="{}"></audio><br>'
+            "{}<br>"
             '<svg viewBox="-0.5 0 {} 40" width="300" height="40" preserveAspectRatio="none" role="img" '
             'aria-label="Waveform"><path d="{}" stroke="currentColor"/></svg>',
-            reverse(f"{self.admin_site.name}:voices_clip_audio", args=[clip.pk]),
+            self._player(clip),
             len(clip.peaks),
             bars,
         )
+
+    def _player(self, clip: ReferenceClip) -> str:
+        address = reverse(f"{self.admin_site.name}:voices_clip_audio", args=[clip.pk])
+        if clip.suffix in PLAYED_BY_BROWSERS:
+            return format_html('<audio controls preload="none" src="{}"></audio>', address)
+        return format_html('<a href="{}" download>Save the {} file</a>', address, clip.suffix.upper())
 
     @admin.display(description="Length")
     def duration(self, clip: ReferenceClip) -> str:
@@ -87,7 +103,9 @@ class ReferenceClipInline(ClipInlineBase):
 
     @admin.display(description="Sample rate")
     def rate(self, clip: ReferenceClip) -> str:
-        return "" if clip.pk is None else f"{clip.sample_rate} Hz, {'mono' if clip.channels == 1 else 'stereo'}"
+        if clip.pk is None:
+            return ""
+        return f"{clip.sample_rate} Hz, {CHANNELS.get(clip.channels, f'{clip.channels} channels')}"
 
 
 @admin.register(Voice)

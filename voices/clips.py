@@ -10,29 +10,32 @@ import math
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from voices.decoding import Decoded, DecodeLimits, Unreadable, container, measure
-
-# libsndfile reads two dozen containers more; these are the ones that browsers play as well.
-SUFFIXES = {"WAV": "wav", "WAVEX": "wav", "FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}
-MEDIA_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg", "mp3": "audio/mpeg"}
+from voices.containers import Container, container
+from voices.decoding import Decoded, DecodeLimits, Unreadable, measure
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
-MAX_CHANNELS = 2
+MAX_CHANNELS = 8
 # Speech is recorded around -20 dBFS; 30 dB below that, room noise and 16-bit steps are as loud as the voice.
 MIN_LEVEL_DBFS = -50.0
 SILENCE_DBFS = -90.0
 MAX_CLIPPED_SHARE = 0.01
+# What is lost at a recording's end without anybody hearing it: less than a few frames of any codec.
+MAX_LOST_SECONDS = 0.1
 
-NOT_AUDIO = "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3 recording."
-DAMAGED = "The recording is truncated or damaged. Export it again, for instance as WAV."
+NOT_AUDIO = (
+    "This file cannot be read as audio. Save the recording as WAV, FLAC, MP3, M4A, OGG or WebM, and upload that."
+)
+DAMAGED = (
+    "The recording is damaged or incomplete and cannot be opened. Copy it from the device again, or open it in an audio "
+    "editor and save it as WAV."
+)
 TOO_MUCH_WORK = (
     "The recording takes more time or memory to read than voices.max_decode_seconds and voices.max_decode_megabytes allow. "
-    "Export it again, for instance as WAV."
+    "Save it as WAV, or upload a shorter part of it."
 )
 _PROBLEMS = {
-    "not_audio": NOT_AUDIO,
-    "damaged": DAMAGED,
-    "not_finite": "The recording contains values that are not numbers. Export it again as 16-bit or 24-bit WAV.",
+    "no_sound": "This file has no sound, only pictures. Upload a recording or a video in which the speaker can be heard.",
+    "not_finite": "The recording contains values that are not numbers. Save it as 16-bit or 24-bit WAV.",
     "too_large": TOO_MUCH_WORK,
 }
 
@@ -70,19 +73,21 @@ def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
     DecoderUnavailable."""
     content = data if isinstance(data, bytes) else _content(data, limits)
     _check_size(len(content), limits)
-    if container(content) is None:
+    kind = container(content)
+    if kind is None:
         raise ClipError(NOT_AUDIO)
-    measured = _measured(content, limits)
-    _check_header(measured, limits)
-    if problem := _PROBLEMS.get(measured.problem or ""):
-        raise ClipError(problem)
+    measured = _measured(content, kind, limits)
+    _check_problem(measured, kind)
+    _check_header(measured)
     seconds = measured.frames / measured.sample_rate
-    _check_length(seconds, limits)
-    _check_levels(measured)
+    _check_longest(seconds, measured.declared_seconds, limits)
+    _check_lost(measured.lost_seconds, seconds)
+    _check_shortest(seconds, limits)
+    _check_speech(measured, limits)
     return ClipFacts(
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        suffix=SUFFIXES[measured.format],
+        suffix=kind.suffix,
         duration_seconds=seconds,
         sample_rate=measured.sample_rate,
         channels=measured.channels,
@@ -90,11 +95,12 @@ def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
     )
 
 
-def _measured(content: bytes, limits: ClipLimits) -> Decoded:
+def _measured(content: bytes, kind: Container, limits: ClipLimits) -> Decoded:
     """Raises ClipError, and DecoderUnavailable."""
     try:
         return measure(
             content,
+            kind,
             DecodeLimits(
                 seconds=limits.max_decode_seconds,
                 memory=limits.max_decode_bytes,
@@ -122,35 +128,72 @@ def _check_size(size: int, limits: ClipLimits) -> None:
         raise ClipError(f"The file has {megabytes:.1f} MB; the maximum is {limit:g} MB.")
 
 
-def _check_header(measured: Decoded, limits: ClipLimits) -> None:
-    if measured.format not in SUFFIXES:
-        raise ClipError(_PROBLEMS.get(measured.problem or "", NOT_AUDIO))
+def _check_problem(measured: Decoded, kind: Container) -> None:
+    if measured.problem == "not_audio":
+        # What only looks like frames of MP3 or AAC is something else; the other kinds are known for certain.
+        raise ClipError(NOT_AUDIO if kind.demuxer in ("mp3", "aac") else DAMAGED)
+    if measured.problem == "unknown_codec":
+        raise ClipError(
+            f"The sound in this file is stored as {measured.codec or 'something unknown'}, which cannot be read here. "
+            "Save it as WAV, FLAC, MP3 or M4A, and upload that file."
+        )
+    if problem := _PROBLEMS.get(measured.problem or ""):
+        raise ClipError(problem)
+
+
+def _check_header(measured: Decoded) -> None:
     rate, channels = measured.sample_rate, measured.channels
+    if not rate or not channels:
+        raise ClipError(DAMAGED)
     if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
         raise ClipError(f"The sample rate is {rate} Hz; it must be between {MIN_SAMPLE_RATE} and {MAX_SAMPLE_RATE} Hz.")
     if channels > MAX_CHANNELS:
-        raise ClipError(f"The recording has {channels} channels; it must be mono or stereo.")
-    if measured.declared_seconds is not None:
-        _check_length(measured.declared_seconds, limits)
+        raise ClipError(f"The recording has {channels} channels; at most {MAX_CHANNELS} are allowed. Save it as mono.")
 
 
-def _check_length(seconds: float, limits: ClipLimits) -> None:
+def _check_longest(seconds: float, declared: float | None, limits: ClipLimits) -> None:
+    """Decoding stops soon after the most that is allowed."""
+    if seconds <= limits.max_seconds:
+        return
+    is_known = declared is not None and declared >= seconds
+    shown = f"{math.ceil((declared or 0) * 10) / 10} s" if is_known else f"more than {limits.max_seconds:g} s"
+    raise ClipError(f"The recording is {shown} long; at most {limits.max_seconds:g} s are allowed.")
+
+
+def _check_lost(lost: float, seconds: float) -> None:
+    if lost > MAX_LOST_SECONDS:
+        raise ClipError(
+            f"The recording is damaged or incomplete: {lost:.1f} of its {seconds + lost:.1f} s cannot be read. "
+            "Copy it from the device again, or open it in an audio editor and save the good part as WAV."
+        )
+
+
+def _check_shortest(seconds: float, limits: ClipLimits) -> None:
     if seconds < limits.min_seconds:
-        shown = math.floor(seconds * 10) / 10
-        raise ClipError(f"The recording is {shown} s long; at least {limits.min_seconds:g} s are needed.")
-    if seconds > limits.max_seconds:
-        shown = math.ceil(seconds * 10) / 10
-        raise ClipError(f"The recording is {shown} s long; at most {limits.max_seconds:g} s are allowed.")
+        raise ClipError(f"The recording is {_floored(seconds)} s long; at least {limits.min_seconds:g} s are needed.")
 
 
-def _check_levels(measured: Decoded) -> None:
+def _check_speech(measured: Decoded, limits: ClipLimits) -> None:
     if measured.peak <= 10 ** (SILENCE_DBFS / 20):
         raise ClipError(f"The recording is silent: nothing in it is above {SILENCE_DBFS:g} dBFS.")
-    level = 10 * math.log10(max(measured.energy, 1e-30) / measured.frames)
+    seconds = measured.speech_frames / measured.sample_rate
+    if seconds < limits.min_seconds:
+        raise ClipError(
+            f"Only {_floored(seconds)} s of the recording are speech, the rest is silence; at least "
+            f"{limits.min_seconds:g} s of speech are needed."
+        )
+    level = 10 * math.log10(max(measured.power, 1e-30))
     if level < MIN_LEVEL_DBFS:
         raise ClipError(
-            f"The recording is too quiet: its level is {level:.0f} dBFS and must be above {MIN_LEVEL_DBFS:g} dBFS."
+            f"The recording is too quiet: its level is {level:.0f} dBFS and must be above {MIN_LEVEL_DBFS:g} dBFS. "
+            "Record it closer to the microphone."
         )
-    share = measured.clipped / measured.frames
-    if share > MAX_CLIPPED_SHARE:
-        raise ClipError(f"The recording is clipped: {share:.0%} of it is at full scale. Record it at a lower level.")
+    if measured.clipped > MAX_CLIPPED_SHARE:
+        raise ClipError(
+            f"The recording is clipped: {measured.clipped:.0%} of it is at full scale. Record it at a lower level."
+        )
+
+
+def _floored(seconds: float) -> float:
+    """A length just below a limit is not shown as the limit."""
+    return math.floor(seconds * 10) / 10

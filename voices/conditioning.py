@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
-from voices.clips import MAX_CHANNELS
+from voices.clips import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
+from voices.containers import container
 from voices.database import write
 from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, samples
 from voices.models import ReferenceClip, Voice, VoiceConditioning, clip_limits
@@ -13,7 +14,7 @@ from voices.plain_wav import BYTES_PER_SAMPLE, plain_wav
 # All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
 # is prepared.
 MOST_BYTES = 256 * 2**20
-# Of each recording. No engine uses more: XTTS takes the first 30 seconds.
+# Of the speech in each recording. No engine uses more: XTTS takes the first 30 seconds.
 MOST_SECONDS = 120.0
 
 
@@ -40,9 +41,9 @@ def _store(key: str, fingerprint: str, data: bytes) -> None:
 
 
 async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
-    """The voice's recordings as WAV files, in an order that depends on nothing but their content: decoded in a process of
-    their own, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable for a file that is missing
-    or not the one that was uploaded."""
+    """What is spoken in the voice's recordings, as WAV files in an order that depends on nothing but their content. They are
+    decoded in a process of their own, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable
+    for a file that is missing or not the one that was uploaded."""
     clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sha256)
     size = sum(clip.size_bytes for clip in clips)
     if size > MOST_BYTES:
@@ -59,16 +60,21 @@ def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...
 
 def _decoded(voice_id: str, clip: ReferenceClip, content: bytes, most_bytes: int) -> bytes:
     limits = clip_limits()
+    kind = container(content)
+    if kind is None:
+        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded.")
     try:
         sound, rate = samples(
             content,
+            kind,
             DecodeLimits(
                 seconds=limits.max_decode_seconds,
                 memory=limits.max_decode_bytes,
-                rates=(clip.sample_rate, clip.sample_rate),
+                rates=(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
                 channels=MAX_CHANNELS,
-                most_sound=min(MOST_SECONDS, most_bytes / (clip.sample_rate * BYTES_PER_SAMPLE)),
+                most_sound=max(clip.duration_seconds + 1, limits.max_seconds),
             ),
+            most=min(int(MOST_SECONDS * clip.sample_rate), most_bytes // BYTES_PER_SAMPLE),
         )
     except Unreadable:
         raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded.") from None

@@ -5,42 +5,45 @@ a process that has been given limits before it sees the first byte, that can ope
 the recording is read.
 
 The only argument is the task as JSON, standard input is the file, standard output is one line of JSON and, if the task asks
-for them, the samples. This file imports nothing of the project, so that the process starts as fast as it can.
+for them, the samples. Of the project, only the few files are imported that read sound, so that the process starts fast.
 """
 
 import json
 import resource
 import sys
 from contextlib import suppress
-from typing import Any, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
+
+if TYPE_CHECKING:
+    from voices.sound_file import SoundFile
+    from voices.survey import Survey
 
 # The exit status of a process that could not begin, which is no fault of the recording.
 CANNOT_START = 3
-# What sf_count_t says where a file does not know its length: FLAC that was written to a pipe.
-UNKNOWN_FRAMES = 2**62
-CLIPPED_AT = 0.999
-PEAK_COUNT = 200
-PEAKS_PER_SECOND = 400
 
 
 class Task(TypedDict):
     """`path`: where modules are. `memory`: bytes beyond what the loaded program takes. `seconds`: of processor time.
-    `rates`: the lowest and the highest sample rate, and `channels` the most, that are read at all. `most_seconds`: how much
-    of the sound is read. `wants_samples`: the sound itself, not its measures."""
+    `demuxer`: FFmpeg's name of the container. `rates`: the lowest and the highest sample rate, and `channels` the most, that
+    are read at all. `most_seconds`: how much of the sound is read. `most_samples`: how many samples of the part with speech
+    are wanted; None: the measures are."""
 
     path: list[str]
     memory: int
     seconds: int
+    demuxer: str
     rates: tuple[int, int]
     channels: int
     most_seconds: float
-    wants_samples: bool
+    most_samples: int | None
 
 
 def main(task: Task, source: BinaryIO, sink: BinaryIO) -> None:
     try:
-        import numpy as np  # noqa: F401 (loaded before the limits, like the next one)
-        import soundfile
+        # Whatever is needed, for nothing can be loaded once there are limits.
+        from voices import sound_file
+
+        _rehearse(task)
     except ImportError as error:
         sink.write(str(error).encode())
         raise SystemExit(CANNOT_START) from None
@@ -48,11 +51,30 @@ def main(task: Task, source: BinaryIO, sink: BinaryIO) -> None:
     try:
         content = source.read()
         try:
-            _read(soundfile, content, task, sink)
-        except soundfile.SoundFileError:
+            _read(content, task, sink)
+        except sound_file.NoSound:
+            _tell(sink, problem="no_sound")
+        except sound_file.UnknownCodec as error:
+            _tell(sink, problem="unknown_codec", codec=str(error)[:32])
+        except sound_file.NotAudio:
             _tell(sink, problem="not_audio")
     except MemoryError:
         _tell(sink, problem="too_large")
+
+
+def _rehearse(task: Task) -> None:
+    """Read a file of our own, for libraries load some of their parts when these are used."""
+    import io
+
+    import numpy as np
+
+    from voices.plain_wav import plain_wav
+    from voices.sound_file import resampler
+
+    rate = task["rates"][0]
+    wav = plain_wav(np.sin(np.arange(rate), dtype=np.float32), rate)
+    _read(wav, {**task, "demuxer": "wav", "most_samples": rate}, io.BytesIO())
+    resampler(1, rate)
 
 
 def _limit(task: Task) -> None:
@@ -79,72 +101,66 @@ def _loaded_bytes() -> int:
         return 2**30
 
 
-def _read(soundfile: Any, content: bytes, task: Task, sink: BinaryIO) -> None:
-    import io
+def _read(content: bytes, task: Task, sink: BinaryIO) -> None:
+    from voices.sound_file import SoundFile
+    from voices.survey import Survey
 
-    # Bytes, never the upload itself: its name would let the uploader choose the decoder.
-    with soundfile.SoundFile(io.BytesIO(content)) as sound:
-        header = {"format": sound.format, "sample_rate": sound.samplerate, "channels": sound.channels}
+    with SoundFile(content, task["demuxer"]) as sound:
+        header: dict[str, Any] = {"sample_rate": sound.sample_rate, "channels": sound.channels}
         low, high = task["rates"]
-        if not low <= sound.samplerate <= high or sound.channels > task["channels"]:
+        if not low <= sound.sample_rate <= high or not 0 < sound.channels <= task["channels"]:
             _tell(sink, **header)
             return
-        if sound.frames < UNKNOWN_FRAMES:
-            header["declared_seconds"] = sound.frames / sound.samplerate
-        if task["wants_samples"]:
-            _tell(sink, **header)
-            _copy(soundfile, sound, task, sink)
-        elif header.get("declared_seconds", 0.0) > task["most_seconds"]:
-            _tell(sink, **header)
-        else:
-            _tell(sink, **header, **_measured(soundfile, sound, task))
+        header["declared_seconds"] = sound.declared_seconds
+        survey = Survey(sound.sample_rate, sound.channels)
+        if problem := _examine(sound, survey, task["most_seconds"]):
+            _tell(sink, **header, frames=survey.frames, problem=problem)
+            return
+        lost = sound.lost_seconds() if survey.frames <= task["most_seconds"] * sound.sample_rate else 0.0
+        headroom = sound.has_headroom
+    measured = survey.measured(has_headroom=headroom)
+    if task["most_samples"] is None:
+        told = {name: getattr(measured, name) for name in ("speech_frames", "power", "clipped", "peak", "peaks")}
+        _tell(sink, **header, frames=survey.frames, lost_seconds=lost, **told)
+        return
+    _tell(sink, **header, frames=survey.frames)
+    with SoundFile(content, task["demuxer"]) as sound:
+        _copy(sound, survey.block, measured, task["most_samples"], sink)
 
 
-def _measured(soundfile: Any, sound: Any, task: Task) -> dict[str, Any]:
-    """Decodes a second at a time, and stops soon after the most that is read, whatever the header said.
+def _examine(sound: "SoundFile", survey: "Survey", most_seconds: float) -> str | None:
+    """Decodes a second at a time, and stops soon after the most that is read, whatever the header said."""
+    for block in sound.blocks(survey.block):
+        survey.add(block)
+        if not survey.is_finite:
+            return "not_finite"
+        if survey.frames > most_seconds * sound.sample_rate:
+            break
+    return None if survey.frames else "not_audio"
 
-    `energy`, `peak` and `peaks` are those of the mono mix, `clipped` the frames at full scale (a stereo frame may be half
-    clipped). The peaks are spread evenly over the recording.
-    """
+
+def _copy(sound: "SoundFile", size: int, measured: Any, most: int, sink: BinaryIO) -> None:
+    """The part with speech as one channel, float32 in little-endian order."""
     import numpy as np
 
-    hop = max(1, sound.samplerate // PEAKS_PER_SECOND)
-    peaks, frames, energy, clipped = [], 0, 0.0, 0.0
-    while frames <= task["most_seconds"] * sound.samplerate:
-        try:
-            block = sound.read(hop * PEAKS_PER_SECOND, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
-            return {"problem": "damaged"}
-        if not len(block):
-            break
-        if not np.isfinite(block).all():
-            return {"problem": "not_finite"}
-        mono = block.mean(axis=1)
-        # All blocks but the last have a multiple of `hop` frames.
-        padded = np.pad(np.abs(mono), (0, -len(mono) % hop))
-        peaks.append(padded.reshape(-1, hop).max(axis=1))
-        frames += len(mono)
-        energy += float(np.square(mono, dtype=np.float64).sum())
-        clipped += float((np.abs(block) >= CLIPPED_AT).mean()) * len(mono)
-    if not peaks:
-        return {"frames": 0}
-    every = np.concatenate(peaks)
-    shown = [round(min(1.0, float(part.max())), 3) for part in np.array_split(every, min(PEAK_COUNT, len(every)))]
-    return {"frames": frames, "energy": energy, "clipped": clipped, "peak": float(every.max()), "peaks": shown}
+    from voices.survey import candidates
 
-
-def _copy(soundfile: Any, sound: Any, task: Task, sink: BinaryIO) -> None:
-    """The mono mix as it is, float32 in little-endian order. What is damaged ends the copy."""
-    left = int(task["most_seconds"] * sound.samplerate)
-    while left > 0:
-        try:
-            block = sound.read(min(left, sound.samplerate), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
+    ranges, begin = list(measured.ranges), 0
+    for block in sound.blocks(size):
+        heard = candidates(block)[:, measured.chosen]
+        if measured.scale != 1.0:
+            heard = heard / np.float32(measured.scale)
+        while most and ranges and ranges[0][0] < begin + len(block):
+            start, end = ranges[0]
+            part = heard[max(0, start - begin) : end - begin][:most]
+            sink.write(part.astype("<f4").tobytes())
+            most -= len(part)
+            if end > begin + len(block):
+                break
+            ranges.pop(0)
+        if not (most and ranges):
             return
-        if not len(block):
-            return
-        sink.write(block.mean(axis=1).astype("<f4").tobytes())
-        left -= len(block)
+        begin += len(block)
 
 
 def _tell(sink: BinaryIO, **facts: Any) -> None:

@@ -21,15 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from voices.decode_child import CANNOT_START, PEAK_COUNT, Task
+from voices.containers import Container
+from voices.decode_child import CANNOT_START, Task
 from voices.plain_wav import BYTES_PER_SAMPLE
+from voices.survey import PEAK_COUNT
 
 logger = logging.getLogger("voices.decoding")
 
 CHILD = Path(__file__).with_name("decode_child.py")
 # Processes at once. Whoever comes later waits: each of them takes a core and some memory.
 AT_ONCE = 2
-# Bytes: one line of JSON with 200 peaks has about 1500.
+# Bytes: one line of JSON with 200 peaks has about 1600.
 MOST_TOLD = 32 * 1024
 # What a decoder may need of the environment. The rest (passwords of databases) is none of its business.
 _VARIABLES = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
@@ -68,56 +70,35 @@ class DecodeLimits:
 
 
 class Decoded(BaseModel):
-    """What the decoder says of a recording. `declared_seconds`: by the file's header, if that knows; the measures are of
-    what was read, 0 if nothing was."""
+    """What the decoder says of a recording: see `survey.Measured`. `declared_seconds`: by the file, if that knows. `codec`:
+    the name of one that is not read. `lost_seconds`: what is damaged or missing. The measures are 0 if nothing was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    problem: Literal["not_audio", "damaged", "not_finite", "too_large"] | None = None
-    format: Annotated[str, Field(max_length=16)] = ""
+    problem: Literal["not_audio", "no_sound", "unknown_codec", "not_finite", "too_large"] | None = None
+    codec: Annotated[str, Field(max_length=32, pattern=r"^[a-z0-9_]*$")] = ""
     sample_rate: _Count = 0
     channels: _Count = 0
     declared_seconds: _Measure | None = None
     frames: _Count = 0
-    energy: _Measure = 0.0
+    lost_seconds: _Measure = 0.0
+    speech_frames: _Count = 0
+    power: _Measure = 0.0
     clipped: _Measure = 0.0
     peak: _Measure = 0.0
     peaks: Annotated[list[Annotated[float, Field(ge=0.0, le=1.0)]], Field(max_length=PEAK_COUNT)] = []
 
 
-def container(content: bytes) -> Literal["wav", "flac", "ogg", "mp3"] | None:
-    """What the first bytes say that the file is: only these are given to a decoder. None: something else."""
-    start = _behind_tags(content)
-    head = content[start : start + 12]
-    if head[:4] in (b"RIFF", b"RIFX") and head[8:] == b"WAVE":
-        return "wav"
-    if head[:4] == b"fLaC":
-        return "flac"
-    if head[:4] == b"OggS":
-        return "ogg"
-    # The first eleven bits of an MP3 frame are set.
-    return "mp3" if len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0 else None
-
-
-def _behind_tags(content: bytes) -> int:
-    """Where the sound begins behind the tags that MP3 files may begin with. (ID3v2: a head of 10 bytes, the last four with
-    the size of the rest, seven bits in each.)"""
-    start = 0
-    while content[start : start + 3] == b"ID3" and len(content) >= start + 10:
-        a, b, c, d = (byte & 0x7F for byte in content[start + 6 : start + 10])
-        start += 10 + (a << 21 | b << 14 | c << 7 | d)
-    return start
-
-
-def measure(content: bytes, limits: DecodeLimits) -> Decoded:
+def measure(content: bytes, kind: Container, limits: DecodeLimits) -> Decoded:
     """Decode a recording to its end. Raises Unreadable and DecoderUnavailable."""
-    return _decoded(_run(content, limits, most=MOST_TOLD))
+    return _decoded(_run(content, kind, limits, most=MOST_TOLD))
 
 
-def samples(content: bytes, limits: DecodeLimits) -> tuple[NDArray[np.float32], int]:
-    """The beginning of a recording as one channel, and its sample rate in Hz. Raises Unreadable and DecoderUnavailable."""
-    most = MOST_TOLD + int(limits.most_sound * limits.rates[1]) * BYTES_PER_SAMPLE
-    told, _, sound = _run(content, limits, most=most, wants_samples=True).partition(b"\n")
+def samples(content: bytes, kind: Container, limits: DecodeLimits, *, most: int) -> tuple[NDArray[np.float32], int]:
+    """The part of a recording in which somebody speaks, as one channel, and its sample rate in Hz. `most`: how many samples,
+    from its beginning. Raises Unreadable and DecoderUnavailable."""
+    written = _run(content, kind, limits, most=MOST_TOLD + most * BYTES_PER_SAMPLE, most_samples=most)
+    told, _, sound = written.partition(b"\n")
     decoded = _decoded(told)
     low, high = limits.rates
     if decoded.problem or not low <= decoded.sample_rate <= high or len(sound) % BYTES_PER_SAMPLE:
@@ -133,19 +114,22 @@ def _decoded(told: bytes) -> Decoded:
         raise Unreadable(is_limit=False) from None
 
 
-def _run(content: bytes, limits: DecodeLimits, *, most: int, wants_samples: bool = False) -> bytes:
+def _run(content: bytes, kind: Container, limits: DecodeLimits, *, most: int, most_samples: int | None = None) -> bytes:
     """What the process writes. Raises Unreadable and DecoderUnavailable."""
     task: Task = {
         "path": [os.path.abspath(entry) for entry in sys.path if entry],
         "memory": limits.memory + 2 * len(content),
         "seconds": math.ceil(limits.seconds),
+        "demuxer": kind.demuxer,
         "rates": limits.rates,
         "channels": limits.channels,
         "most_seconds": limits.most_sound,
-        "wants_samples": wants_samples,
+        "most_samples": most_samples,
     }
     with _room:
-        status, written, is_late = _exchange(json.dumps(task), content, seconds=limits.seconds, most=most)
+        status, written, is_late = _exchange(
+            json.dumps(task), memoryview(content)[kind.start : kind.end], seconds=limits.seconds, most=most
+        )
     if status == CANNOT_START:
         raise DecoderUnavailable(written.decode(errors="replace"))
     if status or is_late or len(written) > most:
@@ -154,7 +138,7 @@ def _run(content: bytes, limits: DecodeLimits, *, most: int, wants_samples: bool
     return written
 
 
-def _exchange(task: str, content: bytes, *, seconds: float, most: int) -> tuple[int, bytes, bool]:
+def _exchange(task: str, content: memoryview, *, seconds: float, most: int) -> tuple[int, bytes, bool]:
     """Give the process the recording: its exit status, at most `most` + 1 bytes of what it writes, and whether it was
     ended because its time was over."""
     is_late = threading.Event()
@@ -184,7 +168,7 @@ def _exchange(task: str, content: bytes, *, seconds: float, most: int) -> tuple[
     return process.returncode, written, is_late.is_set()
 
 
-def _talk(process: "subprocess.Popen[bytes]", content: bytes, most: int) -> bytes:
+def _talk(process: "subprocess.Popen[bytes]", content: memoryview, most: int) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("A process was started without pipes.")
     with suppress(BrokenPipeError), process.stdin:  # it may end before it has read everything

@@ -27,6 +27,9 @@ __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voi
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
 Category = Literal["cloned", "premade"]
+# How the sound of recordings is made for engines. With another name voices are prepared anew, since what was made of them
+# before is of another sound.
+READING = "speech 1"
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
@@ -48,7 +51,7 @@ def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
 
 def _key_of(hashes: Iterable[str]) -> str:
     ordered = sorted(hashes)
-    return hashlib.sha256("\n".join(ordered).encode()).hexdigest() if ordered else ""
+    return hashlib.sha256("\n".join((READING, *ordered)).encode()).hexdigest() if ordered else ""
 
 
 class VoiceQuerySet(models.QuerySet["Voice"]):

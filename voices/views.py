@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from voices.clips import MEDIA_TYPES
+from voices.containers import MEDIA_TYPES
 from voices.models import ReferenceClip
 
 # More digits than any file has bytes, fewer than Python refuses to convert.

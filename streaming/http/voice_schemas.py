@@ -8,7 +8,7 @@ from ninja import Field, Schema
 
 from streaming.http.fields import OR_DEFAULT, WholeNumber
 from streaming.http.speech_schemas import VoiceSettings
-from voices.clips import MEDIA_TYPES
+from voices.containers import MEDIA_TYPES
 from voices.models import Category, ReferenceClip, Voice
 
 MOST_ON_A_PAGE = 100

@@ -80,7 +80,8 @@ def default_settings(request: HttpRequest) -> VoiceSettings:
 
 @router.post("/add", response=AddedVoice, summary="Add a voice")
 def add_voice(request: HttpRequest, form: Form[VoiceForm], files: File[list[UploadedFile]]) -> AddedVoice:
-    """Create a voice from recordings (WAV, FLAC, OGG or MP3), ideally 6 to 30 seconds of clean speech."""
+    """Create a voice from recordings, ideally 6 to 30 seconds of clean speech: WAV, FLAC, MP3, M4A, OGG, WebM, AMR and what
+    else phones and browsers record, or videos."""
     client = _managing(request)
     labels = _labels(form.labels) or {}
     with _Recordings():

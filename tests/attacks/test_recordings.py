@@ -9,12 +9,11 @@ import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 from tests.attacks.deadly_decoder import DEADLY, script
+from tests.pure.voices.muxing import muxed
 from tests.pure.voices.recordings import encoded, recording, speech
+from voices.clips import DAMAGED, NOT_AUDIO
 
 pytestmark = pytest.mark.both_servers
-
-DAMAGED = "The recording is truncated or damaged. Export it again, for instance as WAV."
-NOT_AUDIO = "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3 recording."
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +74,23 @@ def test_a_long_row_of_frames_is_not_decoded_to_its_end(deadly: LiveServer) -> N
     assert is_well(deadly)
 
 
-@pytest.mark.parametrize("kind", ["AIFF", "CAF", "SVX", "MAT5", "VOC"])
+@pytest.mark.parametrize("kind", ["AU", "SVX", "MAT5", "VOC"])
 def test_a_rare_container_under_another_name_meets_no_decoder(deadly: LiveServer, kind: str) -> None:
     assert refusal(add(deadly, encoded(speech(2.0), container=kind) + DEADLY)) == NOT_AUDIO
 
 
-def test_the_server_itself_holds_no_decoder(deadly: LiveServer) -> None:
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "ac3"), ("matroska", "ac3"), ("mpegts", "aac"), ("avi", "pcm_s16le")]
+)
+def test_a_rare_codec_or_container_is_not_decoded(deadly: LiveServer, container: str, codec: str) -> None:
+    content = muxed(container, codec, speech(2.0, rate=44_100, channels=2), rate=44_100)
+    answer = refusal(add(deadly, content))
+    assert answer == NOT_AUDIO or answer.startswith(
+        f"The sound in this file is stored as {codec}, which cannot be read"
+    )
+
+
+def test_the_server_itself_decodes_nothing(deadly: LiveServer) -> None:
     assert is_well(deadly)
     loaded = Path(f"/proc/{deadly.process.pid}/maps").read_text()
     assert "libsndfile" not in loaded

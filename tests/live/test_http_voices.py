@@ -1,5 +1,6 @@
 """ElevenLabs' endpoints for voices on a real server, beyond what its SDKs ask for."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,8 @@ import httpx
 import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
-from tests.pure.voices.recordings import recording
+from tests.pure.voices.muxing import LIVE, muxed
+from tests.pure.voices.recordings import recording, speech
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,39 @@ def test_a_voice_can_speak_as_soon_as_it_is_added(client: httpx.Client, voice_id
     )
     assert answer.status_code == 200
     assert len(answer.content) > 8_000
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate", "options", "kind"),
+    [
+        ("ipod", "aac", 44_100, {}, "audio/mp4"),
+        ("webm", "libopus", 48_000, LIVE | {"seekable": False}, "audio/webm"),
+        ("amr", "libopencore_amrnb", 8_000, {}, "audio/amr"),
+    ],
+)
+def test_what_phones_and_browsers_record_is_taken(
+    client: httpx.Client, container: str, codec: str, rate: int, options: dict[str, Any], kind: str
+) -> None:
+    answer = add(client, "Anna", muxed(container, codec, speech(2.0, rate=rate), rate=rate, **options))
+    assert answer.status_code == 200, answer.text
+    [sample] = client.get(f"/v1/voices/{answer.json()['voice_id']}").json()["samples"]
+    client.delete(f"/v1/voices/{answer.json()['voice_id']}")
+    assert sample["mime_type"] == kind
+    assert sample["duration_secs"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_who_uploads_a_damaged_recording_is_told_what_is_lost(client: httpx.Client) -> None:
+    mp3 = muxed("mp3", "libmp3lame", speech(8.0), rate=22_050)
+    middle = len(mp3) // 2
+    answer = add(client, "Anna", mp3[:middle] + bytes(5_000) + mp3[middle + 5_000 :])
+    assert (answer.status_code, detail(answer)["status"]) == (400, "invalid_voice")
+    lost = re.fullmatch(
+        r"0\.wav: The recording is damaged or incomplete: (\d\.\d) of its 8\.\d s cannot be read\. Copy it from the device "
+        r"again, or open it in an audio editor and save the good part as WAV\.",
+        detail(answer)["message"],
+    )
+    assert lost
+    assert float(lost[1]) == pytest.approx(8 * 5_000 / len(mp3), abs=0.3)
 
 
 def test_pages_lead_to_each_other(client: httpx.Client, voice_id: str) -> None:

@@ -19,7 +19,8 @@ from tests.live.client import receive_all, send
 from tests.live.elevenlabs_client import speak
 from tests.live.tls_proxy import tls_proxy
 from tests.pure.engine.collect import collect
-from tests.pure.voices.recordings import recording
+from tests.pure.voices.recordings import encoded as sound_file
+from tests.pure.voices.recordings import recording, speech
 
 TEXT = "Good morning."
 SEED = 11
@@ -121,6 +122,19 @@ def test_the_elevenlabs_client_hears_the_engine(
     assert len(heard) > 1000
     loudness = np.abs(encoded(made)).mean()
     assert 0.5 * loudness < np.abs(heard.astype(int)).mean() < 2 * loudness
+
+
+def test_a_recording_that_begins_with_silence_speaks(xtts_server: LiveServer) -> None:
+    """More of it than the model hears of a recording."""
+    silence = np.zeros((35 * 22_050, 1))
+    content = sound_file(np.concatenate((silence, speech(2.0))), container="FLAC")
+    with httpx.Client(base_url=xtts_server.base_url, timeout=120) as client:
+        added = client.post("/v1/voices/add", data={"name": "Late"}, files={"files": ("late.flac", content)})
+        assert added.status_code == 200, added.text
+        path = f"/v1/text-to-speech/{added.json()['voice_id']}"
+        spoken = client.post(path, params={"output_format": "pcm_24000"}, json={"text": TEXT})
+    assert spoken.status_code == 200, spoken.text
+    assert len(spoken.content) > 2_000
 
 
 async def test_a_built_in_speaker_needs_no_recordings(xtts_server: LiveServer) -> None:

@@ -329,8 +329,23 @@ def test_one_file_imports_coqui() -> None:
     assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint/coqui.py"]
 
 
-def test_one_file_imports_ffmpeg() -> None:
-    assert [path.as_posix() for path in SOURCES if "av" in packages(path)] == ["streaming/audio/codecs.py"]
+def test_one_file_encodes_with_ffmpeg_and_one_decodes() -> None:
+    using = {path.as_posix() for path in SOURCES if "av" in packages(path)}
+    assert using == {"streaming/audio/codecs.py", "voices/sound_file.py"}
+
+
+def test_only_the_process_of_the_decoder_loads_it() -> None:
+    decoder, process = Path("voices/sound_file.py"), Path("voices/decode_child.py")
+    assert {path for path in SOURCES if decoder in FILE_IMPORTS[path]} == {process}
+    loaded = set().union(*map(_imported_by, tree(process).body))
+    assert {"json", "resource"} < loaded  # the server imports this file, too, and by it no more than this
+    assert not {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
+
+
+def _imported_by(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.Import):
+        return {alias.name for alias in statement.names}
+    return {statement.module} if isinstance(statement, ast.ImportFrom) and statement.module else set()
 
 
 def test_streams_and_whole_sentences_are_resampled_in_one_file_each() -> None:

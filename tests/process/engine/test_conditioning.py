@@ -10,6 +10,9 @@ import pytest
 import soundfile
 
 from tests.pure.voices.recordings import encoded, speech
+from voices.containers import Container
+from voices.decoding import DecodeLimits, samples
+from voices.plain_wav import plain_wav
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint.coqui import XttsParts
@@ -102,6 +105,20 @@ def assert_equal(ours: "Conditioning", theirs: tuple[Any, Any]) -> None:
 )
 def test_one_recording(conditioner: "Conditioner", coqui: Any, recording: bytes) -> None:
     assert_equal(conditioner.compute([recording]), coqui(recording))
+
+
+@pytest.mark.parametrize("before", [0.0, 40.0], ids=["no silence", "more silence than the model hears"])
+def test_what_an_engine_is_given_of_a_recording(conditioner: "Conditioner", coqui: Any, before: float) -> None:
+    """Coqui's function would find no voice in the first seconds; ours is given the part with speech."""
+    sound = speech(2.0)
+    silence = np.zeros((round(before * 22_050), 1))
+    limits = DecodeLimits(seconds=60.0, memory=2**28, rates=(8_000, 192_000), channels=8, most_sound=60.0)
+    content = encoded(np.concatenate((silence, sound)), subtype="FLOAT")
+    heard, rate = samples(content, Container("wav", "wav"), limits, most=120 * 22_050)
+    ours = conditioner.compute([plain_wav(heard, rate)])
+    lead = silence[: len(heard) - len(sound)]
+    assert len(lead) / 22_050 <= 0.52
+    assert_equal(ours, coqui(encoded(np.concatenate((lead, sound)), subtype="FLOAT")))
 
 
 def test_several_recordings_are_one_voice(conditioner: "Conditioner", coqui: Any) -> None:

@@ -14,7 +14,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from tests.pure.voices.conftest import AddClip
-from tests.pure.voices.recordings import RATE, encoded, recording
+from tests.pure.voices.muxing import muxed
+from tests.pure.voices.recordings import RATE, encoded, recording, speech
 from voices import models
 from voices.clips import inspect_clip
 from voices.models import ReferenceClip, Voice
@@ -66,7 +67,7 @@ def test_a_voice_is_made_with_its_recordings(admin_client: Client) -> None:
 @pytest.mark.parametrize(
     ("upload", "sentence"),
     [
-        (b"this is a text, not a recording\n" * 100, "This file cannot be read as audio. Use a WAV, FLAC, OGG or MP3"),
+        (b"this is a text, not a recording\n" * 100, "This file cannot be read as audio. Save the recording as WAV"),
         (encoded(np.zeros(2 * RATE)), "The recording is silent"),
         (recording(0.2), "The recording is 0.2 s long; at least 1 s are needed."),
         (b"", "The submitted file is empty."),
@@ -108,6 +109,18 @@ def test_a_recording_is_shown_with_player_waveform_and_facts(
     assert re.search(r'<svg [^>]*><path d="M0 [\d.]+V[\d.]+ M1 ', page)
     assert "1.5 s" in page
     assert "22050 Hz, mono" in page
+
+
+def test_a_recording_that_browsers_do_not_play_can_be_saved(
+    admin_client: Client, change: str, voice: Voice, add_clip: AddClip
+) -> None:
+    content = muxed("3gp", "libopencore_amrnb", speech(2.0, rate=8_000), rate=8_000)
+    clip = add_clip(voice, content, "message.3gp")
+    page = admin_client.get(change).content.decode()
+    assert f'<a href="/admin/voices/voice/clips/{clip.pk}/audio" download>Save the 3GP file</a>' in page
+    assert "<audio" not in page
+    saved = admin_client.get(f"/admin/voices/voice/clips/{clip.pk}/audio")
+    assert (saved["Content-Type"], saved.content) == ("video/3gpp", content)
 
 
 def test_a_recording_links_to_no_public_address(admin_client: Client, change: str, clip: ReferenceClip) -> None:

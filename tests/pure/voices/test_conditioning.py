@@ -147,6 +147,44 @@ def test_an_engine_is_given_the_sound_in_the_plainest_file(
         assert np.allclose(after.read(dtype="float32"), before.mean(axis=1), rtol=0, atol=1e-6)
 
 
+def test_silence_in_front_is_not_what_an_engine_hears(voice: Voice, add_clip: AddClip) -> None:
+    sound = speech(6.0)
+    add_clip(voice, encoded(np.concatenate((np.zeros((40 * RATE, 1)), sound)), subtype="FLOAT"))
+    [found] = run(clip_bytes(resolved()))
+    heard, _ = soundfile.read(io.BytesIO(found), dtype="float32")
+    assert len(heard) == pytest.approx(6.5 * RATE, abs=0.02 * RATE)
+    assert not heard[: int(0.4 * RATE)].any()
+    assert np.array_equal(heard[-len(sound) :], sound[:, 0].astype(np.float32))
+
+
+def test_a_long_pause_is_not_what_an_engine_hears(voice: Voice, add_clip: AddClip) -> None:
+    parts = [speech(3.0), np.zeros((40 * RATE, 1)), speech(4.0, pitch=200)]
+    add_clip(voice, encoded(np.concatenate(parts), subtype="FLOAT"))
+    [found] = run(clip_bytes(resolved()))
+    heard, _ = soundfile.read(io.BytesIO(found), dtype="float32")
+    assert len(heard) == pytest.approx(8.0 * RATE, abs=0.04 * RATE)
+    assert np.array_equal(heard[: 3 * RATE], parts[0][:, 0].astype(np.float32))
+    assert np.array_equal(heard[-4 * RATE :], parts[2][:, 0].astype(np.float32))
+
+
+@pytest.mark.parametrize("gains", [[1, -1], [-0.9, 1], [0, 0, 1, 0, 0, 0]], ids=str)
+def test_channels_that_cancel_each_other_are_heard_one_by_one(
+    voice: Voice, add_clip: AddClip, gains: list[float]
+) -> None:
+    sound = speech(2.0, channels=len(gains)) * gains
+    add_clip(voice, encoded(sound, subtype="FLOAT"))
+    [found] = run(clip_bytes(resolved()))
+    heard, _ = soundfile.read(io.BytesIO(found), dtype="float32")
+    assert np.array_equal(np.abs(heard), np.abs(sound[:, int(np.argmax(np.abs(gains)))]).astype(np.float32))
+
+
+def test_samples_beyond_full_scale_are_not_cut_off(voice: Voice, add_clip: AddClip) -> None:
+    add_clip(voice, encoded(speech(2.0) * 10, subtype="FLOAT"))
+    [found] = run(clip_bytes(resolved()))
+    heard, _ = soundfile.read(io.BytesIO(found), dtype="float32")
+    assert np.allclose(heard, speech(2.0)[:, 0] * 2, atol=1e-6)
+
+
 def test_much_sound_is_cut_to_what_may_be_in_memory(
     voice: Voice, add_clip: AddClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +196,7 @@ def test_much_sound_is_cut_to_what_may_be_in_memory(
 
 
 def test_what_cannot_be_decoded_any_more_is_said(clip: ReferenceClip, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise Unreadable(is_limit=False)
 
     monkeypatch.setattr(conditioning, "samples", die)
