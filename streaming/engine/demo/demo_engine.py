@@ -86,11 +86,13 @@ class DemoEngine:
 
     def _chunks(self, request: SpeechRequest, is_cancelled: Callable[[], bool]) -> Iterator[tuple[PcmChunk, str]]:
         """Each with the name of the voice that speaks it."""
-        for piece, is_last in _with_last(self._pieces(request, is_cancelled)):
-            piece_end = len(request.text) if is_last else piece.end
+        for piece, following in _with_next(self._pieces(request, is_cancelled)):
+            piece_end = len(request.text) if following is None else piece.end
+            # What is written short and said long may be spoken in several pieces: it is over with the last.
+            goes_on = following is not None and following.end <= piece.end
             for samples, is_over in piece.voice.speak(piece.text, request.speed, request.seed, is_cancelled):
-                text_end = piece_end if is_over else None
-                chunk = PcmChunk(request.request_id, samples, text_end, is_last and is_over, piece_end)
+                text_end = piece_end if is_over and not goes_on else None
+                chunk = PcmChunk(request.request_id, samples, text_end, following is None and is_over, piece_end)
                 yield chunk, piece.voice.name
 
     def _pieces(self, request: SpeechRequest, is_cancelled: Callable[[], bool]) -> Iterator[_Piece]:
@@ -108,15 +110,13 @@ def _is_audible(voice: Voice, text: str) -> bool:
     return can_be_said(text) and voice.is_audible(text)
 
 
-def _with_last(items: Iterator[Item]) -> Iterator[tuple[Item, bool]]:
-    """Each item, and whether it is the last one; which is known when the next one is."""
-    held: list[Item] = []
-    for item in items:
-        if held:
-            yield held.pop(), False
-        held.append(item)
-    if held:
-        yield held.pop(), True
+def _with_next(items: Iterator[Item]) -> Iterator[tuple[Item, Item | None]]:
+    """Each item with the one after it; None after the last."""
+    held = next(items, None)
+    while held is not None:
+        following = next(items, None)
+        yield held, following
+        held = following
 
 
 def _notice(voices: Mapping[str, str]) -> str:

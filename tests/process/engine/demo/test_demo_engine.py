@@ -1,5 +1,6 @@
 import queue
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ def test_chunks_say_how_far_they_speak_and_which_is_the_last(engine: DemoEngine)
     assert ends[-1] == len(SENTENCE * 2)
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
     assert events[-1] == Finished("1")
+
+
+def test_what_is_said_in_several_pieces_is_over_with_the_last(
+    engine: DemoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sign that is written short and said long, before a word."""
+    request = SpeechRequest("1", "ﷺ Hello.", seed=1)
+    (piece,) = engine._pieces(replace(request, text="Hello."), lambda: False)
+    ends = (1, 1, 8)
+    monkeypatch.setattr(engine, "_pieces", lambda *_: iter([replace(piece, end=end) for end in ends]))
+    told = [(chunk.text_end, chunk.piece_end, chunk.last) for chunk in chunks(speak_with(engine, request))]
+    assert told == [(None, 1, False), (1, 1, False), (8, 8, True)]
 
 
 def test_the_same_seed_gives_the_same_audio_alone_and_beside_others(engine: DemoEngine) -> None:
