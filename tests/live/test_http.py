@@ -177,7 +177,7 @@ async def test_pipecat_sends_what_was_said_before(client: httpx.AsyncClient) -> 
     assert (await speak(client, "/stream/with-timestamps", **body)).status_code == 200
 
 
-@pytest.mark.parametrize("text", ["...", " \n ", "\u3000"])
+@pytest.mark.parametrize("text", ["...", " \n ", "\u3000", "😀🎉"])
 @pytest.mark.parametrize("output_format", ["wav_16000", "mp3_44100_128", "opus_48000_32", "pcm_16000"])
 async def test_where_there_is_nothing_to_say_a_moment_of_silence_is_sent(
     client: httpx.AsyncClient, output_format: str, text: str
