@@ -36,8 +36,9 @@ class FlacEncoder(CodecEncoder):
         if not self._is_held:
             return frames
         self._md5.update(encode_pcm16(samples))
-        self._frames.append(frames)
-        self._held_bytes += len(frames)
+        if frames:
+            self._frames.append(frames)
+            self._held_bytes += len(frames)
         return self._let_go(self._header()) if self._held_bytes > self._most_held else b""
 
     def tail(self, ahead: int) -> int:

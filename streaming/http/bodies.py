@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -10,13 +10,21 @@ from streaming.http.narration import Packets
 from streaming.protocol.packet import Alignment, Packet
 
 Body = AsyncGenerator[bytes, None]
+# FLAC comes all at once. A slow client is given as long for each part as for another's whole packet, and readers of events
+# may bound the length of a line (aiohttp: 64 KB).
+MOST_PART_BYTES = 24_576
 
 
 async def raw_audio(packets: Packets) -> Body:
     async with aclosing(packets):
         async for packet in packets:
-            if packet.payload:
-                yield packet.payload
+            for part in parts_of(packet.payload):
+                yield part
+
+
+def parts_of(payload: bytes) -> Iterator[bytes]:
+    """The payload in parts that are sent one after the other; none of nothing."""
+    return (payload[start : start + MOST_PART_BYTES] for start in range(0, len(payload), MOST_PART_BYTES))
 
 
 async def timed_lines(packets: Packets) -> Body:

@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from pydantic import ConfigDict
 
 from streaming.audio.formats import CONTAINER_FORMATS
 from streaming.http.backend import exchange_of
-from streaming.http.bodies import Body, raw_audio
+from streaming.http.bodies import Body, parts_of, raw_audio
 from streaming.http.fields import OR_DEFAULT, OpenAISpeed
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
@@ -22,8 +21,6 @@ from streaming.protocol.parameters import Parameters
 from voices.known_ids import stand_ins
 
 router = Router(tags=["OpenAI"])
-# In one event. Readers of events may bound the length of a line (aiohttp: 64 KB), and FLAC comes all at once.
-MOST_EVENT_BYTES = 24_576
 
 
 class VoiceById(Schema):
@@ -63,14 +60,10 @@ async def _events(packets: Packets, *, text: str) -> Body:
     async with aclosing(packets):
         async for packet in packets:
             seconds += packet.seconds
-            for part in _parts(packet.payload):
+            for part in parts_of(packet.payload):
                 audio = b64encode(part).decode("ascii")
                 yield f'data: {{"type":"speech.audio.delta","audio":"{audio}"}}\n\n'.encode()
     yield _done(len(text), seconds)
-
-
-def _parts(payload: bytes) -> Iterator[bytes]:
-    return (payload[start : start + MOST_EVENT_BYTES] for start in range(0, len(payload), MOST_EVENT_BYTES))
 
 
 def _done(characters: int, seconds: float) -> bytes:

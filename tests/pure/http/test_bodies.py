@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.http.bodies import Base64Stream, raw_audio, timed_lines, timed_object
+from streaming.http.bodies import MOST_PART_BYTES, Base64Stream, raw_audio, timed_lines, timed_object
 from streaming.protocol.packet import Alignment, Packet
 
 
@@ -42,6 +42,14 @@ PACKETS = (spoken(b"12345", 0.0, "ä"), spoken(b"", 0.1, None), spoken(b"67", 0.
 
 async def test_raw_audio_is_the_payloads() -> None:
     assert [part async for part in raw_audio(Source(*PACKETS).packets())] == [b"12345", b"67"]
+
+
+async def test_a_long_payload_is_sent_in_parts() -> None:
+    """FLAC comes all at once, and a client is given only so long to read what is sent to it."""
+    whole = bytes(range(256)) * 1000
+    parts = [part async for part in raw_audio(Source(spoken(whole, 0.0, None)).packets())]
+    assert b"".join(parts) == whole
+    assert max(map(len, parts)) <= MOST_PART_BYTES < 65_536
 
 
 async def test_every_line_is_an_object_and_every_line_ends() -> None:
