@@ -32,10 +32,15 @@ class Strength(IntEnum):
 # Blanks (those that forbid a break excepted), or the full-width marks of scripts that write no blanks. What stands before
 # the blanks is looked at afterwards: a pattern that began with it would try every start of a long run of marks.
 _BOUNDARY = re.compile(r"[^\S\u00a0\u2007\u202f]+|(?P<wide>[。！？、，；：]+)[」』”’）]*\s*")
-_CLOSING = "\"'”’»)]}"
+# With those that close in German and Danish only ("„Ja.“", "»Ja.«").
+_CLOSING = "\"'”’»“‘«)]}"
 _SENTENCE_MARKS = frozenset(".!?…。！？؟।॥")
 _CLAUSE_MARKS = frozenset(",;:、，；：—–،؛")
 _MARKS = "".join(_SENTENCE_MARKS | _CLAUSE_MARKS) + "-"
+# Marks that French parts from the words that they belong to ("« Oui. »", "Quoi ?").
+_PARTED_MARKS = re.compile(r"[»”’)\]}?!;:.,]+(?=\s|$)")
+_PARTED_OPENING = re.compile(r"(?:^|\s)[«„(\[{]$")
+_BLANKS = " \u00a0\u202f"
 # How much of the text before a blank tells what marks stand there.
 _LOOK_BACK = 12
 # "12 000": the thousands of a number, parted by blanks.
@@ -78,9 +83,9 @@ def _strength_of_blank(text: str, match: re.Match[str], language: str | None, go
         return Strength.NO_BREAK
     if lines:
         return Strength.SENTENCE
-    if _is_between_thousands(text, match, goes_on):
+    if _is_between_thousands(text, match, goes_on) or _is_before_mark(text, match):
         return Strength.NO_BREAK
-    before = text[max(0, start - _LOOK_BACK) : start].rstrip(_CLOSING)
+    before = text[max(0, start - _LOOK_BACK) : start].rstrip(_CLOSING + _BLANKS)
     marks = before[len(before.rstrip(_MARKS)) :]
     if marks.startswith("-"):
         # A hyphen is a clause mark only between blanks ("one - two"), never in or directly after a word ("twenty-one").
@@ -92,6 +97,12 @@ def _is_between_thousands(text: str, match: re.Match[str], goes_on: bool) -> boo
     start, end = match.span()
     behind = _THOUSANDS_BEHIND.match(text, end) or (goes_on and _HALF_OF_THOUSANDS.match(text, end))
     return end - start == 1 and bool(behind and _THOUSANDS_BEFORE.search(text[max(0, start - 4) : start]))
+
+
+def _is_before_mark(text: str, match: re.Match[str]) -> bool:
+    """Whether the blank parts a mark from its word."""
+    start = match.start()
+    return bool(_PARTED_MARKS.match(text, match.end()) or _PARTED_OPENING.search(text[max(0, start - 2) : start]))
 
 
 def _strength_of_marks(marks: str) -> Strength:

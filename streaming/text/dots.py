@@ -152,7 +152,7 @@ class _Rules:
 
     def _fits(self, kind: Kind, following: _Next) -> bool:
         if kind is Kind.BEFORE_NUMBER:
-            return self._is_number(following.word)
+            return self._is_number(following.word) or following.word[:1].islower()
         if not following.word:
             # A sign, such as a dash; or the end of the text, which ends the sentence too.
             return bool(following.after)
