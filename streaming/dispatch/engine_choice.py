@@ -4,7 +4,7 @@ from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.packages import require_packages
 from streaming.engine.checkpoint.files import find_checkpoint
-from streaming.engine.demo.voice_files import read_description
+from streaming.engine.demo.voice_files import VoiceError, read_description
 
 # The embedded voice takes a core for each utterance.
 DEMO_CONCURRENCY = 2
@@ -29,7 +29,10 @@ def engine_specs(config: Config) -> tuple[list[EngineSpec], str]:
 def _demo(config: Config) -> EngineSpec:
     voices = config.model.demo_voices
     for path in voices.values():
-        read_description(path)
+        try:
+            read_description(path)
+        except VoiceError as error:
+            raise VoiceError(f"model.demo_voices: {error}") from None
     options = {"threads": config.service.max_concurrency or DEMO_CONCURRENCY}
     return EngineSpec("demo", options | {"voices": {language: str(path) for language, path in voices.items()}})
 

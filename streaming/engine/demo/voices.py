@@ -63,16 +63,13 @@ class Voices:
     def of(self, language: str) -> Voice:
         """The voice that speaks `language`; the English one if none does."""
         code = _subtag(language)
+        if code not in self._piper and code not in self._espeak.voices:
+            code = ENGLISH
         with self._lock:
             if code not in self._used:
-                self._used[code] = self._choose(code)
+                self._used[code] = self._piper.get(code) or EspeakVoice(self._espeak, code)
                 logger.info("The language %s is spoken by %s", code, self._used[code].name)
             return self._used[code]
-
-    def _choose(self, code: str) -> Voice:
-        if code in self._piper or code not in self._espeak.voices:
-            return self._piper.get(code, self._piper[ENGLISH])
-        return EspeakVoice(self._espeak, code)
 
 
 def _subtag(language: str) -> str:

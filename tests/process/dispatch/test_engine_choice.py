@@ -61,7 +61,7 @@ def test_the_embedded_engine_is_told_of_the_voices_that_the_settings_name(tmp_pa
     model = tmp_path / "piper" / "ru_RU-irina-medium.onnx"
     model.parent.mkdir()
     config = config_with(tmp_path, demo_voices={"ru": "piper/ru_RU-irina-medium.onnx"})
-    with pytest.raises(VoiceError, match=r"There is no voice .*irina-medium\.onnx; "):
+    with pytest.raises(VoiceError, match=r"^model\.demo_voices: There is no voice .*irina-medium\.onnx; "):
         engine_specs(config)
     model.touch()
     with pytest.raises(VoiceError, match=r"irina-medium\.onnx\.json, .* cannot be read: No such file"):

@@ -116,7 +116,7 @@ def test_chunks_of_several_languages_say_how_far_they_speak(engine: DemoEngine) 
 def test_what_espeak_speaks_comes_in_short_parts(engine: DemoEngine, text: str) -> None:
     events = speak_with(engine, SpeechRequest("1", text, seed=1, speed=2.0))
     spoken = [event for event in events if isinstance(event, PcmChunk)]
-    assert max(len(chunk.samples) for chunk in spoken) <= 20 * RATE
+    assert max(len(chunk.samples) for chunk in spoken) <= 10 * RATE
     assert spoken[-1].text_end == len(text)
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
 
@@ -134,6 +134,12 @@ def test_espeak_can_be_cancelled_within_its_step(engine: DemoEngine) -> None:
 def test_a_text_in_a_second_script_is_seeded_too(engine: DemoEngine) -> None:
     text = "Hello Мария, this is Рим."
     assert np.array_equal(spoken(engine, text)[0], spoken(engine, text)[0])
+
+
+def test_what_nobody_speaks_is_spoken_in_english_and_not_remembered() -> None:
+    voices = Voices({})
+    assert {voices.of(f"x{letter}").name for letter in "abcdefgh"} == {"en_US-joe-medium"}
+    assert list(voices._used) == ["en"]
 
 
 # What the English voice is given to say
