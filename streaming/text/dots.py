@@ -19,11 +19,11 @@ LOOK_BACK = 32
 LOOK_AHEAD = 32
 
 _OPENING = "\"'`„“‚‘«‹([{¿¡*_"
-# The word before a dot, with its own dots, read backwards: a pattern that ended there would try every place before it. What
-# precedes it without a blank is something else: a bracket, or Chinese.
-_DROW = re.compile(r"[^\s\"'`„“”‚‘«»‹›()\[\]{}¿¡*_/,;:!?…—–\u2e80-\u9fff\uac00-\ud7ff]+")
-# A part of a word that is written with blanks, before its last part: "z. " of "z. B.", backwards as well.
-_TRAP = re.compile(r"[^\S\n]?\.([^\s.(\"'„“‚«]{1,5})(?=[\s.(\"'„“‚«]|$)")
+# The word before a dot, with its own dots. It is read backwards: a pattern with its end there would be tried at every place
+# before. What precedes the word without a blank is something else: a bracket, or Chinese.
+_WORD_BACKWARDS = re.compile(r"[^\s\"'`„“”‚‘«»‹›()\[\]{}¿¡*_/,;:!?…—–\u2e80-\u9fff\uac00-\ud7ff]+")
+# A part of a word that is written with blanks, before its last part: "z. " of "z. B.".
+_PART_BACKWARDS = re.compile(r"[^\S\n]?\.([^\s.(\"'„“‚«]{1,5})(?=[\s.(\"'„“‚«]|$)")
 _MOST_PARTS = 4
 _NEXT = re.compile(
     rf"\s*[{re.escape(_OPENING)}]*(?P<word>[^\s.,;:!?…'’`\"„“”«»‹›()\[\]{{}}*_—–/]*['’]?)(?P<after>.?)", re.DOTALL
@@ -59,10 +59,6 @@ class _Next(NamedTuple):
         return self.word[:1].islower() or self.word[:1].isdecimal()
 
     @property
-    def is_capital(self) -> bool:
-        return self.word[:1].isupper() or self.word[:1].istitle()
-
-    @property
     def is_initial(self) -> bool:
         return self.after == "." and len(self.word) == 1 and self.word.isalpha()
 
@@ -74,7 +70,7 @@ def dot_belongs_to_word(text: str, place: int, language: str | None = None, *, g
     a word that ends there may be only half of one. Looks at LOOK_BACK characters before the dot and LOOK_AHEAD behind it.
     """
     backwards = text[max(0, place - LOOK_BACK) : place][::-1]
-    match = _DROW.match(backwards)
+    match = _WORD_BACKWARDS.match(backwards)
     if match is None or (match.end() == len(backwards) and place > LOOK_BACK):
         return False
     word, head = match[0][::-1], backwards[match.end() :]
@@ -190,7 +186,7 @@ def _suffixes(word: str, head: str) -> list[str]:
     """`word` with the parts before it, however they are written, then with fewer of them: "u.s.w", "s.w", "w"."""
     names = [word.removeprefix(_ARABIC_AND) or word]
     place = 0
-    while len(names) <= _MOST_PARTS and (match := _TRAP.match(head, place)):
+    while len(names) <= _MOST_PARTS and (match := _PART_BACKWARDS.match(head, place)):
         names.append(f"{match[1][::-1]}.{names[-1]}")
         place = match.end()
     return [unicodedata.normalize("NFC", name) for name in reversed(names)]

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from streaming.engine.text.frontend import TextFrontEnd
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.text.tails import AS_COQUI, Tails
+from streaming.text.abbreviations.tables import LANGUAGES as LANGUAGES_WITH_TABLES
+from streaming.text.boundaries import Strength, boundaries
+from tests.pure.text.test_sentences import examples
 
 if TYPE_CHECKING:
     from streaming.engine.checkpoint.coqui import XttsParts
@@ -182,6 +185,15 @@ def test_a_longer_text_is_cut_behind_whole_sentences(front_end: TextFrontEnd) ->
         "This is one more of them, and it fits too. " * 2,
     )
     assert cut(front_end, first + second) == [first, second]
+
+
+@pytest.mark.parametrize("language", LANGUAGES_WITH_TABLES)
+def test_no_piece_ends_inside_an_abbreviation_or_a_date(front_end: TextFrontEnd, language: str) -> None:
+    text = " ".join(example.replace("|", "") for example in examples(language)) + " "
+    kept = {place for place, strength in boundaries(text, language) if strength is Strength.NO_BREAK}
+    ends = [piece.text_end for piece in front_end.pieces(text * 3, language, apply_text_normalization=False)]
+    assert len(ends) > 1
+    assert {end % len(text) for end in ends} & kept == set()
 
 
 def test_a_long_sentence_is_kept_whole_behind_a_short_one(front_end: TextFrontEnd) -> None:

@@ -1,7 +1,11 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.engine.demo.steps import FIRST_STEP_MOST, MOST_PER_STEP, steps
+from streaming.text.abbreviations.tables import LANGUAGES
+from streaming.text.boundaries import Strength, boundaries
+from tests.pure.text.test_sentences import examples
 
 SENTENCE = "The weather is fine today, and the birds are singing in the trees. "
 
@@ -29,3 +33,12 @@ def test_a_long_first_sentence_is_cut_at_a_word() -> None:
     start, end = next(steps(text))
     assert end - start <= FIRST_STEP_MOST
     assert text[end - 1] == " "
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_step_ends_inside_an_abbreviation_or_a_date(language: str) -> None:
+    text = " ".join(example.replace("|", "") for example in examples(language))
+    kept = {place for place, strength in boundaries(text, language) if strength is Strength.NO_BREAK}
+    ends = {end for _, end in steps(text, language)}
+    assert len(ends) > 1
+    assert ends & kept == set()
