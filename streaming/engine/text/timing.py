@@ -30,12 +30,13 @@ _READ_ALOUD = {
     # 255 syllables a minute, and 447 morae; with the front end's 3.9 and 2.4 Latin characters and tones for one.
     "zh": (16.6, 3.9),
     "ja": (17.6, 2.4),
-    # Not among IReST's. Slovenian's for Czech, and four fifths of Finnish's, the language next to it, for Hungarian;
-    # the mean of all 17 languages, 370 syllables a minute, with the front end's 3.7 and 3.1 characters for one.
+    # Not among IReST's, so these are guesses on the slow side: Slovenian's for Czech, and four fifths of Finnish's for
+    # Hungarian; seven eighths of the mean of all 17 languages, 370 syllables a minute, with the front end's 3.7 and 3.1
+    # characters for one.
     "cs": (17.8, 3.0),
     "hu": (16.5, 2.8),
     "ko": (20.0, 3.7),
-    "hi": (16.0, 3.1),
+    "hi": (16.7, 3.1),
 }
 _UNKNOWN = (16.0, 3.0)
 # Shares of that speed. The fastest are two of IReST's standard deviations above the mean. A voice that has been cloned may
