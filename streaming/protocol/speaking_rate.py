@@ -47,9 +47,9 @@ def weight(char: str) -> float:
         return _PAUSE
     if char.isspace():
         return _BLANK
-    for first, last, weight in _SYLLABLES:
+    for first, last, syllable in _SYLLABLES:
         if first <= char <= last:
-            return weight
+            return syllable
     return _weight_of_category(char, unicodedata.category(char))
 
 
