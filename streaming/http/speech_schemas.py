@@ -2,7 +2,7 @@
 responses must have.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
 from pydantic import ConfigDict
@@ -44,12 +44,17 @@ class SpeechBody(Schema):
         Annotated[WholeNumber, Field(ge=0, le=4_294_967_295, description="The same seed gives the same audio.")] | None
     ) = None
     pronunciation_dictionary_locators: Annotated[list[DictionaryLocator], Field(max_length=3)] | None = None
+    apply_text_normalization: (
+        Annotated[
+            Literal["auto", "on", "off"], Field(description="Whether numbers and signs are said in words. Auto: on.")
+        ]
+        | None
+    ) = None
     model_id: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     previous_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     next_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     previous_request_ids: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     next_request_ids: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
-    apply_text_normalization: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     apply_language_text_normalization: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     use_pvc_as_ivc: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     audio_effects: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None

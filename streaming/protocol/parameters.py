@@ -52,6 +52,7 @@ class Parameters:
     style: float | None = None
     use_speaker_boost: bool | None = None
     pronunciation_dictionary_locators: Locators = ()
+    apply_text_normalization: bool = True
 
     def updated(self, values: Mapping[str, Any]) -> Self:
         return replace(self, **values)
@@ -163,6 +164,17 @@ def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
     return parse
 
 
+def _normalization(name: str, value: object) -> bool:
+    """ElevenLabs' three words. "auto" is "on": what is read out is cheap to read right."""
+    if isinstance(value, str) and value.strip().lower() == "auto":
+        return True
+    try:
+        return boolean_of(value)
+    except ValueError:
+        text = f"{name} must be auto, on or off, not {shown(value)}."
+        raise ProtocolError(INVALID_PARAMETER, text) from None
+
+
 def _locators(name: str, value: object) -> Locators:
     shape = "{pronunciation_dictionary_id, version_id}"
     refusal = f"{name} must be a list of at most {MAX_LOCATORS} objects {shape}, not {shown(value)}."
@@ -209,6 +221,7 @@ PARSERS: dict[str, Callable[[str, object], Any]] = {
     "style": _real(0, 1),
     "use_speaker_boost": _boolean,
     "pronunciation_dictionary_locators": _locators,
+    "apply_text_normalization": _normalization,
 }
 # Other spellings of the same parameter.
 ALIASES = {

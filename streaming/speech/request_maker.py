@@ -79,6 +79,7 @@ class RequestMaker:
             language=self._language(parameters.language),
             speed=parameters.speed or self._voice.speed,
             seed=parameters.seed,
+            apply_text_normalization=parameters.apply_text_normalization,
             stream_chunk_size=parameters.stream_chunk_size,
             overlap_wav_len=parameters.overlap_wav_len,
             left_context_seconds=parameters.left_context_seconds,

@@ -18,6 +18,7 @@ from streaming.protocol.speaking_rate import Tempo
 from streaming.protocol.ssml import SsmlFilter
 from streaming.text import boundaries
 from streaming.text.boundaries import LONGEST_PIECE
+from streaming.text.normalization.normalizer import normalize
 from streaming.text.pronunciation import MOST_SPOKEN, Alias, Pronouncer
 from streaming.text.rewriting import Rewriting, Segment
 from tests.attacks.counting import ScannedPattern, work_of
@@ -228,3 +229,19 @@ def test_a_dictionary_makes_no_endless_utterance_of_a_short_one() -> None:
     assert len(said.spoken) <= MOST_SPOKEN
     assert said.spoken.startswith("word " * 300)
     assert said.spoken.endswith("aac")
+
+
+# What is written, to what is said
+
+
+@pytest.mark.parametrize(
+    "written", ["$", "0-", "1/", "½", "1.", "a@", "[a](", "<b ", "31. ", "\n# ", "| ", "Louis X ", "-- "]
+)
+@pytest.mark.parametrize("language", ["en", "de", "zh"])
+def test_numbers_signs_and_markup(written: str, language: str) -> None:
+    normalize(written, language)  # loads the language
+
+    def cost(length: int) -> int:
+        return work_of(lambda: normalize((written * length)[:length], language)).lines
+
+    assert is_linear(cost(LENGTH), cost(2 * LENGTH))

@@ -279,3 +279,19 @@ def test_dictionaries_are_named_with_or_without_a_version() -> None:
 def test_what_names_no_dictionary_is_refused(value: object) -> None:
     with pytest.raises(ProtocolError, match="pronunciation_dictionary_locators"):
         locators(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_applied"),
+    [("auto", True), ("on", True), ("AUTO", True), (True, True), ("off", False), (False, False)],
+)
+def test_normalization_is_applied_unless_it_is_off(value: object, is_applied: bool) -> None:
+    assert parse_parameters({"apply_text_normalization": value}, Dialect.NATIVE) == {
+        "apply_text_normalization": is_applied
+    }
+
+
+@pytest.mark.parametrize("value", ["sometimes", [], {}, 7])
+def test_another_word_for_normalization_is_refused(value: object) -> None:
+    with pytest.raises(ProtocolError, match="apply_text_normalization must be auto, on or off"):
+        parse_parameters({"apply_text_normalization": value}, Dialect.ELEVENLABS)

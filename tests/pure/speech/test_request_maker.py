@@ -46,6 +46,14 @@ async def test_a_request_has_the_voice_and_the_parameters() -> None:
     request, _ = requests.make(spoken)
     assert (request.voice, request.language, request.speed) == (VOICE, "de", 0.75)
     assert (request.seed, request.stream_chunk_size) == (3, 5)
+    assert request.apply_text_normalization
+
+
+async def test_the_engine_is_told_not_to_say_numbers_and_signs_in_words() -> None:
+    requests, spoken = maker(Source()), utterance(apply_text_normalization=False)
+    await requests.prepare_for(spoken)
+    request, _ = requests.make(spoken)
+    assert not request.apply_text_normalization
 
 
 async def test_the_voice_gives_what_the_client_leaves_out() -> None:
