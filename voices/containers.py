@@ -37,6 +37,8 @@ _BEGINNINGS = {
 # MP4 and its relatives begin with a box: its length in four bytes, then its name. Old QuickTime files have no `ftyp`.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _BRANDS = {b"3g": "3gp", b"qt": "mov", b"M4": "m4a"}
+# Taggers that do not know each other leave two. This many empty ones are no work.
+_MOST_TAGS = 16
 # How far into a file the first frame of MP3 or AAC is looked for, as a cut file begins within a frame. So many frames and
 # bytes without a gap are no chance, and no container whose packets hold such frames.
 _MOST_BEFORE_FRAMES = 2_048
@@ -85,7 +87,9 @@ def _behind_tags(content: bytes) -> int:
     """Where the sound begins behind the tags that MP3 files may begin with. (ID3v2: a head of 10 bytes, the last four with
     the size of the rest, seven bits in each.)"""
     start = 0
-    while content[start : start + 3] == b"ID3" and len(content) >= start + 10:
+    for _ in range(_MOST_TAGS):
+        if content[start : start + 3] != b"ID3" or len(content) < start + 10:
+            break
         a, b, c, d = (byte & 0x7F for byte in content[start + 6 : start + 10])
         start += 10 + (a << 21 | b << 14 | c << 7 | d)
     return start

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-# In these, samples are counted: the next sound begins where the last one ends.
+# Ogg counts samples: the next sound begins where the last one ends.
 _GAP_SECONDS = 0.05
 # In Matroska there may be nothing where nobody spoke. What is damaged has taken up bytes.
 _MATROSKA_GAP_SECONDS, _MATROSKA_GAP_BYTES = 0.5, 1000

@@ -85,6 +85,12 @@ def test_a_file_that_begins_within_a_frame_is_read_from_the_next(content: bytes)
     assert 0 < cut.start < 1_000
 
 
+def test_no_number_of_empty_tags_is_work() -> None:
+    empty = b"ID3\3\0\0\0\0\0\0"
+    assert container(empty * 10 + MP3) == Container("mp3", "mp3", 100, 100 + len(MP3))
+    assert container(empty * 1_000_000 + MP3) is None
+
+
 def test_a_tag_may_stand_before_any_container() -> None:
     assert container(TAG + encoded(speech(1.0), container="FLAC")) == Container("flac", "flac", len(TAG))
     assert container(TAG + b"FORM") is None
