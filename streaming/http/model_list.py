@@ -3,6 +3,7 @@
 There is one: the engine. It also answers to the names that clients have in their settings, and speaks under any other name.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
 from django.conf.locale import LANG_INFO
@@ -15,6 +16,7 @@ from streaming.errors import EngineUnavailable
 from streaming.http.backend import exchange_of
 from streaming.http.problems import Problem
 from streaming.http.vendors import DECISIVE_HEADERS, is_for_openai
+from streaming.speech.language import primary_subtag
 
 router = Router(tags=["Models"])
 
@@ -80,8 +82,10 @@ async def list_models(request: HttpRequest, response: HttpResponse) -> list[Mode
     names = {info.name: info.name} | {
         model_id: f"{info.name} as {name}" for model_id, name in ELEVENLABS_MODELS.items()
     }
-    most = exchange_of(request).backend.config.limits.max_request_chars
-    return [_model(model_id, name, info, most) for model_id, name in names.items()]
+    config = exchange_of(request).backend.config
+    languages = languages_of(info.languages, config.model.language)
+    most = config.limits.max_request_chars
+    return [_model(model_id, name, info, languages, most) for model_id, name in names.items()]
 
 
 @router.get("/{path:model_id}", response=OpenAIModel, summary="A model, as OpenAI describes it")
@@ -105,7 +109,7 @@ def _engine_of(request: HttpRequest) -> EngineInfo:
     return info
 
 
-def _model(model_id: str, name: str, info: EngineInfo, most: int) -> Model:
+def _model(model_id: str, name: str, info: EngineInfo, languages: list[Language], most: int) -> Model:
     return Model(
         model_id=model_id,
         name=name,
@@ -113,8 +117,14 @@ def _model(model_id: str, name: str, info: EngineInfo, most: int) -> Model:
         max_characters_request_free_user=most,
         max_characters_request_subscribed_user=most,
         maximum_text_length_per_request=most,
-        languages=[_language(code) for code in info.languages],
+        languages=languages,
     )
+
+
+def languages_of(codes: Iterable[str], default: str) -> list[Language]:
+    """The default language comes first: Home Assistant takes the first one for its own."""
+    own = primary_subtag(default)
+    return [_language(code) for code in sorted(codes, key=lambda code: primary_subtag(code) != own)]
 
 
 def _language(code: str) -> Language:
