@@ -48,6 +48,7 @@ class Abbreviations:
 
     def __init__(self, tools: Tools) -> None:
         self._titles = tools.language.titles
+        self._before_numbers = frozenset(tools.language.numbers.get("before_numbers", "").split())
         self._words = {**tools.language.abbreviations, **self._titles}
         written = alternatives(self._words).replace(r"\ ", ANY_BLANK)
         self._pattern = re.compile(f"(?:{written})(?![^\\W_])") if self._words else None
@@ -57,6 +58,8 @@ class Abbreviations:
         if not match:
             return None
         written = re.sub(ANY_BLANK, " ", match[0])
+        if written in self._before_numbers and not text[match.end() : match.end() + 2].strip()[:1].isdigit():
+            return None
         keeps_stop = match[0].endswith(".") and ends_a_sentence(
             text, match.end(), may_be_followed=written in self._titles
         )
