@@ -43,6 +43,8 @@ class Language:
     cents: Mapping[str, Word]
     scales: Mapping[str, Word]
     fractions: Mapping[str, Word]
+    # Gender -> nouns that are written out, parted by blanks.
+    nouns: Mapping[str, str]
     # "Five whole three tenths": what is said behind the integer of a decimal, and behind one, two, three digits.
     whole: Word | None
     decimal_parts: tuple[Word, ...]
@@ -127,6 +129,7 @@ def _made(code: str, region: str, table: dict[str, Any]) -> Language:
         words("cents"),
         words("scales"),
         words("fractions"),
+        table.get("nouns", {}),
         word("whole", numbers["whole"]) if "whole" in numbers else None,
         tuple(word("whole", part) for part in numbers.get("parts", ())),
         table.get("dates", {}),

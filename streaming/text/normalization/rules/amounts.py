@@ -5,12 +5,14 @@ from fractions import Fraction
 
 from streaming.text.normalization.language import Word
 from streaming.text.normalization.plurals import Amount
-from streaming.text.normalization.rules.rule import Said, Tools, is_letter_or_digit
+from streaming.text.normalization.rules.rule import Said, Tools, ends_a_sentence, is_letter_or_digit
 from streaming.text.normalization.syntax import ANY_BLANK, MINUS_SIGNS, VULGAR, alternatives, vulgar_value
 
 _END = r"(?![^\W_])"
 _LATIN_END = "(?![A-Za-z0-9])"
 _VOWELS = frozenset("aeiouhéè")
+# "2 1/2": fractions below one that recipes and lengths have behind an integer.
+_ASCII_FRACTION = r"(?:1/(?:[2-9]|10)|2/[35]|3/[458]|4/5|5/[68]|7/8)(?![0-9/])"
 
 
 class Amounts:
@@ -29,10 +31,12 @@ class Amounts:
         end = _END if language.has_blanks and language.code != "ko" else _LATIN_END
         currency = alternatives(language.currencies)
         scale = alternatives(language.scales) or "(?!)"
-        number = rf"(?:{tools.syntax.pattern}(?:{ANY_BLANK}?{VULGAR})?|{VULGAR})"
+        number = rf"(?:{tools.syntax.pattern}(?:{ANY_BLANK}?{VULGAR}|{ANY_BLANK}{_ASCII_FRACTION})?|{VULGAR})"
         sign = rf"[{MINUS_SIGNS}+±]"
         # "3–5", "3 – 5", "3-5", "$3–$5"
         second = rf"(?:(?P<dash>{ANY_BLANK}?[–—~]{ANY_BLANK}?|-)(?P<second>{number}))"
+        # Scales of one letter mean something else where no currency is near: "Room 5B", "10M".
+        scale_alone = alternatives(name for name in language.scales if len(name) > 1) or "(?!)"
         money = rf"(?:{ANY_BLANK}?(?P<scale>{scale}){end})?"
         self._patterns = [
             re.compile(
@@ -43,6 +47,7 @@ class Amounts:
             re.compile(
                 rf"(?P<sign>{sign})?(?P<first>{number}){second}?{ANY_BLANK}?(?P<unit>{alternatives(language.units)}){end}"
             ),
+            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}?{ANY_BLANK}?(?P<alone>{scale_alone}){end}"),
             re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}"),
             re.compile(rf"(?P<sign>{sign})?(?P<first>{number})"),
         ]
@@ -54,7 +59,8 @@ class Amounts:
         for pattern in self._patterns:
             match = pattern.match(text, start)
             if match and (words := self._said(match)):
-                return Said(match.end() + self._hyphen_before_suffix(match), words)
+                end = match.end() + self._hyphen_before_suffix(match)
+                return Said(end - ends_a_sentence(text, end, self._language.code), words)
         return None
 
     def _hyphen_before_suffix(self, match: re.Match[str]) -> int:
@@ -65,11 +71,13 @@ class Amounts:
 
     def _said(self, match: re.Match[str]) -> str | None:
         found = match.groupdict()
-        if not _has_a_sign(match) or not self._is_a_range(found):
+        if not _has_a_sign(match) or _is_in_a_chain(match) or not self._is_a_range(found):
             return None
         currency = found.get("front") or found.get("back")
         if currency:
             words = self._money(found, currency)
+        elif scale := found.get("alone"):
+            words = self._counted(found, self._language.scales[scale])
         elif unit := found.get("unit"):
             words = self._counted(found, self._language.units[unit])
         else:
@@ -162,6 +170,9 @@ class Amounts:
         return str(mixed).format(n=whole, fraction=fraction)
 
     def _parsed(self, written: str) -> tuple[Amount, Fraction | None]:
+        if "/" in written:
+            whole, _, part = re.sub(ANY_BLANK, " ", written).rpartition(" ")
+            return self._tools.syntax.parse(whole), Fraction(part)
         if written[-1:].isdigit() and written[-1:].isascii():
             return self._tools.syntax.parse(written), None
         whole = written[:-1].rstrip()
@@ -202,6 +213,15 @@ def said_fraction(tools: Tools, above: int, below: int) -> str | None:
     if noun is None:
         return None
     return language.counted(tools.numerals.cardinal(above, noun.gender), noun, Amount(str(above)))
+
+
+def _is_in_a_chain(match: re.Match[str]) -> bool:
+    """Whether a hyphen is one of several between numbers, so that it means no range ("978-3-16-148410-0")."""
+    if match.groupdict().get("dash") != "-":
+        return False
+    text, start, end = match.string, match.start("first"), match.end("second")
+    follows = text[start - 1 : start] == "-" and text[start - 2 : start - 1].isdigit()
+    return follows or (text[end : end + 1] == "-" and text[end + 1 : end + 2].isdigit())
 
 
 def _has_a_sign(match: re.Match[str]) -> bool:

@@ -18,6 +18,8 @@ class Dates:
         r"|(?P<a>[0-9]{1,2})(?P<t>[-./]|\. )(?P<b>[0-9]{1,2})(?P=t)(?P<z>[0-9]{4}|(?<=/)[0-9]{2})(?![0-9])(?![-./][0-9])"
     )
 
+    _SHORT = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(?![0-9])")
+
     def __init__(self, tools: Tools) -> None:
         self._language = tools.language
         self._numerals = tools.numerals
@@ -50,7 +52,20 @@ class Dates:
                 words = [self._day_words(day, text[max(0, start - LOOK_BACK) : start]) for day in days if day]
                 spoken = words[0] if len(words) == 1 else self._language.ranged(words[0], words[1])
                 return Said(match.end(), spoken)
-        return self._day_after_month(text, start)
+        return self._short(text, start) or self._day_after_month(text, start)
+
+    def _short(self, text: str, start: int) -> Said | None:
+        """ "am 12.05.": a date without its year, behind a word that a day has before it."""
+        match = self._SHORT.match(text, start) if self._dates.get("short") else None
+        before = text[max(0, start - LOOK_BACK) : start]
+        if not match or not any(pattern.search(before) for pattern, _ in self._oblique):
+            return None
+        day, month = int(match[1]), int(match[2])
+        if not (1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1]):
+            return None
+        # At the end of the text the stop is that of the sentence as well.
+        end = match.end() - (not text[match.end() : match.end() + LOOK_BACK].strip())
+        return Said(end, f"{self._day_words(day, before)} {self._months[month - 1][0]}")
 
     def _day_after_month(self, text: str, start: int) -> Said | None:
         if not self._dates.get("month_first") or not self._after_month.search(text[max(0, start - LOOK_BACK) : start]):
@@ -123,32 +138,37 @@ class Years:
     """ "2024 году", "w 1999 roku", "the 1990s": years whose form depends on the words beside them."""
 
     _YEAR = re.compile(r"([0-9]{4})(?![0-9])")
-    _DECADE = re.compile(r"s(?![^\W_])")
+    _DECADE = re.compile(r"([1-9][0-9]{3}|[2-9]0)s(?![^\W_])")
+    _BEFORE_DECADE = re.compile(r"(?:['’]|\b(?:the|early|mid|late)[ -])$", re.IGNORECASE)
 
     def __init__(self, tools: Tools) -> None:
         self._numerals = tools.numerals
+        self._language = tools.language.code
         self._forms = [_YearForm.read(entry) for entry in tools.language.dates.get("year_forms", ())]
         self._decades = tools.language.dates.get("decades")
 
     def __call__(self, text: str, start: int) -> Said | None:
+        before = text[max(0, start - LOOK_BACK) : start]
+        if self._decades and (decade := self._decade(text, start, before)):
+            return decade
         match = self._YEAR.match(text, start)
         if not match or text[start] == "0":
             return None
-        if (
-            self._decades
-            and text[match.end() : match.end() + 1] == "s"
-            and not text[match.end() + 1 : match.end() + 2].isalnum()
-        ):
-            words = self._numerals.year(int(match[1]))
-            return Said(match.end() + 1, words[:-1] + "ies" if words.endswith("y") else words + "s")
-        before = text[max(0, start - LOOK_BACK) : start]
         for form in self._forms:
             behind = form.behind.match(text, match.end())
             if behind and form.before.search(before):
                 end = match.end() if form.instead is None else behind.end()
-                end -= end > match.end() and text[end - 1] == "." and ends_a_sentence(text, end)
+                end -= end > match.end() and ends_a_sentence(text, end, self._language)
                 return Said(end, self._in_form(match[1], form.name) + (form.instead or ""))
         return None
+
+    def _decade(self, text: str, start: int, before: str) -> Said | None:
+        """ "1990s", "the '90s"; but "30s" alone is half a minute."""
+        match = self._DECADE.match(text, start)
+        if not match or (len(match[1]) < 4 and not self._BEFORE_DECADE.search(before)):
+            return None
+        words = self._numerals.year(int(match[1]))
+        return Said(match.end(), words[:-1] + "ies" if words.endswith("y") else words + "s")
 
     def _in_form(self, year: str, form: str) -> str:
         if form == "digits":

@@ -9,12 +9,13 @@ from streaming.text.normalization.rules.addresses import NetworkAddresses, Telep
 from streaming.text.normalization.rules.amounts import Amounts, Fractions
 from streaming.text.normalization.rules.counters import Counters
 from streaming.text.normalization.rules.dates import Dates, Years
+from streaming.text.normalization.rules.nouns import Nouns
 from streaming.text.normalization.rules.ordinals import Ordinals
 from streaming.text.normalization.rules.roman import RomanNumerals
 from streaming.text.normalization.rules.rule import Rule, Said, Tools
 from streaming.text.normalization.rules.signs import Abbreviations, Signs
 from streaming.text.normalization.rules.times import Times
-from streaming.text.normalization.syntax import VULGAR, NumberSyntax
+from streaming.text.normalization.syntax import VULGAR, NumberSyntax, alternatives
 from streaming.text.rewriting import Replacement
 
 
@@ -23,17 +24,20 @@ class Reader:
 
     def __init__(self, language: Language) -> None:
         self._has_blanks = language.has_blanks
+        suffixes = alternatives(language.numbers.get("joined_suffixes", "").split()) or "(?!)"
+        self._joined_suffix = re.compile(rf"(?:{suffixes})(?![^\W_])")
         self._suffixes_follow = bool(language.numbers.get("suffixes_follow"))
         tools = Tools(language, Numerals(language), NumberSyntax(language))
         amounts = Amounts(tools)
         self._number_rules: Sequence[Rule] = [
             *(kind(tools) for kind in (Dates, TelephoneNumbers, Times, Years, Ordinals, Versions)),
             *(Counters(tools, table) for table in language.numbers.get("counters", ())),
+            Nouns(tools),
             Fractions(tools),
             amounts,
             Signs(tools),
         ]
-        self._word_rules: Sequence[Rule] = [NetworkAddresses(tools), RomanNumerals(tools), Abbreviations(tools)]
+        self._word_rules: Sequence[Rule] = [Abbreviations(tools), NetworkAddresses(tools), RomanNumerals(tools)]
         if any(symbol[0].isalpha() for symbol in language.currencies):
             self._word_rules = [*self._word_rules, _Money(language, amounts)]
         signs = "".join(re.escape(sign) for sign in {*language.signs, *language.currencies} if len(sign) == 1)
@@ -64,7 +68,11 @@ class Reader:
         before = " " if follows_a_word and said.words[0].isalnum() else ""
         behind = text[said.end : said.end + 1]
         # Digits part themselves from what is before them.
-        is_suffix = text[said.end - 1] == "-" or (self._suffixes_follow and not behind.isascii())
+        is_suffix = (
+            text[said.end - 1] == "-"
+            or (self._suffixes_follow and not behind.isascii())
+            or (text[said.end - 1].isdigit() and self._joined_suffix.match(text, said.end))
+        )
         goes_on = behind.isalpha() and not is_suffix
         return f"{before}{said.words}{' ' if goes_on and said.words[-1].isalnum() else ''}"
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from streaming.text.dots import dot_belongs_to_word
 from streaming.text.normalization.language import Language
 from streaming.text.normalization.numerals import Numerals
 from streaming.text.normalization.syntax import NumberSyntax
@@ -36,10 +37,6 @@ def is_letter_or_digit(text: str, place: int) -> bool:
     return 0 <= place < len(text) and text[place].isalnum()
 
 
-def ends_a_sentence(text: str, end: int, *, may_be_followed: bool = False) -> bool:
-    """Whether the full stop of an abbreviation before `end` is that of a sentence as well. `may_be_followed`: by a name,
-    which begins as a sentence does."""
-    following = text[end : end + 20]
-    if not following.strip():
-        return not may_be_followed or "\n" in following
-    return not may_be_followed and following[0].isspace() and following.lstrip("\"'“„«( \n")[:1].isupper()
+def ends_a_sentence(text: str, end: int, language: str) -> bool:
+    """Whether a full stop before `end` is that of a sentence, or of both an abbreviation and a sentence."""
+    return text[end - 1 : end] == "." and not dot_belongs_to_word(text, end - 1, language)

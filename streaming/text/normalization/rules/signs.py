@@ -47,6 +47,7 @@ class Abbreviations:
     """ "Dr.", "etc.", from the language's lists. The full stop stays where it may end a sentence as well."""
 
     def __init__(self, tools: Tools) -> None:
+        self._language = tools.language.code
         self._titles = tools.language.titles
         self._before_numbers = frozenset(tools.language.numbers.get("before_numbers", "").split())
         self._words = {**tools.language.abbreviations, **self._titles}
@@ -60,7 +61,5 @@ class Abbreviations:
         written = re.sub(ANY_BLANK, " ", match[0])
         if written in self._before_numbers and not text[match.end() : match.end() + 2].strip()[:1].isdigit():
             return None
-        keeps_stop = match[0].endswith(".") and ends_a_sentence(
-            text, match.end(), may_be_followed=written in self._titles
-        )
+        keeps_stop = written not in self._titles and ends_a_sentence(text, match.end(), self._language)
         return Said(match.end() - keeps_stop, self._words[written])

@@ -36,7 +36,7 @@ class Times:
         words = times[0] if len(times) == 1 else self._language.ranged(times[0], times[1])
         if match["half"]:
             words = self._halves[match["half"]].format(time=words)
-        keeps_stop = match[0].endswith(".") and ends_a_sentence(text, match.end())
+        keeps_stop = ends_a_sentence(text, match.end(), self._language.code)
         return Said(match.end() - keeps_stop, words)
 
     def _said(self, written: str, is_half: bool) -> str:
