@@ -28,7 +28,8 @@ class VoiceRef:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """One utterance. None leaves the choice to the engine."""
+    """One utterance. None leaves the choice to the engine. `language` is one of the engine's, or one of them with a region
+    that has tables of its own for text normalization ("pt-PT")."""
 
     request_id: str
     text: str

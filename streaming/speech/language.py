@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import UnknownLanguage
+from streaming.text.normalization.language import table_name
 
 logger = logging.getLogger("streaming.speech.language")
 
@@ -19,15 +20,15 @@ class LanguageChooser:
         self._logged: set[tuple[str, str]] = set()
 
     def choose(self, asked: str | None, default: str, info: EngineInfo) -> str:
-        """What the engine is told to speak, in its own spelling: what the client asked for, else the default of the voice
-        and of the settings. Raises UnknownLanguage.
+        """What the engine is told to speak, in its own spelling, or with a region that reads numbers otherwise ("pt-PT"):
+        what the client asked for, else the default of the voice and of the settings. Raises UnknownLanguage.
 
         A client that asks for a language that the engine does not speak hears the default (docs/protocol.md, decision 8). An
         engine that cannot clone has one voice, in its own language; it speaks every text as well as it can.
         """
         for wanted in filter(None, (asked, default)):
             if known := known_language(wanted, info.languages):
-                return known
+                return _with_region(known, wanted)
             self._log(info.name, wanted)
         if info.clones:
             languages = ", ".join(sorted(info.languages))
@@ -49,6 +50,11 @@ class LanguageChooser:
 def known_language(wanted: str, languages: Iterable[str]) -> str | None:
     """The one of `languages` that `wanted` means, spelled as the engine spells it; None if it is not among them."""
     return next((known for known in languages if primary_subtag(known) == primary_subtag(wanted)), None)
+
+
+def _with_region(known: str, wanted: str) -> str:
+    name = table_name(wanted)
+    return name if name and "-" in name else known
 
 
 def primary_subtag(tag: str) -> str:

@@ -77,26 +77,31 @@ class Language:
         return chosen.format(n=words) if "{n}" in chosen else f"{words}{self.numbers['blank']}{chosen}"
 
 
-def find_language(code: str) -> Language | None:
-    """The tables for "en", "zh-CN", "pt_BR"; None if there are none."""
+def table_name(code: str) -> str | None:
+    """The name of the tables for a client's "en", "zh-CN", "pt_pt": with its region where that has a file of its own. None
+    if there are none."""
     language, _, region = code.strip().replace("_", "-").partition("-")
-    return _load(language.lower(), region.partition("-")[0].upper() if len(region) == 2 else "")
+    names = (f"{language.lower()}-{region.upper()}", language.lower())
+    return next((name for name in names if name in _table_names()), None)
 
 
 def known_languages() -> tuple[str, ...]:
     """The codes of all languages with tables, without regions."""
-    return tuple(sorted(file.name[:2] for file in _FOLDER.iterdir() if len(file.name) == len("en.toml")))
+    return tuple(sorted({name.partition("-")[0] for name in _table_names()}))
+
+
+def load_language(name: str) -> Language:
+    """`name`: one that `table_name` gives."""
+    code, _, region = name.partition("-")
+    table = _read(code)
+    for section, entries in _read(name).items() if region else ():
+        table[section] = {**table.get(section, {}), **entries}
+    return _made(code, region, table)
 
 
 @cache
-def _load(code: str, region: str) -> Language | None:
-    if code not in known_languages():
-        return None
-    table = _read(code)
-    if region and (_FOLDER / f"{code}-{region}.toml").is_file():
-        for section, entries in _read(f"{code}-{region}").items():
-            table[section] = {**table.get(section, {}), **entries}
-    return _made(code, region, table)
+def _table_names() -> frozenset[str]:
+    return frozenset(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Pure text, for every engine. Each engine calls it in its own process, before it 
 from functools import cache
 
 from streaming.text.normalization.characters import find_odd_characters
-from streaming.text.normalization.language import find_language
+from streaming.text.normalization.language import load_language, table_name
 from streaming.text.normalization.markup import find_markup
 from streaming.text.normalization.rules.reader import Reader
 from streaming.text.rewriting import Rewriting
@@ -22,14 +22,14 @@ def normalize(text: str, language: str, *, only_unreadable: bool = False) -> Rew
     without_markup = Rewriting.replacing(text, find_markup(text))
     plain = without_markup.spoken
     readable = without_markup.then(Rewriting.replacing(plain, find_odd_characters(plain, code)))
-    reader = _reader(language)
-    if reader is None:
+    name = table_name(language)
+    if name is None:
         return readable
     spoken = readable.spoken
-    return readable.then(Rewriting.replacing(spoken, reader.read(spoken)))
+    return readable.then(Rewriting.replacing(spoken, _reader(name).read(spoken)))
 
 
 @cache
-def _reader(language: str) -> Reader | None:
-    tables = find_language(language)
-    return Reader(tables) if tables else None
+def _reader(name: str) -> Reader:
+    """By the name of its tables: of what clients call languages there is no end."""
+    return Reader(load_language(name))

@@ -25,6 +25,10 @@ def chosen(asked: str | None, default: str, info: EngineInfo) -> str:
         ("pt_BR", "pt"),
         (" de ", "de"),
         ("zh-Hans-CN", "zh"),
+        # Regions that read numbers in their own way.
+        ("pt-PT", "pt-PT"),
+        ("ES_mx", "es-MX"),
+        ("pt-../pt-PT", "pt"),
     ],
 )
 def test_a_language_is_meant_by_its_first_part_in_any_case(asked: str, spoken: str) -> None:

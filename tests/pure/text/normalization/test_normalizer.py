@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming.text.normalization.language import known_languages
-from streaming.text.normalization.normalizer import normalize
+from streaming.text.normalization.normalizer import _reader, normalize
 from tests.pure.text.normalization.tables import languages, table
 
 ROWS = [(language, written, said) for language in languages() for written, said in table(language)]
@@ -51,3 +51,13 @@ def test_what_is_not_replaced_keeps_its_place() -> None:
     assert words == "Take five kilometers, now"
     assert rewriting.original_end(words.index("five")) == len("Take **")
     assert rewriting.original_end(words.index(", now")) == len("Take **5** km")
+
+
+def test_what_clients_call_languages_is_not_remembered() -> None:
+    normalize("1", "en")
+    before = _reader.cache_info().currsize
+    for number in range(300):
+        normalize("1", f"x{number}")
+        normalize("1", f"EN-{number}")
+        normalize("1", f"en_{number:02}")
+    assert _reader.cache_info().currsize == before
