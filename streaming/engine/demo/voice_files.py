@@ -26,7 +26,7 @@ def read_description(model_path: Path) -> dict[str, Any]:
         description = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise VoiceError(f"{path}, the description of a Piper voice, cannot be read: {error.strerror}.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         description = None
     if not _is_description(description):
         raise VoiceError(f"{path} is not the description of a Piper voice.")

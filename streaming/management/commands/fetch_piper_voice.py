@@ -81,9 +81,16 @@ class Command(BaseCommand):
 
             try:
                 bring(f"{base}/{CARD}", card)
-                text = card.read_text(encoding="utf-8", errors="replace")[:MOST_OF_A_CARD].strip()
-                self.stdout.write(f"\nThe voice has this card. Its licence is that of the data it names:\n\n{text}\n\n")
+                notice = "The voice has this card. Its licence is that of the data it names:"
+                self.stdout.write(f"\n{notice}\n\n{_beginning_of(card)}\n\n")
             except NotOnHub:
                 self.stdout.write("This hub has no card for the voice: look for its licence before you use it.")
             bring(f"{base}/{model.name}.json", description_path(model))
             bring(f"{base}/{model.name}", model)
+
+
+def _beginning_of(card: Path) -> str:
+    """A stranger's text for an operator's terminal: no commands to it, such as those that overwrite what stands there."""
+    with card.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(MOST_OF_A_CARD).replace("\t", " ")
+    return "".join(char for char in text if char.isprintable() or char == "\n").strip()
