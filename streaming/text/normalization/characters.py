@@ -77,7 +77,8 @@ def _said(char: str, keeps_wide_marks: bool) -> str:
 
 def _said_symbol(char: str, category: str) -> str:
     compatible = unicodedata.normalize("NFKC", char)
-    if compatible != char and char not in "™℠" and (compatible.isascii() or any(map(str.isalnum, compatible))):
+    is_said = compatible.isascii() or category == "Sc" or any(map(str.isalnum, compatible))
+    if compatible != char and char not in "™℠" and is_said:
         return compatible
     return char if category == "Sc" or char in _KEPT_SYMBOLS else _GAP
 

@@ -24,7 +24,8 @@ class Counters:
         match = (
             self._pattern.match(text, start) if self._pattern and text[start - 1 : start] not in tuple(".,:") else None
         )
-        if not match or match[1][0] == "0":
+        # 第2名: an ordinal number, which has its own words.
+        if not match or match[1][0] == "0" or text[start - 1 : start] == "第":
             return None
         words = self._whole.get(match[1])
         if words is None and len(self._ones) > 1:

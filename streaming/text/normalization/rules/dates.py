@@ -94,7 +94,9 @@ class Dates:
             return None
         end = match.end() - (found["y"] is not None and found["s"] != ". " and match[0].endswith("."))
         words = self._dates["full"].format(
-            day=self._day_words(day), month=self._months[month - 1][0], year=self._year(year)
+            day=self._day_words(day, match.string[max(0, match.start() - LOOK_BACK) : match.start()]),
+            month=self._months[month - 1][0],
+            year=self._year(year),
         )
         return Said(end, words)
 
