@@ -51,9 +51,8 @@ class Aligner:
         audio: then, or later, at `end`, if silence follows the speech."""
         self._enter(piece_end)
         if self._tempo.is_patient:
-            last_packet_start = (
-                self._known_time
-            )  # nobody waits for that packet: it begins where its share of the time does
+            # Nobody waits for that packet: the character begins where its share of the time does.
+            last_packet_start = self._known_time
         self._until = max(self._until, until)
         self._learn(self._length)
         first = self._spoken.placed

@@ -245,3 +245,13 @@ def test_numbers_signs_and_markup(written: str, language: str) -> None:
         return work_of(lambda: normalize((written * length)[:length], language)).lines
 
     assert is_linear(cost(LENGTH), cost(2 * LENGTH))
+
+
+@pytest.mark.parametrize(
+    "written", ["{n}-{n}", "{n}-{n}0", "{n}–{n}", "${n}", "{n} km", "{n}.{n}", "{n}/{n}", "{n}th", "-{n}½"]
+)
+@pytest.mark.parametrize("language", ["en", "de", "ru", "zh"])
+def test_a_number_of_any_length_is_read(written: str, language: str) -> None:
+    """Python itself reads none of more than 4300 digits."""
+    text = written.format(n="7" * 5000)
+    assert normalize(text, language).original == text

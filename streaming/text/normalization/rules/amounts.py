@@ -92,11 +92,13 @@ class Amounts:
 
     def _is_a_range(self, found: dict[str, str | None]) -> bool:
         """With a hyphen only from less to more: "2-1" is a score, "555-1234" a telephone."""
-        first, second = found["first"], found.get("second")
+        first, second = found["first"] or "", found.get("second")
         if second is None or found.get("dash") != "-":
             return True
-        is_simple = all(part.isdigit() and (part == "0" or part[0] != "0") for part in (first or "", second))
-        return is_simple and len(second) <= len(first or "") + 2 and int(first or "0") < int(second)
+        is_simple = all(part.isdigit() and (part == "0" or part[0] != "0") for part in (first, second))
+        # Not as integers: Python makes none of more than 4300 digits.
+        is_less = (len(first), first) < (len(second), second)
+        return is_simple and len(second) <= len(first) + 2 and is_less
 
     # What is counted
 
