@@ -4,13 +4,13 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticUseDefault
 
 from streaming.protocol.parameters import OPENAI_SPEEDS, SPEEDS, clamped
-from streaming.protocol.values import boolean_of, is_given, number_of, whole_number_of
+from streaming.protocol.values import boolean_of, is_given, normalization_of, number_of, whole_number_of
 
 
 def _or_default(read: Callable[[object], Any]) -> Callable[[object], Any]:
@@ -30,6 +30,10 @@ def _same(value: object) -> object:
 OR_DEFAULT = BeforeValidator(_or_default(_same))
 Number = Annotated[float, BeforeValidator(_or_default(number_of))]
 WholeNumber = Annotated[int, BeforeValidator(_or_default(whole_number_of))]
+# A boolean stands for one of the words here, too.
+Normalization = Annotated[
+    Literal["auto", "on", "off"], BeforeValidator(_or_default(lambda value: "on" if normalization_of(value) else "off"))
+]
 Boolean = Annotated[bool, BeforeValidator(_or_default(boolean_of))]
 
 # Outside of its range, the nearest one is taken.

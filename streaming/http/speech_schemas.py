@@ -2,13 +2,13 @@
 responses must have.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from streaming.audio.formats import HTTP_FORMATS
-from streaming.http.fields import OR_DEFAULT, Boolean, Number, Speed, WholeNumber
+from streaming.http.fields import OR_DEFAULT, Boolean, Normalization, Number, Speed, WholeNumber
 from streaming.protocol.parameters import SPEEDS
 
 DEFAULT_FORMAT = "mp3_44100_128"
@@ -45,10 +45,7 @@ class SpeechBody(Schema):
     ) = None
     pronunciation_dictionary_locators: Annotated[list[DictionaryLocator], Field(max_length=3)] | None = None
     apply_text_normalization: (
-        Annotated[
-            Literal["auto", "on", "off"], Field(description="Whether numbers and signs are said in words. Auto: on.")
-        ]
-        | None
+        Annotated[Normalization, Field(description="Whether numbers and signs are said in words. Auto: on.")] | None
     ) = None
     model_id: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
     previous_text: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from streaming.errors import INVALID_PARAMETER, ProtocolError
 from streaming.protocol.dialect import Dialect
-from streaming.protocol.values import boolean_of, is_given, number_of
+from streaming.protocol.values import boolean_of, is_given, normalization_of, number_of
 
 Mode = Literal["generate", "forward"]
 # Of pronunciation dictionaries: (id, version); without a version the newest is meant.
@@ -165,11 +165,8 @@ def _schedule(high: int, unit: str) -> Callable[[str, object], tuple[int, ...]]:
 
 
 def _normalization(name: str, value: object) -> bool:
-    """ElevenLabs' three words. "auto" is "on": what is read out is cheap to read right."""
-    if isinstance(value, str) and value.strip().lower() == "auto":
-        return True
     try:
-        return boolean_of(value)
+        return normalization_of(value)
     except ValueError:
         text = f"{name} must be auto, on or off, not {shown(value)}."
         raise ProtocolError(INVALID_PARAMETER, text) from None

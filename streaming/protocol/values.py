@@ -55,6 +55,17 @@ def boolean_of(value: object) -> bool:
         raise ValueError("true or false is needed") from None
 
 
+def normalization_of(value: object) -> bool:
+    """Whether text is normalized, by ElevenLabs' three words ("auto" is "on": what is read out is cheap to read right), or a
+    boolean. Raises ValueError."""
+    if isinstance(value, str) and len(value) <= _MAX_CHARS and _plain(value) == "auto":
+        return True
+    try:
+        return boolean_of(value)
+    except ValueError:
+        raise ValueError("auto, on or off is needed") from None
+
+
 def _is_number_text(text: str) -> bool:
     return len(text) <= _MAX_CHARS and bool(_NUMBER.fullmatch(text.strip()))
 

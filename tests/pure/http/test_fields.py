@@ -36,6 +36,20 @@ def test_a_seed_may_be_a_text(value: Any, seed: int | None) -> None:
     assert SpeechBody(text="Hello.", seed=value).seed == seed
 
 
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(True, "on"), ("ON", "on"), (" Auto ", "on"), (False, "off"), ("off", "off"), (None, None), ("null", None)],
+)
+def test_whether_text_is_normalized_is_read_as_on_sockets(value: Any, word: str | None) -> None:
+    assert SpeechBody(text="Hello.", apply_text_normalization=value).apply_text_normalization == word
+
+
+@pytest.mark.parametrize("value", ["sometimes", [], {}, 7])
+def test_another_word_for_normalization_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="auto, on or off"):
+        SpeechBody(text="Hello.", apply_text_normalization=value)
+
+
 @pytest.mark.parametrize("name", ["stability", "similarity_boost", "style", "speed", "use_speaker_boost"])
 @pytest.mark.parametrize("value", ["maybe", [], {}, float("nan"), 10**400])
 def test_what_cannot_be_read_is_refused_by_name(name: str, value: Any) -> None:
