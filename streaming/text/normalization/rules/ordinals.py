@@ -27,6 +27,12 @@ class Ordinals:
         before_dot = table.get("before_dot", {})
         self._before_dot = [(re.compile(f"(?:{before})$", re.IGNORECASE), form) for before, form in before_dot.items()]
 
+        # Where nothing before it decides: nouns that tell the form.
+        self._nouns = [
+            (re.compile(rf"{ANY_BLANK}(?:{alternatives(words.split())})(?![^\W_])"), form)
+            for words, form in table.get("nouns", {}).items()
+        ]
+
     def __call__(self, text: str, start: int) -> Said | None:
         if match := self._marked.match(text, start):
             form = self._form_behind.get(match[2]) if self._behind_mark.match(text, match.end()) else None
@@ -37,5 +43,8 @@ class Ordinals:
             number = int("".join(filter(str.isdigit, match[1])))
             for pattern, form in self._before_dot:
                 if pattern.search(before):
+                    return Said(match.end(), self._numerals.inflected_ordinal(number, form))
+            for pattern, form in self._nouns:
+                if pattern.match(text, match.end()):
                     return Said(match.end(), self._numerals.inflected_ordinal(number, form))
         return None
