@@ -16,9 +16,10 @@ _READERS: dict[str, Callable[[], KanaReader]] = {"ja": KanaReader}
 class EspeakVoice:
     """One language, for any number of threads at once."""
 
-    def __init__(self, espeak: Espeak, language: str) -> None:
+    def __init__(self, espeak: Espeak, voice: str, language: str) -> None:
+        """`voice`: the library's name; `language`: without its region."""
         self._espeak = espeak
-        self._voice = espeak.voices[language]
+        self._voice = voice
         self._reader = _READERS[language]() if language in _READERS else None
         self.name = f"espeak-ng {self._voice}"
 

@@ -14,6 +14,8 @@ from streaming.engine.demo.piper_voice import PiperVoice, english_voice
 logger = logging.getLogger("streaming.engine.demo")
 
 ENGLISH = "en"
+# espeak-ng's voices of regions. Portuguese without a region is that of Brazil (CLDR, likely subtags), as its numbers are.
+_VOICES_OF_REGIONS = {"pt": "pt-br", "pt-pt": "pt"}
 
 
 class Voice(Protocol):
@@ -65,11 +67,15 @@ class Voices:
         code = _subtag(language)
         if code not in self._piper and code not in self._espeak.voices:
             code = ENGLISH
+        tag = language.strip().replace("_", "-").lower()
+        name = tag if tag in _VOICES_OF_REGIONS and code not in self._piper else code
         with self._lock:
-            if code not in self._used:
-                self._used[code] = self._piper.get(code) or EspeakVoice(self._espeak, code)
-                logger.info("The language %s is spoken by %s", code, self._used[code].name)
-            return self._used[code]
+            if name not in self._used:
+                self._used[name] = self._piper.get(code) or EspeakVoice(
+                    self._espeak, _VOICES_OF_REGIONS.get(name) or self._espeak.voices[code], code
+                )
+                logger.info("The language %s is spoken by %s", name, self._used[name].name)
+            return self._used[name]
 
 
 def _subtag(language: str) -> str:

@@ -16,7 +16,6 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]+|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 _KEPT = frozenset("ªº²³¹¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⁄…\u00a0\u2007\u2009\u202f‑–—−№°π¢£¤¥€")
 _KEPT_SYMBOLS = frozenset("°№+<=>~±×÷−∕√∞≈≠≤≥")
 _SCRIPTS_WITH_JOINERS = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff]")
-_PICTURE_PARTS = frozenset("\u200d\u20e3")
 _WIDE_LANGUAGES = frozenset({"zh", "ja", "ko"})
 # The signs of Arabic numbers: decimal, thousands, percent.
 _ARABIC_MARKS = {"٫": ".", "٬": ",", "٪": "%"}

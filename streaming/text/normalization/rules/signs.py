@@ -7,7 +7,6 @@ from streaming.text.normalization.syntax import ANY_BLANK, alternatives
 
 # Said wherever they stand; the others only between numbers, or between blanks.
 _ALWAYS = frozenset("&@%‰°§№√∞≈≠≤≥±×÷$£€¥₹₽+")
-_BEFORE_NUMBERS = frozenset("#~<>=*−+√≈≤≥×÷/±")
 
 
 class Signs:

@@ -136,6 +136,13 @@ def test_a_text_in_a_second_script_is_seeded_too(engine: DemoEngine) -> None:
     assert np.array_equal(spoken(engine, text)[0], spoken(engine, text)[0])
 
 
+def test_portuguese_is_that_of_brazil_unless_portugal_is_named() -> None:
+    voices = Voices({})
+    names = {language: voices.of(language).name for language in ("pt", "pt-BR", "pt_PT")}
+    assert names == {"pt": "espeak-ng pt-br", "pt-BR": "espeak-ng pt-br", "pt_PT": "espeak-ng pt"}
+    assert voices.of("pt-BR") is voices.of("pt")
+
+
 def test_what_nobody_speaks_is_spoken_in_english_and_not_remembered() -> None:
     voices = Voices({})
     assert {voices.of(f"x{letter}").name for letter in "abcdefgh"} == {"en_US-joe-medium"}
