@@ -60,6 +60,7 @@ def _install(kind: Any, door: Door, look: Callable[[Any], None]) -> None:
 
     def connection_lost(protocol: Any, error: Exception | None) -> None:
         door.leave(protocol)
+        _cancel(protocol, "ending")
         plain_lost(protocol, error)
 
     kind.connection_made, kind.data_received = connection_made, data_received
@@ -76,19 +77,26 @@ def _end_stalls(kind: Any) -> None:
 
     def resume_writing(protocol: Any) -> None:
         plain_resume(protocol)
-        _cancel_stall(protocol)
+        _cancel(protocol, "stall")
 
     def connection_lost(protocol: Any, error: Exception | None) -> None:
-        _cancel_stall(protocol)
+        _cancel(protocol, "stall")
         plain_lost(protocol, error)
 
     kind.pause_writing, kind.resume_writing, kind.connection_lost = pause_writing, resume_writing, connection_lost
 
 
-def _cancel_stall(protocol: Any) -> None:
-    if stall := getattr(protocol, "stall", None):
-        stall.cancel()
-        protocol.stall = None
+def _end_after(protocol: Any, seconds: float) -> None:
+    """Once for each connection: asyncio waits until all has been read that was written. One that is gone by then has no
+    transport that could be told."""
+    if getattr(protocol, "ending", None) is None:
+        protocol.ending = protocol.loop.call_later(seconds, protocol.transport.abort)
+
+
+def _cancel(protocol: Any, name: str) -> None:
+    if timer := getattr(protocol, name, None):
+        timer.cancel()
+        setattr(protocol, name, None)
 
 
 def _is_chunked(protocol: Any) -> bool:
@@ -102,8 +110,7 @@ def _look(door: Door, covers: Callable[[str], bool], owns_server: bool, protocol
         door.leave(protocol)
     elif transport.is_closing():
         door.leave(protocol)
-        # asyncio waits until all has been read that was written.
-        protocol.loop.call_later(PING_TIMEOUT_SECONDS, transport.abort)
+        _end_after(protocol, PING_TIMEOUT_SECONDS)
     elif cycle is None or cycle.response_complete:
         _wait(door, protocol, Part.HEAD)
     elif cycle.more_body and covers(path_info_of(cycle.scope)):
@@ -124,4 +131,4 @@ def _close(protocol: Any) -> None:
         protocol.transport.abort()  # an answer that breaks off must not look complete
         return
     protocol.transport.close()
-    protocol.loop.call_later(CLOSE_SECONDS, protocol.transport.abort)
+    _end_after(protocol, CLOSE_SECONDS)
