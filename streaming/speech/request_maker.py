@@ -11,6 +11,7 @@ from streaming.protocol.parameters import Locators
 from streaming.protocol.speaking_rate import Tempo
 from streaming.speech.language import LanguageChooser
 from streaming.speech.speaking_rates import SpeakingRates
+from streaming.text.normalization.markup import without_markup
 from streaming.text.pronunciation import Pronouncer
 from streaming.text.rewriting import Rewriting
 
@@ -92,8 +93,17 @@ class RequestMaker:
 
     def _pronounce(self, utterance: Utterance) -> Rewriting:
         if self._pronounced is None or self._pronounced[0] is not utterance:
-            self._pronounced = utterance, self._pronouncer.pronounce(utterance.text)
+            self._pronounced = utterance, self._read(utterance)
         return self._pronounced[1]
+
+    def _read(self, utterance: Utterance) -> Rewriting:
+        """What the dictionaries say, without markup. The engine would lay that aside as well, but here it is known that no
+        time is spent on it."""
+        text = self._pronouncer.pronounce(utterance.text)
+        if not utterance.parameters.apply_text_normalization:
+            return text
+        plain = text.then(without_markup(text.spoken))
+        return plain if plain.spoken.strip() else text
 
     def _language(self, asked: str | None) -> str:
         info = self._executor.status.info

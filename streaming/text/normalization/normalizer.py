@@ -7,7 +7,7 @@ from functools import cache
 
 from streaming.text.normalization.characters import find_odd_characters
 from streaming.text.normalization.language import load_language, table_name
-from streaming.text.normalization.markup import find_markup
+from streaming.text.normalization.markup import without_markup
 from streaming.text.normalization.rules.reader import Reader
 from streaming.text.rewriting import Rewriting
 
@@ -19,9 +19,9 @@ def normalize(text: str, language: str, *, only_unreadable: bool = False) -> Rew
     code = language.strip().replace("_", "-").partition("-")[0].lower()
     if only_unreadable:
         return Rewriting.replacing(text, find_odd_characters(text, code))
-    without_markup = Rewriting.replacing(text, find_markup(text))
-    plain = without_markup.spoken
-    readable = without_markup.then(Rewriting.replacing(plain, find_odd_characters(plain, code)))
+    laid_aside = without_markup(text)
+    plain = laid_aside.spoken
+    readable = laid_aside.then(Rewriting.replacing(plain, find_odd_characters(plain, code)))
     name = table_name(language)
     if name is None:
         return readable

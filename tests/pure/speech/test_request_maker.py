@@ -56,6 +56,21 @@ async def test_the_engine_is_told_not_to_say_numbers_and_signs_in_words() -> Non
     assert not request.apply_text_normalization
 
 
+async def test_no_time_is_spent_on_markup() -> None:
+    requests, spoken = maker(Source()), utterance("**Bold** and <b>strong</b>")
+    await requests.prepare_for(spoken)
+    request, text = requests.make(spoken)
+    assert request.text == "Bold and strong"
+    assert (text.original, text.original_end(len("Bold"))) == (spoken.text, len("**Bold**"))
+
+
+@pytest.mark.parametrize(("text", "normalizes"), [("**5** km", False), ("** __ **", True)])
+async def test_markup_stays_if_the_client_wants_it_or_there_is_nothing_else(text: str, normalizes: bool) -> None:
+    requests, spoken = maker(Source()), utterance(text, apply_text_normalization=normalizes)
+    await requests.prepare_for(spoken)
+    assert requests.make(spoken)[0].text == text
+
+
 async def test_the_voice_gives_what_the_client_leaves_out() -> None:
     requests = maker(Source(), language="de")
     await requests.prepare_for(utterance())

@@ -61,3 +61,18 @@ def test_what_clients_call_languages_is_not_remembered() -> None:
         normalize("1", f"EN-{number}")
         normalize("1", f"en_{number:02}")
     assert _reader.cache_info().currsize == before
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("- milk\n- eggs\n- bread", "milk.\neggs.\nbread"),
+        ("# Groceries\nmilk", "Groceries.\nmilk"),
+        ("**Done**\n\nNext", "Done.\n\nNext"),
+        ("Done!\n\nNext", "Done!\n\nNext"),
+        ("a line that is\nwrapped", "a line that is\nwrapped"),
+        ("第一段\n\n第二段", "第一段。\n\n第二段"),
+    ],
+)
+def test_paragraphs_headings_and_items_do_not_run_into_what_follows(written: str, said: str) -> None:
+    assert normalize(written, "en").spoken == said
