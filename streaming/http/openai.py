@@ -17,7 +17,8 @@ from streaming.http.fields import OR_DEFAULT, OpenAISpeed
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
 from streaming.http.speech_schemas import WITHOUT_EFFECT
-from streaming.protocol.parameters import Parameters
+from streaming.protocol.dialect import Dialect
+from streaming.protocol.parameters import Parameters, parse_parameters
 from voices.known_ids import stand_ins
 
 router = Router(tags=["OpenAI"])
@@ -36,6 +37,10 @@ class OpenAISpeechBody(Schema):
     response_format: Annotated[Literal["mp3", "opus", "aac", "flac", "wav", "pcm"], OR_DEFAULT] = "mp3"
     speed: Annotated[OpenAISpeed, Field(description="0.25-4; outside, the nearest one is taken.")] | None = None
     stream_format: Annotated[Literal["audio", "sse"], OR_DEFAULT] = "audio"
+    language: (
+        Annotated[str, Field(max_length=35, description="Not OpenAI's. For example de. Unset: the voice's language.")]
+        | None
+    ) = None
     instructions: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
 
 
@@ -46,7 +51,7 @@ async def speech(request: HttpRequest, body: OpenAISpeechBody) -> StreamingHttpR
     order = Order(
         voice_id,
         body.input,
-        Parameters(speed=body.speed),
+        Parameters(speed=body.speed).updated(parse_parameters({"language": body.language}, Dialect.ELEVENLABS)),
         CONTAINER_FORMATS[body.response_format],
         stand_ins(voice_id, exchange_of(request).backend.config.voices.openai_names),
     )

@@ -129,7 +129,7 @@ def _output(name: str) -> OutputFormat:
 def _parameters(body: SpeechBody) -> Parameters:
     """By the sockets' own rules. Raises ProtocolError."""
     values = body.dict(
-        include={"language_code", "seed", "pronunciation_dictionary_locators", "apply_text_normalization"}
+        include={"language", "language_code", "seed", "pronunciation_dictionary_locators", "apply_text_normalization"}
     )
     settings = body.voice_settings.dict() if body.voice_settings else {}
     return Parameters().updated(parse_parameters(settings | values, Dialect.ELEVENLABS))

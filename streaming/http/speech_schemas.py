@@ -36,6 +36,7 @@ class SpeechBody(Schema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Hello there."}]})
 
     text: Annotated[str, Field(min_length=1, description="The text to speak.")]
+    language: Annotated[str, Field(max_length=35, description="The same as language_code.")] | None = None
     language_code: (
         Annotated[str, Field(max_length=35, description="For example en. Unset: the voice's language.")] | None
     ) = None

@@ -162,6 +162,19 @@ async def test_numbers_may_be_texts_or_booleans_and_the_nearest_speed_is_taken(c
     assert loose.content == plain.content
 
 
+async def test_the_language_is_known_by_either_name_and_to_openais_endpoint_too(client: httpx.AsyncClient) -> None:
+    """espeak-ng says the same text in the same way each time."""
+    rate = {"output_format": "pcm_24000"}
+    german, same, english = [
+        (await client.post(path(), params=rate, json={"text": "Guten Tag.", "seed": 7} | more)).content
+        for more in ({"language_code": "de"}, {"language": "de"}, {"language": "de", "language_code": "en"})
+    ]
+    body = {"voice": "demo", "input": "Guten Tag.", "response_format": "pcm", "language": "de"}
+    from_openai = (await client.post("/v1/audio/speech", json=body)).content
+    assert german == same == from_openai
+    assert german != english
+
+
 async def test_nulls_stand_for_the_defaults_of_openais_endpoint(client: httpx.AsyncClient) -> None:
     body = {"voice": "demo", "input": TEXT, "response_format": None, "stream_format": None, "speed": None}
     answer = await client.post("/v1/audio/speech", json=body)
