@@ -16,7 +16,7 @@ from streaming.errors import EngineUnavailable
 from streaming.http.backend import exchange_of
 from streaming.http.problems import Problem
 from streaming.http.vendors import DECISIVE_HEADERS, is_for_openai
-from streaming.speech.language import primary_subtag
+from streaming.text.language_codes import primary_subtag
 
 router = Router(tags=["Models"])
 

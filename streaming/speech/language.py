@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import UnknownLanguage
+from streaming.text.language_codes import primary_subtag
 from streaming.text.normalization.language import table_name
 
 logger = logging.getLogger("streaming.speech.language")
@@ -55,8 +56,3 @@ def known_language(wanted: str, languages: Iterable[str]) -> str | None:
 def _with_region(known: str, wanted: str) -> str:
     name = table_name(wanted)
     return name if name and "-" in name else known
-
-
-def primary_subtag(tag: str) -> str:
-    """The language of a tag, without region or script: zh of zh-CN, pt of pt_BR, en of EN."""
-    return tag.strip().replace("_", "-").partition("-")[0].lower()

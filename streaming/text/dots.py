@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from streaming.text.abbreviations.tables import INTERNATIONAL, LANGUAGES, Kind, Table, table
+from streaming.text.language_codes import primary_subtag
 
 # Characters. The longest word of the tables, with what belongs to it; and the longest word that begins a sentence, with
 # what may stand before it.
@@ -102,7 +103,7 @@ def _rules(language: str | None, sample: str) -> "_Rules":
 @lru_cache(maxsize=64)
 def _known(language: str) -> str | None:
     """The language without its region, if there are tables for it."""
-    primary = language.strip().lower().replace("_", "-").partition("-")[0]
+    primary = primary_subtag(language)
     return primary if primary in LANGUAGES else None
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from streaming.text.language_codes import primary_subtag
+
 # Script -> the languages (ISO 639) that are written in it, the most widely spoken one first. Chinese characters and kana are
 # one script here, for Japanese mixes them. Languages that stand nowhere are written in Latin letters. Source of each
 # language's script: Unicode CLDR, supplemental data on languages.
@@ -89,7 +91,7 @@ def runs(text: str, language: str) -> Iterator[Run]:
 
 
 def _scripts_of(language: str) -> set[str]:
-    primary = language.strip().replace("_", "-").partition("-")[0].lower()
+    primary = primary_subtag(language)
     scripts = {script for script, languages in _LANGUAGES.items() if primary in languages}
     return scripts | {"LATIN"} if primary in _ALSO_LATIN or not scripts else scripts
 

@@ -4,6 +4,7 @@ import unicodedata
 from functools import lru_cache
 
 from streaming.text.boundaries import Strength, boundaries
+from streaming.text.language_codes import primary_subtag
 
 # Marks of layout, which the voices would name ("asterisk"), or worse: "[[" begins raw phonemes, and a null ends the text.
 _NOT_SPOKEN = frozenset("*_`~|^\\[]{}\0")
@@ -16,7 +17,7 @@ _OWN_LETTERS = {"vi", "ro", "rup", "az", "cy", "ga", "gd", "haw", "mi", "smj", "
 def readable(text: str, language: str) -> str:
     """`text` in letters that a voice of `language` ("en", "pt-BR") can say, character for character: what has no sound is a
     blank."""
-    keeps_letters = language.replace("_", "-").partition("-")[0].lower() in _OWN_LETTERS
+    keeps_letters = primary_subtag(language) in _OWN_LETTERS
     return "".join(_readable(char, keeps_letters) for char in text)
 
 

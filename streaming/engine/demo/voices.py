@@ -10,6 +10,7 @@ from streaming.engine.contract import Samples
 from streaming.engine.demo.espeak import Espeak
 from streaming.engine.demo.espeak_voice import EspeakVoice
 from streaming.engine.demo.piper_voice import PiperVoice, english_voice
+from streaming.text.language_codes import primary_subtag
 
 logger = logging.getLogger("streaming.engine.demo")
 
@@ -46,7 +47,7 @@ class Voices:
             raise RuntimeError("The English voice and espeak-ng have different sample rates.")
         level = english.level() if files else None
         self._piper = {ENGLISH: english} | {
-            _subtag(language): PiperVoice(Path(path), sample_rate=self.sample_rate, level=level)
+            primary_subtag(language): PiperVoice(Path(path), sample_rate=self.sample_rate, level=level)
             for language, path in files.items()
         }
         self._used: dict[str, Voice] = {}
@@ -64,7 +65,7 @@ class Voices:
 
     def of(self, language: str) -> Voice:
         """The voice that speaks `language`; the English one if none does."""
-        code = _subtag(language)
+        code = primary_subtag(language)
         if code not in self._piper and code not in self._espeak.voices:
             code = ENGLISH
         tag = language.strip().replace("_", "-").lower()
@@ -76,8 +77,3 @@ class Voices:
                 )
                 logger.info("The language %s is spoken by %s", name, self._used[name].name)
             return self._used[name]
-
-
-def _subtag(language: str) -> str:
-    """The language of a tag, without region or script."""
-    return language.strip().replace("_", "-").partition("-")[0].lower()

@@ -18,6 +18,7 @@ from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
 from streaming.engine.text.tails import Tails
 from streaming.engine.text.timing import SpokenLength
 from streaming.text.boundaries import NEXT_WORD, Strength, best_cut, boundaries, last_edge
+from streaming.text.language_codes import primary_subtag
 from streaming.text.normalization.normalizer import normalize
 
 # The most that is said for a text of the longest length, in cleaned characters for each character of the text.
@@ -61,7 +62,7 @@ class TextFrontEnd:
         self._cleaner = TextCleaner(tokenizer)
         self._most_tokens = max_text_tokens - 1
         self._most_audio_tokens = max_audio_tokens
-        known = {_language_of(code): _tag(_language_of(code)) for code in languages}
+        known = {primary_subtag(code): _tag(primary_subtag(code)) for code in languages}
         self._limits = {
             language: self._limits_of(language, tag, tokenizer.char_limits)
             for language, tag in known.items()
@@ -78,7 +79,7 @@ class TextFrontEnd:
         What makes the model say more than its text is laid aside, and `most_audio_tokens` and `timing` tell when it has been
         said, by the settings in `Tails`.
         """
-        limits = self._limits.get(_language_of(language))
+        limits = self._limits.get(primary_subtag(language))
         if limits is None:
             known = ", ".join(sorted(limits.tag for limits in self._limits.values()))
             raise ValueError(f"The model does not speak the language {language!r}; it speaks {known}.")
@@ -157,11 +158,6 @@ class TextFrontEnd:
             return [], spoken
         tokens = self._bpe.encode(f"[{limits.tag}]" + cleaned.replace(" ", "[SPACE]")).ids
         return [token for token in tokens if token != self._cleaner.unknown_token], spoken
-
-
-def _language_of(code: str) -> str:
-    """The language without its region: zh of zh-CN, en of EN_us."""
-    return code.strip().lower().replace("_", "-").partition("-")[0]
 
 
 def _tag(language: str) -> str:

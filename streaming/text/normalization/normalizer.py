@@ -5,6 +5,7 @@ Pure text, for every engine. Each engine calls it in its own process, before it 
 
 from functools import cache
 
+from streaming.text.language_codes import primary_subtag
 from streaming.text.normalization.characters import find_odd_characters
 from streaming.text.normalization.language import load_language, table_name
 from streaming.text.normalization.markup import without_markup
@@ -16,7 +17,7 @@ def normalize(text: str, language: str, *, only_unreadable: bool = False) -> Rew
     """`text` as a speaker of `language` ("en", "zh-CN", "pt_BR") would read it out. In a language without rules, only markup
     and pictures are laid aside. `only_unreadable`: nothing but characters that no voice can read is changed (emoji,
     full-width letters). Raises nothing."""
-    code = language.strip().replace("_", "-").partition("-")[0].lower()
+    code = primary_subtag(language)
     if only_unreadable:
         return Rewriting.replacing(text, find_odd_characters(text, code))
     laid_aside = without_markup(text)
