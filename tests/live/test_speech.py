@@ -86,7 +86,7 @@ def russian() -> NDArray[np.float32]:
 async def test_russian_is_spoken_where_no_voice_was_fetched(
     server: LiveServer, russian: NDArray[np.float32], language: str | None
 ) -> None:
-    query = "?output_format=pcm_22050" + (f"&language={language}" if language else "")
+    query = "?output_format=pcm_22050" + (f"&language_code={language}" if language else "")
     async with server.connect(query=query) as socket:
         await send(socket, text=RUSSIAN)
         await send(socket, text="")

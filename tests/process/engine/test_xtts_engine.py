@@ -21,7 +21,7 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
-from streaming.engine.vocoder.vocoder import Due
+from streaming.engine.vocoder.vocoder import Due, VocoderStream
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import load_engine
 from tests.process.engine.xtts import (
@@ -318,13 +318,13 @@ def test_an_endless_speech_is_ended(
 
 def speaking(pattern: Samples) -> Callable[[Sequence[Due]], list[Samples]]:
     """A vocoder that says the same for every piece of text, over and over."""
-    said: dict[int, int] = {}
+    said: dict[VocoderStream, int] = {}  # keeps them: a new one must not look like one that is gone
 
     def decode(due: Sequence[Due]) -> list[Samples]:
         chunks = []
         for chunk in due:
-            start = said.get(id(chunk.stream), 0)
-            said[id(chunk.stream)] = start + 11_145
+            start = said.get(chunk.stream, 0)
+            said[chunk.stream] = start + 11_145
             chunks.append(np.take(pattern, np.arange(start, start + 11_145), mode="wrap"))
         return chunks
 
