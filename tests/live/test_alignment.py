@@ -16,9 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.live_server import LiveServer, write_settings
+from benchmarks.tone_engine import RATE
 from tests.live.client import Turn, receive_turn, send
 from tests.live.contexts import hear, say
-from tests.process.engine.piecewise_engine import LOUD, QUIET, RATE
+from tests.process.engine.piecewise_engine import LOUD, QUIET
 
 # Three sentences of six seconds each.
 CHINESE = (29 * "我" + "。") * 3
@@ -81,37 +82,37 @@ def as_they_stand(turn: Turn) -> list[Span]:
     return [span for message in turn.messages for span in spans_of(message.get("alignment"))]
 
 
-async def native(server: LiveServer, text: str) -> Told:
-    """At twice the speed, since this dialect waits until packets are due."""
-    query = f"?output_format={PCM}&sync_alignment=true&speed=2&target_lead_ms=5000"
-    async with server.connect(query=query) as socket:
-        await send(socket, type="ttsInitRequest")
-        await send(socket, text=text)
-        await send(socket, text="")
+async def on_a_stream(server: LiveServer, query: str, *messages: dict[str, Any]) -> Told:
+    async with server.connect(query=f"?output_format={PCM}{query}") as socket:
+        for message in messages:
+            await send(socket, **message)
         turn = await receive_turn(socket)
     return from_pcm(b"".join(turn.packets)), by_a_running_clock(turn)
+
+
+async def native(server: LiveServer, text: str) -> Told:
+    """At twice the speed, since this dialect waits until packets are due."""
+    query = "&sync_alignment=true&speed=2&target_lead_ms=5000"
+    return await on_a_stream(server, query, {"type": "ttsInitRequest"}, {"text": text}, {"text": ""})
 
 
 async def elevenlabs(server: LiveServer, text: str) -> Told:
-    async with server.connect(query=f"?output_format={PCM}&model_id=any") as socket:
-        await send(socket, text=" ")
-        await send(socket, text=text)
-        await send(socket, text="")
-        turn = await receive_turn(socket)
-    return from_pcm(b"".join(turn.packets)), by_a_running_clock(turn)
+    return await on_a_stream(server, "&model_id=any", {"text": " "}, {"text": text}, {"text": ""})
+
+
+async def in_a_context(server: LiveServer, text: str, query: str = "") -> Turn:
+    async with server.connect_contexts(query=f"?output_format={PCM}{query}") as socket:
+        await say(socket, "a", text)
+        return (await hear(socket, "a"))["a"]
 
 
 async def contexts(server: LiveServer, text: str) -> Told:
-    async with server.connect_contexts(query=f"?output_format={PCM}") as socket:
-        await say(socket, "a", text)
-        turn = (await hear(socket, "a"))["a"]
+    turn = await in_a_context(server, text)
     return from_pcm(b"".join(turn.packets)), by_a_running_clock(turn)
 
 
 async def synchronised_contexts(server: LiveServer, text: str) -> Told:
-    async with server.connect_contexts(query=f"?output_format={PCM}&sync_alignment=true") as socket:
-        await say(socket, "a", text)
-        turn = (await hear(socket, "a"))["a"]
+    turn = await in_a_context(server, text, "&sync_alignment=true")
     return from_pcm(b"".join(turn.packets)), as_they_stand(turn)
 
 
