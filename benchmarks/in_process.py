@@ -112,10 +112,14 @@ class TimedEngine(XttsEngine):
         super()._step(utterances)
         self._vocoder.timings.steps.append((time.perf_counter() - begun, len(utterances)))
 
-    def _begin_piece(self, utterance: Utterance) -> None:
+    def _read(self, utterances: list[Utterance]) -> None:
+        speaking = sum(utterance.is_speaking for utterance in utterances)
         begun = time.perf_counter()
-        super()._begin_piece(utterance)
-        self._vocoder.timings.prefills.append((time.perf_counter() - begun, 1))
+        super()._read(utterances)
+        timings = self._vocoder.timings
+        # A part of a text beside a step holds up those who speak for as long as this step takes.
+        timed, rows = (timings.steps, speaking) if speaking else (timings.prefills, len(utterances))
+        timed.append((time.perf_counter() - begun, rows))
 
     def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
         logits[:, self._stop_token] = -torch.inf

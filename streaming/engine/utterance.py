@@ -11,6 +11,7 @@ from streaming.engine.chunk_plan import ChunkPlan
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, Sink, SpeechRequest
 from streaming.engine.ending import Ending
+from streaming.engine.gpt.prefill import Prefill
 from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
@@ -46,6 +47,8 @@ class Utterance:
         self._ending: Ending | None = None
         self._plan = ChunkPlan(request.stream_chunk_size)
         self._latents: list[Tensor] = []
+        # Of the current piece, until the first latent of its audio has come.
+        self.prefill: Prefill | None = None
         self.token = -1
         self.steps = 0
         self.piece_is_over = False
@@ -56,6 +59,11 @@ class Utterance:
         if self.scheduled.slot is None:
             raise RuntimeError("An utterance without a slot cannot be spoken.")
         return self.scheduled.slot
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether a step of the current piece is next."""
+        return self.steps > 0 and not self.piece_is_over
 
     @property
     def has_more(self) -> bool:

@@ -1,7 +1,8 @@
 """The XTTS engine: one thread, one loop, all utterances of a device in one batch.
 
-Each round of the loop takes what has arrived, begins at most one new utterance or one part of a voice's preparation, runs
-one step of the utterances that the scheduler names, and hands out the audio of those whose chunk is due.
+Each round of the loop takes what has arrived, begins new utterances, runs one step of the utterances that the scheduler
+names and a part of the texts that are not read yet, or a part of a voice's preparation, and hands out the audio of those
+whose chunk is due.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
 from streaming.engine.gpt.sampling import NO_TOKEN
+from streaming.engine.reading import next_in_line, read
 from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import Model
@@ -102,14 +104,20 @@ class XttsEngine:
         self._is_stopping = True
 
     def _run_round(self) -> None:
-        if (scheduled := self._scheduler.start_next()) is not None:
+        while (scheduled := self._scheduler.start_next()) is not None:
             self._attempt([self._utterances[scheduled.request_id]], self._begin)
-        elif self._preparations:
-            self._prepare_a_part()
         taking_part = self._scheduler.next_step(now=time.monotonic())
         rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
-        # What has just begun has its first latent already; what is over waits for its next piece.
-        self._attempt([row for row in rows if row.steps and not row.piece_is_over], self._step)
+        speaking = [row for row in rows if row.is_speaking]
+        reading = self._next_to_read(rows, speaking)
+        if not reading and self._preparations:
+            self._prepare_a_part()
+        if reading and speaking and self._model.gpt.rows_beside_a_step:
+            self._attempt(speaking + reading, self._read)
+        else:
+            self._attempt(reading, self._read)
+            # What has just been read has its first latent already.
+            self._attempt([row for row in rows if row.is_speaking], self._step)
         alive = [row for row in rows if row.request.request_id in self._utterances]
         self._attempt([row for row in alive if row.is_due], self._hand_out)
 
@@ -183,8 +191,14 @@ class XttsEngine:
         piece = utterance.begin_piece(model.vocoder)
         # Coqui's generator sees a prefix of ones and the start of audio, and penalises both from the first step on.
         model.sampler.begin(slot, [1, model.weights.start_audio])
-        latent, logits = model.gpt.prefill(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
-        self._sample([utterance], latent, logits)
+        utterance.prefill = model.gpt.begin(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
+
+    def _next_to_read(self, taking_part: list[Utterance], speaking: list[Utterance]) -> list[Utterance]:
+        in_order = [utterance for utterance in self._utterances.values() if utterance in taking_part]
+        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking))
+
+    def _read(self, utterances: list[Utterance]) -> None:
+        self._sample(*read(self._model.gpt, utterances))
 
     def _step(self, utterances: list[Utterance]) -> None:
         tokens = devices.sent(torch.tensor([utterance.token for utterance in utterances]), self._model.device)

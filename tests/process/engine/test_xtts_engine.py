@@ -252,7 +252,9 @@ def doomed(endless_checkpoint: Path) -> Iterator[XttsEngine]:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("part", ["gpt.step", "gpt.prefill", "vocoder.decode_many", "conditioner.compute_steps"])
+@pytest.mark.parametrize(
+    "part", ["gpt.step", "gpt.begin", "gpt.advance", "vocoder.decode_many", "conditioner.compute_steps"]
+)
 def test_a_gpu_that_has_failed_ends_the_engine_and_nobody_is_told_anything_else(
     doomed: XttsEngine, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
