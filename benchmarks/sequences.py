@@ -67,7 +67,7 @@ class Batch:
 
     def _keep(self, sequences: Sequence[Spoken], latents: Tensor, logits: Tensor) -> None:
         logits[:, self._stop] = -torch.inf
-        sampled = self._sampler.sample(logits, [sequence.slot for sequence in sequences]).tolist()
+        sampled = self._sampler.sample_slots(logits, [sequence.slot for sequence in sequences]).tolist()
         for row, sequence in enumerate(sequences):
             sequence.latents.append(latents[row].clone())
             forced = sequence.forced

@@ -207,7 +207,7 @@ class XttsEngine:
         self._sample(utterances, latents, logits)
 
     def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
-        sampled = self._model.sampler.sample(logits, [utterance.slot for utterance in utterances]).tolist()
+        sampled = self._model.sampler.sample_slots(logits, [utterance.slot for utterance in utterances]).tolist()
         for row, (utterance, token) in enumerate(zip(utterances, sampled, strict=True)):
             if token == NO_TOKEN:
                 self._end_overflowed(utterance)

@@ -38,7 +38,7 @@ class Recorder:
         with recording:
             result = work()
         # What is captured is not run: nobody may count on what it gave.
-        result.fill_(float("nan"))
+        result.fill_(float("nan") if result.is_floating_point() else -(2**63))
 
         def repeat() -> None:
             self.repeats += 1

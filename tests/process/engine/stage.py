@@ -84,7 +84,7 @@ class Stage:
         self._sample([line], *self.gpt.prefill(line.slot, line.text, self.voices[line.voice].gpt, line.voice))
 
     def _sample(self, rows: Sequence[Line], latents: Tensor, logits: Tensor) -> None:
-        tokens = self.sampler.sample(logits, [line.slot for line in rows])
+        tokens = self.sampler.sample_slots(logits, [line.slot for line in rows])
         for row, line in enumerate(rows):
             line.keep(tokens[row], latents[row], logits[row])
 

@@ -83,7 +83,7 @@ def test_a_step_waits_for_its_tokens_and_for_nothing_else(watch: Watch, precisio
             model.gpt.prefill(slot, [7] * 60, conditioning, "voice")
         watch.forget()
         _, logits = model.gpt.step([0, 2], torch.tensor([TOKEN, TOKEN]).to("cuda:1", non_blocking=True), [1, 1])
-        tokens = model.sampler.sample(logits, [0, 2])
+        tokens = model.sampler.sample_slots(logits, [0, 2])
         assert watch.waits == []
         tokens.tolist()
     assert watch.waits == ["read"]

@@ -118,7 +118,7 @@ REFUSED = {
     "damaged": (request(voice=VoiceRef(conditioning=WRONG_WIDTH[:-4] + b"\xff" * 4)), "damaged"),
     "of another model": (request(voice=VoiceRef(conditioning=WRONG_WIDTH)), "another model"),
     "too long": (request(voice=VoiceRef(conditioning=TOO_LONG)), "another model"),
-    "seed": (request(seed=2**70), ""),
+    "seed": (request(seed=2**70), "64 bits"),
 }
 
 

@@ -1,17 +1,38 @@
 """Coqui's own generator and decoder: what the engine has to give the same as."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
+from streaming.engine.gpt.counter_noise import advanced, first_counter, log_exponential, token_steps
 from streaming.engine.gpt.sampling import SamplingSettings
+
+
+@contextmanager
+def _drawing_as_the_engine(seed: int) -> Iterator[None]:
+    """`torch.multinomial` takes one token of one row, with the noise of this seed."""
+    counter = torch.tensor([[first_counter(seed)]])
+
+    def draw(probabilities: Tensor, num_samples: int) -> Tensor:
+        nonlocal counter
+        assert probabilities.shape[0] == num_samples == 1
+        race = probabilities.log() - log_exponential(counter, token_steps(probabilities.shape[1], probabilities.device))
+        counter = advanced(counter)
+        return race.argmax(1, keepdim=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "multinomial", draw)
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +44,7 @@ class Spoken:
 
 
 class CoquiGenerator:
-    """The tiny checkpoint as coqui's `inference_stream` runs it."""
+    """The tiny checkpoint as coqui's `inference_stream` runs it, but for its draws, whose noise is the engine's."""
 
     def __init__(self, parts: XttsParts) -> None:
         # Hugging Face's part is built into the module.
@@ -38,8 +59,7 @@ class CoquiGenerator:
     ) -> Spoken:
         """At most `most` audio tokens for the text's `tokens` (without start and stop)."""
         settings = settings or SamplingSettings()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with _drawing_as_the_engine(seed):
             text = torch.tensor([tokens], dtype=torch.int)
             steps = self._gpt.get_generator(
                 fake_inputs=self._gpt.compute_embeddings(voice.gpt[None], text),
