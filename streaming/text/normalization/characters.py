@@ -13,7 +13,7 @@ from streaming.text.rewriting import Replacement
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 # They have a meaning of their own for the rules that come afterwards, or for a voice.
-_KEPT = frozenset("ªº²³¹¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⁄…\u00a0\u2007\u2009\u202f‑–—−№°π¢£¤¥€")
+_KEPT = frozenset("ªº⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞⁄…\u00a0\u2007\u2009\u202f‑–—−№°π¢£¤¥€")
 _KEPT_SYMBOLS = frozenset("°№+<=>~±×÷−∕√∞≈≠≤≥")
 _SCRIPTS_WITH_JOINERS = re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff]")
 _WIDE_LANGUAGES = frozenset({"zh", "ja", "ko"})

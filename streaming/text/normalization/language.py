@@ -43,6 +43,10 @@ class Language:
     cents: Mapping[str, Word]
     scales: Mapping[str, Word]
     fractions: Mapping[str, Word]
+    # "/s", "·s⁻¹" -> "per second"; a phrase with {amount} says where that stands.
+    per: Mapping[str, str]
+    # Exponent -> what is said after the base; "n" is any, {e} its words.
+    powers: Mapping[str, str]
     # Gender -> nouns that are written out, parted by blanks.
     nouns: Mapping[str, str]
     # "Five whole three tenths": what is said behind the integer of a decimal, and behind one, two, three digits.
@@ -61,20 +65,36 @@ class Language:
         """Whether it parts its words by blanks."""
         return bool(self.numbers["blank"])
 
-    def ranged(self, first: str, second: str) -> str:
-        """ "3–5": `numbers.range` is a word between them, nothing, or a pattern for both."""
-        between: str = self.numbers["range"]
+    def ranged(self, first: str, second: str, entry: str = "range") -> str:
+        """ "3–5": `numbers.range` (or another `entry`) is a word between them, nothing, or a pattern for both."""
+        between: str = self.numbers[entry]
         if "{" in between:
             return between.format(first=first, second=second)
         blank: str = self.numbers["blank"]
         return blank.join(filter(None, [first, between, second]))
 
+    def by(self, amount: str, denominator: str) -> str:
+        """ "five meters" and "/s": "five meters per second"."""
+        phrase = self.per[denominator]
+        return phrase.format(amount=amount) if "{amount}" in phrase else f"{amount}{self.numbers['blank']}{phrase}"
+
     def counted(self, words: str, noun: Word, amount: Amount) -> str:
         """`words` (a number) and the noun in the form that belongs to it. A form may say where the number stands."""
         chosen = noun.form(category(self.code, amount))
-        if chosen[:1] == _SAID_ALONE:
-            return chosen[1:]
-        return chosen.format(n=words) if "{n}" in chosen else f"{words}{self.numbers['blank']}{chosen}"
+        return chosen[1:] if chosen[:1] == _SAID_ALONE else self._with_noun(words, chosen)
+
+    def counted_range(self, words: str, noun: Word, last: Amount) -> str:
+        """`words` for a range up to `last`, and the noun: in `numbers.range_form` where what is between the numbers asks for
+        a form of its own."""
+        chosen = noun.form(self.numbers.get("range_form") or category(self.code, last))
+        return self._with_noun(words, chosen if chosen[:1] != _SAID_ALONE else noun.form("other"))
+
+    def range_genders(self, gender: str) -> tuple[str, str]:
+        """Of the first and the second number of a range before a noun of a gender: "ein bis zwei Stunden"."""
+        return self.numbers.get("range_first", {}).get(gender, gender), self.numbers.get("range_second", gender)
+
+    def _with_noun(self, words: str, noun: str) -> str:
+        return noun.format(n=words) if "{n}" in noun else f"{words}{self.numbers['blank']}{noun}"
 
 
 def table_name(code: str) -> str | None:
@@ -134,6 +154,8 @@ def _made(code: str, region: str, table: dict[str, Any]) -> Language:
         words("cents"),
         words("scales"),
         words("fractions"),
+        _denominators(table.get("per", {})),
+        table.get("powers", {}),
         table.get("nouns", {}),
         word("whole", numbers["whole"]) if "whole" in numbers else None,
         tuple(word("whole", part) for part in numbers.get("parts", ())),
@@ -153,6 +175,19 @@ def _forms(names: list[str], written: str) -> dict[str, str]:
     if len(forms) == 1:
         return {"other": forms[0]}
     return dict(zip(names, forms, strict=True))
+
+
+def _denominators(table: Mapping[str, str]) -> dict[str, str]:
+    """How the units of `table` are written below others: "/s²", and "·s⁻²" where the symbol has no blank."""
+    result: dict[str, str] = {}
+    for keys, phrase in table.items():
+        for key in keys.split():
+            symbol = key.replace("_", " ")
+            result[f"/{symbol}"] = phrase
+            power = symbol[-1] if symbol[-1] in "²³" else "¹"
+            for dot in "·⋅ ":
+                result[f"{dot}{symbol.rstrip('²³')}⁻{power}"] = phrase
+    return result
 
 
 def _by_each(entries: Mapping[str, str]) -> dict[str, str]:

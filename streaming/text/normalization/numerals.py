@@ -20,6 +20,8 @@ from streaming.text.normalization.plurals import Amount
 # Longer ones are said digit by digit: beyond quadrillions nobody counts, but many read out identifiers.
 MOST_DIGITS = 15
 _CARDS_BELOW = 10**24
+# Of Russian cardinal numbers, by num2words' letters.
+_CASES = frozenset("gd")
 _BRAZILIAN = "pt_BR"
 
 # Their converters keep the number that they work on: each call gets its own.
@@ -55,7 +57,10 @@ class Numerals:
         self.ordinal = lru_cache(maxsize=1024)(self._ordinal)
 
     def _cardinal(self, number: int, gender: str = "") -> str:
-        """`number` of fewer than MOST_DIGITS + 1 digits; counted by itself, or with a noun of a gender (m, f, n)."""
+        """`number` of fewer than MOST_DIGITS + 1 digits; counted by itself, or with a noun of a gender (m, f, n). Cases
+        stand beside the genders ("g") in a language's table; in Russian num2words has them."""
+        if self._is_russian and gender in _CASES and self._converter:
+            return str(self._converter().to_cardinal(number, case=gender))
         words = self._spell(number)
         for ending, new in self._genders.get(gender, ()):
             words = ending.sub(new, words)

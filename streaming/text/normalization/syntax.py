@@ -20,7 +20,8 @@ _LAST_POINT = re.compile("[.,](?=[0-9]+$)")
 
 
 class NumberSyntax:
-    """`pattern` matches a number without a sign, in a pattern for a whole amount."""
+    """`pattern` matches a number without a sign, in a pattern for a whole amount; `measured` what is a number only where
+    something is measured: "3,5" in a language with a decimal point."""
 
     def __init__(self, language: Language) -> None:
         numbers = language.numbers
@@ -35,6 +36,8 @@ class NumberSyntax:
         if numbers.get("indian"):
             groups.insert(0, r"[1-9][0-9]?(?:,[0-9]{2}){1,6},[0-9]{3}(?![0-9])")
         other_point = "|".join(rf"[0-9]{{1,60}}{re.escape(sign)}[0-9]{{1,60}}" for sign in _other_points(self._decimal))
+        has_comma = self._decimal == "."
+        self.measured = r"(?<![0-9][.,])[0-9]{1,9},[0-9]{1,2}(?!,?[0-9]|\.[0-9])" if has_comma else "(?!)"
         plain = rf"[0-9]++{point}"
         self.pattern = "(?:" + "|".join([*(group + point for group in groups), other_point or plain, plain]) + ")"
 
@@ -65,6 +68,13 @@ def _other_points(decimal: str) -> str:
 def _grouped(sign: str, least: int, behind: str = "") -> str:
     decimals = f"{behind}[0-9]{{1,60}}" if behind else ""
     return rf"[1-9][0-9]{{0,2}}(?:{re.escape(sign)}[0-9]{{3}}){{{least},{_MOST_GROUPS}}}{decimals}(?![0-9])"
+
+
+def rises(first: str, second: str) -> bool:
+    """Whether a hyphen between two numbers means "to": only from less to more. "2-1" is a score, "555-1234" a telephone."""
+    is_simple = all(part.isdigit() and (part == "0" or part[0] != "0") for part in (first, second))
+    # Not as integers: Python makes none of more than 4300 digits.
+    return is_simple and len(second) <= len(first) + 2 and (len(first), first) < (len(second), second)
 
 
 def alternatives(words: Iterable[str]) -> str:

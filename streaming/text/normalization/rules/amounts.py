@@ -6,10 +6,10 @@ from fractions import Fraction
 from streaming.text.normalization.language import Word
 from streaming.text.normalization.plurals import Amount
 from streaming.text.normalization.rules.rule import Said, Tools, ends_a_sentence, is_letter_or_digit
-from streaming.text.normalization.syntax import ANY_BLANK, MINUS_SIGNS, VULGAR, alternatives, vulgar_value
+from streaming.text.normalization.syntax import ANY_BLANK, MINUS_SIGNS, VULGAR, alternatives, rises, vulgar_value
 
 _END = r"(?![^\W_])"
-_LATIN_END = "(?![A-Za-z0-9])"
+_LATIN_END = "(?![A-Za-z0-9²³])"
 _VOWELS = frozenset("aeiouhéè")
 # "2 1/2": fractions below one that recipes and lengths have behind an integer.
 _ASCII_FRACTION = r"(?:1/(?:[2-9]|10)|2/[35]|3/[458]|4/5|5/[68]|7/8)(?![0-9/])"
@@ -19,6 +19,8 @@ class Amounts:
     """ "−5 °C", "3–5 km", "$5.3 billion", "20,15 €", "3½", "1,000"."""
 
     _NUMBER_IS_NEAR = re.compile(rf"[^0-9]{{0,8}}?(?:[0-9]|{VULGAR})")
+
+    _WORD = re.compile(rf"{ANY_BLANK}[^\W\d_]")
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -31,26 +33,30 @@ class Amounts:
         end = _END if language.has_blanks and language.code != "ko" else _LATIN_END
         currency = alternatives(language.currencies)
         scale = alternatives(language.scales) or "(?!)"
-        number = rf"(?:{tools.syntax.pattern}(?:{ANY_BLANK}?{VULGAR}|{ANY_BLANK}{_ASCII_FRACTION})?|{VULGAR})"
+        part = rf"(?:{ANY_BLANK}?{VULGAR}|{ANY_BLANK}{_ASCII_FRACTION})?"
+        number = rf"(?:{tools.syntax.pattern}{part}|{VULGAR})"
+        # Before a unit, "3,5" is no list.
+        measured = rf"(?:{tools.syntax.measured}|{number})"
         sign = rf"[{MINUS_SIGNS}+±]"
         # "3–5", "3 – 5", "3-5", "$3–$5"
-        second = rf"(?:(?P<dash>{ANY_BLANK}?[–—~]{ANY_BLANK}?|-)(?P<second>{number}))"
+        dash = rf"(?P<dash>{ANY_BLANK}?[–—~]{ANY_BLANK}?|-)"
+        start, several = rf"(?P<sign>{sign})?", rf"(?P<first>{measured})(?:{dash}(?P<second>{measured}))?"
         # Scales of one letter mean something else where no currency is near: "Room 5B", "10M".
         scale_alone = alternatives(name for name in language.scales if len(name) > 1) or "(?!)"
         money = rf"(?:{ANY_BLANK}?(?P<scale>{scale}){end})?"
-        self._patterns = [
-            re.compile(
-                rf"(?P<sign>{sign})?(?P<front>{currency}){ANY_BLANK}?(?P<sign2>{sign})?(?P<first>{number})"
-                rf"(?:(?P<dash>{ANY_BLANK}?[–—]{ANY_BLANK}?|-)(?:(?P=front))?(?P<second>{number}))?{money}"
-            ),
-            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}?{money}{ANY_BLANK}?(?P<back>{currency}){end}"),
-            re.compile(
-                rf"(?P<sign>{sign})?(?P<first>{number}){second}?{ANY_BLANK}?(?P<unit>{alternatives(language.units)}){end}"
-            ),
-            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}?{ANY_BLANK}?(?P<alone>{scale_alone}){end}"),
-            re.compile(rf"(?P<sign>{sign})?(?P<first>{number}){second}"),
-            re.compile(rf"(?P<sign>{sign})?(?P<first>{number})"),
+        # "/s", and "/month" where the language says the same word before each noun.
+        word = r"/(?=[^\W\d_]{3})" if "per" in language.numbers else "(?!)"
+        per = rf"(?:(?P<per>{alternatives(language.per) or '(?!)'}){end}(?![²³])|(?P<per_word>{word}))?"
+        patterns = [
+            rf"(?P<front>{currency}){ANY_BLANK}?(?P<sign2>{sign})?(?P<first>{measured})"
+            rf"(?:{dash}(?:(?P=front))?(?P<second>{measured}))?{money}{per}",
+            rf"{several}{money}{ANY_BLANK}?(?P<back>{currency}){end}{per}",
+            rf"{several}{ANY_BLANK}?(?P<unit>{alternatives(language.units)}){end}{per}",
+            rf"{several}{ANY_BLANK}?(?P<alone>{scale_alone}){end}",
+            rf"(?P<first>{number}){dash}(?P<second>{number})",
+            rf"(?P<first>{number})",
         ]
+        self._patterns = [re.compile(start + pattern) for pattern in patterns]
 
     def __call__(self, text: str, start: int) -> Said | None:
         # Signs are far more common than amounts: this costs less than the patterns.
@@ -81,7 +87,11 @@ class Amounts:
         elif unit := found.get("unit"):
             words = self._counted(found, self._language.units[unit])
         else:
-            words = self._plain(found)
+            words = self._plain(found, has_word=bool(self._WORD.match(match.string, match.end())))
+        if per := found.get("per"):
+            words = self._language.by(words, per)
+        elif found.get("per_word"):
+            words = f"{words} {self._language.numbers['per']}"
         sign = found["sign"] or found.get("sign2")
         return words if sign is None else self._with_sign(sign, words)
 
@@ -91,28 +101,28 @@ class Amounts:
         return f"{name}{self._language.numbers['blank']}{words}"
 
     def _is_a_range(self, found: dict[str, str | None]) -> bool:
-        """With a hyphen only from less to more: "2-1" is a score, "555-1234" a telephone."""
         first, second = found["first"] or "", found.get("second")
-        if second is None or found.get("dash") != "-":
-            return True
-        is_simple = all(part.isdigit() and (part == "0" or part[0] != "0") for part in (first, second))
-        # Not as integers: Python makes none of more than 4300 digits.
-        is_less = (len(first), first) < (len(second), second)
-        return is_simple and len(second) <= len(first) + 2 and is_less
+        return second is None or found.get("dash") != "-" or rises(first, second)
 
     # What is counted
 
     def _counted(self, found: dict[str, str | None], noun: Word) -> str:
         last = found.get("second") or found["first"] or ""
         amount, part = self._parsed(last)
-        words = self._number(last, noun.gender)
-        if found.get("second"):
-            words = self._language.ranged(self._number(found["first"] or "", noun.gender), words)
+        is_range = found.get("second") is not None
+        words = self._range(found, noun.gender) if is_range else self._number(last, noun.gender)
         if any(words.endswith(name) for name, _ in self._links):
             return self._linked(words, noun.form("other"))
+        if is_range:
+            return self._language.counted_range(words, noun, amount)
         if part:
             amount = Amount(amount.integer, "5")
         return self._language.counted(words, noun, amount)
+
+    def _range(self, found: dict[str, str | None], gender: str) -> str:
+        genders = self._language.range_genders(gender)
+        first, second = (found["first"] or "", found["second"] or "")
+        return self._language.ranged(self._number(first, genders[0]), self._number(second, genders[1]))
 
     def _money(self, found: dict[str, str | None], currency: str) -> str:
         noun = self._language.currencies[currency]
@@ -151,16 +161,21 @@ class Amounts:
 
     # Numbers
 
-    def _plain(self, found: dict[str, str | None]) -> str:
-        if found.get("second") is None:
-            return self._number(found["first"] or "", "", may_be_year=True)
-        first, second = (self._number(found[name] or "", "", may_be_year=True) for name in ("first", "second"))
-        return self._language.ranged(first, second)
+    def _plain(self, found: dict[str, str | None], *, has_word: bool) -> str:
+        """`has_word`: a word follows, perhaps what is counted."""
+        first, second = found["first"] or "", found.get("second") or ""
+        if not second:
+            return self._number(first, "", may_be_year=True)
+        genders = ("", "") if _may_be_year(second) else self._language.range_genders("word" if has_word else "")
+        words = (
+            self._number(part, gender, may_be_year=True) for part, gender in zip((first, second), genders, strict=True)
+        )
+        return self._language.ranged(*words)
 
     def _number(self, written: str, gender: str, *, may_be_year: bool = False) -> str:
         amount, part = self._parsed(written)
         if part is None:
-            if may_be_year and written.isdigit() and len(written) == 4 and written[0] != "0":
+            if may_be_year and _may_be_year(written):
                 return self._numerals.year(int(written))
             return self._numerals.read(amount, gender)
         fraction = self._fraction(part)
@@ -215,6 +230,10 @@ def said_fraction(tools: Tools, above: int, below: int) -> str | None:
     if noun is None:
         return None
     return language.counted(tools.numerals.cardinal(above, noun.gender), noun, Amount(str(above)))
+
+
+def _may_be_year(written: str) -> bool:
+    return written.isdigit() and len(written) == 4 and written[0] != "0"
 
 
 def _is_in_a_chain(match: re.Match[str]) -> bool:

@@ -18,7 +18,7 @@ class Dates:
         r"|(?P<a>[0-9]{1,2})(?P<t>[-./]|\. )(?P<b>[0-9]{1,2})(?P=t)(?P<z>[0-9]{4}|(?<=/)[0-9]{2})(?![0-9])(?![-./][0-9])"
     )
 
-    _SHORT = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.(?![0-9])")
+    _SHORT = re.compile(r"([0-9]{1,2})\. ?([0-9]{1,2})\.(?! ?[0-9])")
 
     def __init__(self, tools: Tools) -> None:
         self._language = tools.language
@@ -39,6 +39,7 @@ class Dates:
         behind = rf"{alternatives(marks) or '(?!)'}|\.?-(?P<suffix>{suffixes})(?![^\W_])|\.(?=[,;)])"
         self._day = re.compile(rf"([0-9]{{1,2}})(?:{behind})?(?![0-9]|[.:,]?[0-9])")
         self._days = self._dates.get("days", "").split()
+        self._before_short = re.compile(rf"(?:{self._dates.get('before_short', '(?!)')})$", re.IGNORECASE)
         self._oblique = [
             (re.compile(pattern + "$"), ending) for pattern, ending in self._dates.get("oblique", {}).items()
         ]
@@ -56,16 +57,16 @@ class Dates:
 
     def _short(self, text: str, start: int) -> Said | None:
         """ "am 12.05.": a date without its year, behind a word that a day has before it."""
-        match = self._SHORT.match(text, start) if self._dates.get("short") else None
+        match = self._SHORT.match(text, start)
         before = text[max(0, start - LOOK_BACK) : start]
-        if not match or not any(pattern.search(before) for pattern, _ in self._oblique):
+        if not match or not self._before_short.search(before):
             return None
-        day, month = int(match[1]), int(match[2])
-        if not (1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1]):
+        words = self.day_and_month(int(match[1]), int(match[2]), before)
+        if words is None:
             return None
         # At the end of the text the stop is that of the sentence as well.
         end = match.end() - (not text[match.end() : match.end() + LOOK_BACK].strip())
-        return Said(end, f"{self._day_words(day, before)} {self._months[month - 1][0]}")
+        return Said(end, words)
 
     def _day_after_month(self, text: str, start: int) -> Said | None:
         if not self._dates.get("month_first") or not self._after_month.search(text[max(0, start - LOOK_BACK) : start]):
@@ -90,7 +91,7 @@ class Dates:
                 month, day = first, second
             else:
                 month, day = second, first
-        if not (1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1]):
+        if not _is_a_day(day, month):
             return None
         end = match.end() - (found["y"] is not None and found["s"] != ". " and match[0].endswith("."))
         words = self._dates["full"].format(
@@ -99,6 +100,18 @@ class Dates:
             year=self._year(year),
         )
         return Said(end, words)
+
+    def day_and_month(self, first: int, second: int, before: str) -> str | None:
+        """Two numbers in the language's order, or in the other one where only that makes a date; None if neither does.
+        `before`: what precedes them."""
+        orders = [(first, second), (second, first)]
+        if self._dates["order"] != "dmy":
+            orders.reverse()
+        day, month = next((order for order in orders if _is_a_day(*order)), (0, 0))
+        if not day:
+            return None
+        words = self._dates.get("day_month", "{day} {month}")
+        return str(words).format(day=self._day_words(day, before), month=self._months[month - 1][0])
 
     def _valid_day(self, digits: str | None) -> int | None:
         return int(digits) if digits and 1 <= int(digits) <= 31 else None
@@ -120,6 +133,10 @@ class Dates:
         if self._dates.get("year_by_digits"):
             return self._numerals.digits(str(year))
         return self._numerals.year(year)
+
+
+def _is_a_day(day: int, month: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= _MONTH_LENGTHS[month - 1]
 
 
 class _YearForm(NamedTuple):

@@ -7,10 +7,15 @@ from streaming.text.normalization.language import Language
 from streaming.text.normalization.numerals import Numerals
 from streaming.text.normalization.rules.addresses import NetworkAddresses, TelephoneNumbers, Versions
 from streaming.text.normalization.rules.amounts import Amounts, Fractions
+from streaming.text.normalization.rules.codes import Codes
 from streaming.text.normalization.rules.counters import Counters
 from streaming.text.normalization.rules.dates import Dates, Years
+from streaming.text.normalization.rules.day_months import DayMonths
+from streaming.text.normalization.rules.measures import FeetAndInches
 from streaming.text.normalization.rules.nouns import Nouns
 from streaming.text.normalization.rules.ordinals import Ordinals
+from streaming.text.normalization.rules.powers import SUPERSCRIPTS, Powers
+from streaming.text.normalization.rules.ratios import Ratios
 from streaming.text.normalization.rules.roman import RomanNumerals
 from streaming.text.normalization.rules.rule import Rule, Said, Tools
 from streaming.text.normalization.rules.signs import Abbreviations, Signs
@@ -28,21 +33,24 @@ class Reader:
         self._joined_suffix = re.compile(rf"(?:{suffixes})(?![^\W_])")
         self._suffixes_follow = bool(language.numbers.get("suffixes_follow"))
         tools = Tools(language, Numerals(language), NumberSyntax(language))
-        amounts = Amounts(tools)
+        amounts, dates = Amounts(tools), Dates(tools)
         self._number_rules: Sequence[Rule] = [
-            *(kind(tools) for kind in (Dates, TelephoneNumbers, Times, Years, Ordinals, Versions)),
+            *(Codes(tools), dates, DayMonths(tools, dates)),
+            *(kind(tools) for kind in (TelephoneNumbers, Times, Years, FeetAndInches, Ordinals, Versions, Ratios)),
             *(Counters(tools, table) for table in language.numbers.get("counters", ())),
             Nouns(tools),
             Fractions(tools),
             amounts,
             Signs(tools),
         ]
+        self._powers = Powers(tools)
         self._word_rules: Sequence[Rule] = [Abbreviations(tools), NetworkAddresses(tools), RomanNumerals(tools)]
         if any(symbol[0].isalpha() for symbol in language.currencies):
             self._word_rules = [*self._word_rules, _Money(language, amounts)]
         signs = "".join(re.escape(sign) for sign in {*language.signs, *language.currencies} if len(sign) == 1)
         self._start = re.compile(
-            rf"(?P<number>[0-9]|\((?=[0-9])|{VULGAR}|[-–−+±{signs}])|(?P<word>(?<![A-Za-z0-9_])[A-Za-z]|(?<!\w)[^\W\d_])"
+            rf"(?P<number>[0-9]|\((?=[0-9])|{VULGAR}|[-–−+±{signs}])|(?P<power>[\^{SUPERSCRIPTS}])"
+            r"|(?P<word>(?<![A-Za-z0-9_])[A-Za-z]|(?<!\w)[^\W\d_])"
         )
         self._rest = re.compile(r"[0-9]+|[A-Za-z]+|[^\W\d_A-Za-z]+|.", re.DOTALL)
 
@@ -51,15 +59,20 @@ class Reader:
         place = said_until = 0
         while found := self._start.search(text, place):
             start = found.start()
-            rules = self._word_rules if found["word"] else self._number_rules
+            rules = self._rules_for(found)
             said = next((said for rule in rules if (said := rule(text, start))), None)
             if said is None:
                 rest = self._rest.match(text, start)
                 place = rest.end() if rest else start + 1
             else:
-                follows_a_word = start > 0 and (text[start - 1].isalnum() or start == said_until)
+                follows_a_word = start > 0 and (text[start - 1].isalnum() or start == said_until) and not said.joined
                 yield Replacement(start, said.end, self._parted(text, said, follows_a_word=follows_a_word))
                 place = said_until = said.end
+
+    def _rules_for(self, found: re.Match[str]) -> Sequence[Rule]:
+        if found["power"]:
+            return (self._powers,)
+        return self._word_rules if found["word"] else self._number_rules
 
     def _parted(self, text: str, said: Said, *, follows_a_word: bool) -> str:
         """`said.words`, which do not run into the words beside them."""

@@ -13,10 +13,11 @@ LOOK_BACK = 40
 
 
 class Said(NamedTuple):
-    """What is said for the characters up to `end`."""
+    """What is said for the characters up to `end`. `joined`: as a part of the word before it."""
 
     end: int
     words: str
+    joined: bool = False
 
 
 class Rule(Protocol):
