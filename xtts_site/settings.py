@@ -81,7 +81,7 @@ MIDDLEWARE = [
     "xtts_site.page_headers.page_headers",
     "streaming.http.middleware.api_middleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "xtts_site.static_files.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -128,6 +128,8 @@ USE_TZ = True
 STATIC_URL = "static/"
 # WhiteNoise serves the admin's files from where they are installed: no collectstatic step.
 WHITENOISE_USE_FINDERS = True
+# The files in it are at the root of the site, where browsers look for an icon.
+WHITENOISE_ROOT = Path(__file__).with_name("root_files")
 MEDIA_ROOT = SERVICE.data_dir / "media"
 # Django would give an upload rights of its own choice, whatever the umask.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = private_files.FILE, private_files.FOLDER
