@@ -33,8 +33,12 @@ def _demo(config: Config) -> EngineSpec:
             read_description(path)
         except VoiceError as error:
             raise VoiceError(f"model.demo_voices: {error}") from None
-    options = {"threads": config.service.max_concurrency or DEMO_CONCURRENCY}
-    return EngineSpec("demo", options | {"voices": {language: str(path) for language, path in voices.items()}})
+    options = {
+        "threads": config.service.max_concurrency or DEMO_CONCURRENCY,
+        "voices": {language: str(path) for language, path in voices.items()},
+        "language": config.model.language,
+    }
+    return EngineSpec("demo", options)
 
 
 def _xtts(config: Config, device: str) -> EngineSpec:

@@ -32,10 +32,12 @@ class _Piece:
 
 
 class DemoEngine:
-    """Up to `threads` utterances at once, one core each. `voices`: language -> the model of a Piper voice."""
+    """Up to `threads` utterances at once, one core each. `voices`: language -> the model of a Piper voice. `language`: the
+    one that most requests are expected in; others may load something (Japanese its dictionary) with their first text."""
 
-    def __init__(self, threads: int, voices: Mapping[str, str] | None = None) -> None:
+    def __init__(self, threads: int, voices: Mapping[str, str] | None = None, language: str = ENGLISH) -> None:
         self._voices = Voices(voices or {})
+        self._language = language
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
         self._stopped = threading.Event()
         self._cancelled: dict[str, threading.Event] = {}
@@ -44,8 +46,9 @@ class DemoEngine:
         self.info = EngineInfo("demo", self._voices.sample_rate, languages, clones=False, notice=notice, slots=threads)
 
     def warm_up(self) -> None:
-        for _ in self._voices.of(ENGLISH).speak("Warming up.", 1.0, None, lambda: False):
-            pass
+        for language in (ENGLISH, self._language):
+            for _ in self._voices.of(language).speak("Warming up.", 1.0, None, lambda: False):
+                pass
 
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
         self._cancelled[request.request_id] = threading.Event()

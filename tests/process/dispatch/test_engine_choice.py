@@ -19,7 +19,7 @@ from streaming.engine.text.tails import Tails
 from tests.process.engine.stand_in import write_stand_in
 from xtts_site.config import PROJECT_DIR, Config, load_config
 
-DEMO = EngineSpec("demo", {"threads": 3, "voices": {}})
+DEMO = EngineSpec("demo", {"threads": 3, "voices": {}, "language": "en"})
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_how_many_speak_at_once_is_left_to_the_engine_unless_it_is_set(checkpoin
         path.write_text(text)
         config = load_config({"XTTS_SETTINGS_FILE": str(path)})
         assert config.service.max_concurrency is None
-        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2, "voices": {}})]
+        assert engine_specs(config)[0] == [EngineSpec("demo", {"threads": 2, "voices": {}, "language": "en"})]
     path.write_text("model: {checkpoint_path: xtts, device: 'cuda:0,cuda:1', voice_cache_megabytes: 64}")
     specs, _ = engine_specs(load_config({"XTTS_SETTINGS_FILE": str(path)}))
     assert [(spec.options["slots"], spec.options["voice_cache_bytes"]) for spec in specs] == [(None, 64 * 2**20)] * 2
