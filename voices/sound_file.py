@@ -25,6 +25,9 @@ CODECS = (
     *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
 )
 _FLOATS = ("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be")
+# Packets that may bring no sound: damaged ones, AMR's for silence (20 ms in a single byte), those of pictures. A film of the
+# greatest length has far fewer, and a small file can have millions.
+MOST_PACKETS_WITHOUT_SOUND = 50_000
 # FLAC has checksums, which FFmpeg looks at only if it is told to.
 _OPTIONS = {"flac": {"err_detect": "crccheck+explode"}}
 
@@ -88,11 +91,17 @@ class SoundFile:
         return self._lost.seconds()
 
     def _frames(self) -> Iterator[AudioFrame]:
+        without_sound = 0
         try:
             for packet in self._file.demux():
                 self._lost.note(packet)
-                if packet.stream_index == self._track.index:
-                    yield from self._decoded(cast("Packet[AudioStream]", packet))
+                is_ours = packet.stream_index == self._track.index
+                frames = self._decoded(cast("Packet[AudioStream]", packet)) if is_ours else []
+                yield from frames
+                without_sound += not frames
+                if without_sound > MOST_PACKETS_WITHOUT_SOUND:
+                    self._lost.note_end_by_error()
+                    return
         except MemoryError:
             raise
         except av.FFmpegError:

@@ -74,6 +74,13 @@ def test_a_long_row_of_frames_is_not_decoded_to_its_end(deadly: LiveServer) -> N
     assert is_well(deadly)
 
 
+@pytest.mark.parametrize("frame", [b"\x7c", b"\x4c", b"\x44" + bytes(5)], ids=["no data", "unknown", "comfort noise"])
+def test_millions_of_frames_without_sound_are_not_gone_over(deadly: LiveServer, frame: bytes) -> None:
+    """AMR has a frame of one byte for 20 ms in which nothing was sent: this file says that it is longer than two days."""
+    assert refusal(add(deadly, b"#!AMR\n" + (frame * 10_000_000)[:10_000_000])) == DAMAGED
+    assert is_well(deadly)
+
+
 @pytest.mark.parametrize("kind", ["AU", "SVX", "MAT5", "VOC"])
 def test_a_rare_container_under_another_name_meets_no_decoder(deadly: LiveServer, kind: str) -> None:
     assert refusal(add(deadly, encoded(speech(2.0), container=kind) + DEADLY)) == NOT_AUDIO
