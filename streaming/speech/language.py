@@ -10,15 +10,15 @@ from streaming.text.normalization.language import table_name
 
 logger = logging.getLogger("streaming.speech.language")
 
-# Clients may ask for any number of languages.
-MOST_REMEMBERED = 64
+# Clients may ask for any text as a language: they must not fill the log.
+MOST_LOGGED = 64
 
 
 class LanguageChooser:
-    """One for each server process: it logs each language that an engine lacks once, as long as there are few of them."""
+    """One for each server process: it logs once that an engine lacks a language, and only for the first MOST_LOGGED."""
 
     def __init__(self) -> None:
-        self._logged: set[tuple[str, str]] = set()
+        self._logged: set[str] = set()
 
     def choose(self, asked: str | None, default: str, info: EngineInfo) -> str:
         """What the engine is told to speak, in its own spelling, or with a region that reads numbers otherwise ("pt-PT"):
@@ -40,12 +40,16 @@ class LanguageChooser:
         return asked or default
 
     def _log(self, engine: str, wanted: str) -> None:
-        if (engine, wanted) in self._logged:
+        code = primary_subtag(wanted)
+        if code in self._logged or len(self._logged) > MOST_LOGGED:
             return
-        if len(self._logged) >= MOST_REMEMBERED:
-            self._logged.clear()
-        self._logged.add((engine, wanted))
-        logger.info("The engine %s does not speak the language %r", engine, wanted)
+        self._logged.add(code)
+        if len(self._logged) > MOST_LOGGED:
+            logger.info(
+                "Many other languages are asked for that the engine %s does not speak; no more are logged", engine
+            )
+        else:
+            logger.info("The engine %s does not speak the language %r", engine, wanted)
 
 
 def known_language(wanted: str, languages: Iterable[str]) -> str | None:

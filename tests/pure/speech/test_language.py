@@ -4,7 +4,7 @@ import pytest
 
 from streaming.engine.contract import EngineInfo
 from streaming.errors import UnknownLanguage
-from streaming.speech.language import MOST_REMEMBERED, LanguageChooser, known_language
+from streaming.speech.language import MOST_LOGGED, LanguageChooser, known_language
 
 XTTS = ("ar", "cs", "de", "en", "es", "fr", "hi", "hu", "it", "ja", "ko", "nl", "pl", "pt", "ru", "tr", "zh")
 CLONING = EngineInfo("cloning", 24_000, XTTS, clones=True)
@@ -72,8 +72,18 @@ def test_the_embedded_voice_takes_even_a_language_that_nobody_knows(asked: str |
     assert chosen(asked, "sv", EMBEDDED) == spoken
 
 
-def test_what_is_remembered_of_languages_is_bounded() -> None:
+def test_clients_that_make_languages_up_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     chooser = LanguageChooser()
-    for number in range(3 * MOST_REMEMBERED):
-        chooser.choose(f"x{number}", "en", EMBEDDED)
-    assert len(chooser._logged) <= MOST_REMEMBERED
+    with caplog.at_level(logging.INFO, "streaming.speech.language"):
+        for number in [*range(3 * MOST_LOGGED), *range(3 * MOST_LOGGED)]:
+            chooser.choose(f"x{number}", "en", EMBEDDED)
+    assert len(caplog.records) == MOST_LOGGED + 1
+    assert caplog.records[-1].getMessage().endswith("no more are logged")
+
+
+def test_regions_of_a_language_are_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    chooser = LanguageChooser()
+    with caplog.at_level(logging.INFO, "streaming.speech.language"):
+        for region in ("tlh", "tlh-QO", "TLH_qo"):
+            chooser.choose(region, "en", EMBEDDED)
+    assert len(caplog.records) == 1
