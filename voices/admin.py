@@ -119,7 +119,7 @@ class VoiceAdmin(ExaminingAdmin):
         (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
         ("Speech", {"fields": ("language", "speed")}),
         ("History", {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
-        ("Reference recordings", {"fields": (), "description": GOOD_RECORDING}),
+        ("What makes a good recording", {"fields": (), "description": GOOD_RECORDING}),
     )
     inlines = (ReferenceClipInline,)
     formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012

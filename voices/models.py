@@ -155,6 +155,7 @@ class ReferenceClip(models.Model):
 
     class Meta:
         ordering = ("pk",)
+        verbose_name = "reference recording"
 
     def __str__(self) -> str:
         return self.original_name
