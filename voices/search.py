@@ -30,9 +30,14 @@ class Wanted:
         return (
             (not self.categories or voice.category in self.categories)
             and (not self.voice_ids or voice.voice_id in self.voice_ids)
-            and all(voice.all_labels.get(name) in values for name, values in self.labels.items())
+            and all(_has_label(voice, name, values) for name, values in self.labels.items())
             and self.text.casefold() in _searched(voice)
         )
+
+
+def _has_label(voice: Voice, name: str, values: frozenset[str]) -> bool:
+    """A voice that is labelled "German" is found by "de" as well."""
+    return voice.all_labels.get(name) in values or (name == "language" and voice.language in values)
 
 
 @dataclass(frozen=True)

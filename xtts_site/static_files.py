@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 
-class StaticFilesMiddleware(WhiteNoiseMiddleware):
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc] # it has no types
     """WhiteNoise without streaming: under ASGI, Django reads the whole file before it sends any of it, and logs a warning.
     Nothing is lost by reading it here: the largest file that a page loads has 1.5 MB."""
 

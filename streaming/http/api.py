@@ -11,15 +11,19 @@ from ninja.openapi.schema import OpenAPISchema
 from streaming.http import account, model_list, openai, openai_lists, speech, voices
 from streaming.http.answers import answer_problems_of
 from streaming.http.identity import ApiKey
+from streaming.http.model_list import OPENAI_MODELS
 from streaming.http.page_policy import with_policy
 from streaming.http.paths import NAMESPACE, speech_prefix
 from streaming.http.views import api_view
+from voices.known_ids import DEMO_VOICE_ID
 
 DESCRIPTION = (
     "Text to speech over HTTP, compatible with ElevenLabs and OpenAI. The project's documents describe the WebSocket "
     "endpoints and everything else."
 )
 BEARER = {"type": "http", "scheme": "bearer"}
+# What the page /docs fills in. The voice is one that `setup` makes.
+EXAMPLES = {"voice_id": DEMO_VOICE_ID, "model_id": OPENAI_MODELS[0]}
 ERROR = {"description": "An error, as JSON", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
@@ -44,6 +48,7 @@ class SpeechAPI(NinjaAPI):
 
     def _make_schema(self) -> OpenAPISchema:
         schema = super().get_openapi_schema(path_prefix=f"/{speech_prefix()}")
+        schema["paths"] = _in_order(schema["paths"])
         schemes = schema["components"]["securitySchemes"]
         # A key may come as a bearer token as well, and a server that needs none may be asked without.
         schemes["Bearer"] = BEARER
@@ -51,7 +56,18 @@ class SpeechAPI(NinjaAPI):
             for operation in operations.values():
                 operation["responses"]["default"] = ERROR
                 operation["security"] = [{}, *({name: []} for name in schemes)]
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] in EXAMPLES:
+                        parameter["example"] = EXAMPLES[parameter["name"]]
         return schema
+
+
+def _in_order(paths: dict[str, Any]) -> dict[str, Any]:
+    """Group by group, short paths first: what people look for comes before its variants. (Django needs the longer path first
+    where a shorter one would match it, too.)"""
+    groups = [next(iter(methods.values()))["tags"] for methods in paths.values()]
+    group_of = dict(zip(paths, groups, strict=True))
+    return dict(sorted(paths.items(), key=lambda item: (groups.index(group_of[item[0]]), len(item[0]))))
 
 
 api = SpeechAPI(
@@ -62,14 +78,14 @@ api = SpeechAPI(
     auth=ApiKey(),
 )
 api.add_router("/v1/text-to-speech", speech.router)
+api.add_router("/v1/audio", openai.router)
+api.add_router("/v1/audio", openai_lists.router)
 api.add_router("/v1/voices", voices.router)
 api.add_router("/v2/voices", voices.search_router)
 api.add_router("/v1/models", model_list.router)
 api.add_router("/v1/user", account.user_router)
 api.add_router("/v1/single-use-token", account.token_router)
 api.add_router("/v1/history", account.history_router)
-api.add_router("/v1/audio", openai.router)
-api.add_router("/v1/audio", openai_lists.router)
 answer_problems_of(api)
 
 

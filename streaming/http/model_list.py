@@ -6,7 +6,6 @@ There is one: the engine. It also answers to the names that clients have in thei
 from collections.abc import Iterable
 from typing import Literal
 
-from django.conf.locale import LANG_INFO
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja import Router, Schema
@@ -14,6 +13,7 @@ from ninja import Router, Schema
 from streaming.engine.contract import EngineInfo
 from streaming.errors import EngineUnavailable
 from streaming.http.backend import exchange_of
+from streaming.http.language_names import language_name
 from streaming.http.problems import Problem
 from streaming.http.vendors import DECISIVE_HEADERS, is_for_openai
 from streaming.text.language_codes import primary_subtag
@@ -27,7 +27,6 @@ ELEVENLABS_MODELS = {
     "eleven_flash_v2_5": "Flash v2.5",
 }
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-LANGUAGE_NAMES = {code: info["name"] for code, info in LANG_INFO.items() if "name" in info} | {"zh": "Chinese"}
 
 
 class Language(Schema):
@@ -130,4 +129,4 @@ def languages_of(codes: Iterable[str], default: str) -> list[Language]:
 def _language(code: str) -> Language:
     """ElevenLabs uses ISO 639-1 codes: zh for zh-cn."""
     short = code.partition("-")[0]
-    return Language(language_id=short, name=LANGUAGE_NAMES.get(short, short))
+    return Language(language_id=short, name=language_name(short))

@@ -15,6 +15,7 @@ from ninja import File, Form, Query, Router, UploadedFile
 from streaming import errors
 from streaming.access.identity import Client, let_use
 from streaming.http.backend import exchange_of
+from streaming.http.language_names import code_of_language
 from streaming.http.problems import Problem, voice_not_found
 from streaming.http.speech_schemas import VoiceSettings
 from streaming.http.voice_schemas import (
@@ -202,10 +203,13 @@ def _storable(value: Any) -> Any:
 
 
 def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None:
-    """The label becomes the voice's language if the engine speaks it. None: not given, or the engine does not speak it."""
+    """The label ("de", "de-AT", "German") becomes the voice's language if the engine speaks it; any other label is only a
+    label. None: there is none, or it names no language of the engine."""
     info = exchange_of(request).backend.executor.status.info
     label = (labels or {}).get("language")
-    return known_language(label, info.languages) if info and isinstance(label, str) else None
+    if info is None or not isinstance(label, str):
+        return None
+    return known_language(code_of_language(label) or label, info.languages)
 
 
 class _Recordings:

@@ -67,7 +67,7 @@ class Health:
             "engine": {
                 "state": status.state.value,
                 "name": status.info.name if status.info else None,
-                "languages": list(status.info.languages) if status.info else [],
+                "languages": len(status.info.languages) if status.info else 0,
                 "clones": status.info.clones if status.info else None,
                 "notice": status.info.notice if status.info else "",
                 "running": status.running,

@@ -35,8 +35,7 @@ def test_ready_says_what_it_is_ready_with(server: LiveServer) -> None:
     assert report["forward"].keys() == {"dropped_messages"}
     engine = report["engine"]
     assert (engine["state"], engine["name"], engine["clones"]) == ("ready", "demo", False)
-    assert engine["languages"][0] == "en"
-    assert {"ru", "de", "zh"} < set(engine["languages"])
+    assert engine["languages"] > 100
     assert engine["error"] is None
     assert "GPL-3.0" in engine["notice"]
     assert {"running", "waiting", "restarts"} < engine.keys()

@@ -1,5 +1,6 @@
 """ElevenLabs' endpoints for voices on a real server, beyond what its SDKs ask for."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -98,6 +99,20 @@ def test_who_uploads_a_damaged_recording_is_told_what_is_lost(client: httpx.Clie
     )
     assert lost
     assert float(lost[1]) == pytest.approx(8 * 5_000 / len(mp3), abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("label", "found_by"), [("German", "de"), ("deutsch", "de"), ("de-AT", "de"), ("pt_BR", "pt"), ("Bavarian", None)]
+)
+def test_a_label_that_names_a_language_in_words_or_as_a_code_is_the_language_of_the_voice(
+    client: httpx.Client, label: str, found_by: str | None
+) -> None:
+    added = add(client, "Anna", labels=json.dumps({"language": label})).json()["voice_id"]
+    kept = client.get(f"/v1/voices/{added}").json()["labels"]
+    found = client.get("/v2/voices", params={"language": found_by or "en"}).json()["voices"]
+    client.delete(f"/v1/voices/{added}")
+    assert kept == {"language": label}
+    assert [voice["name"] for voice in found if voice["voice_id"] == added] == (["Anna"] if found_by else [])
 
 
 def test_pages_lead_to_each_other(client: httpx.Client, voice_id: str) -> None:

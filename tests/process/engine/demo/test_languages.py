@@ -16,6 +16,7 @@ from streaming.engine.demo.espeak import Espeak
 from streaming.engine.demo.piper_voice import PiperVoice
 from streaming.engine.demo.voice_files import VoiceError
 from streaming.engine.demo.voices import Voices
+from streaming.http.language_names import language_name
 from tests.pure.engine.collect import collect, speak_with
 
 RUSSIAN = "Привет, это тест."
@@ -259,3 +260,9 @@ def test_a_model_that_is_damaged_is_named(voice_file: Path) -> None:
     voice_file.write_bytes(b"not a model")
     with pytest.raises(VoiceError, match=r"ru_RU-test-medium\.onnx is not a Piper voice"):
         Voices({"ru": str(voice_file)})
+
+
+def test_every_language_has_a_name_that_people_know(engine: DemoEngine) -> None:
+    codes = engine.info.languages
+    assert len(codes) > 100
+    assert [code for code in codes if language_name(code) == code] == []
