@@ -26,6 +26,7 @@ _WORD_BACKWARDS = re.compile(r"[^\s\"'`„“”‚‘«»‹›()\[\]{}¿¡*_/,
 # A part of a word that is written with blanks, before its last part: "z. " of "z. B.".
 _PART_BACKWARDS = re.compile(r"[^\S\n]?\.([^\s.(\"'„“‚«]{1,5})(?=[\s.(\"'„“‚«]|$)")
 _MOST_PARTS = 4
+_PREVIOUS_BACKWARDS = re.compile(r"[^\S\n]*[\"'“‘«]?([^\W\d_]+)")
 _NEXT = re.compile(
     rf"\s*[{re.escape(_OPENING)}]*(?P<word>[^\s.,;:!?…'’`\"„“”«»‹›()\[\]{{}}*_—–/]*['’]?)(?P<after>.?)", re.DOTALL
 )
@@ -128,6 +129,8 @@ class _Rules:
 
     def keeps(self, word: str, head: str, following: _Next) -> bool:
         """Whether the dot after `word` stays with it. `head`: what precedes the word, backwards."""
+        if self._is_a_word(word, head):
+            return False
         names = _suffixes(word, head)
         if following.is_initial and _INITIALS.fullmatch(word):
             return True
@@ -142,6 +145,13 @@ class _Rules:
             return True
         # "S. 12" is a page, "S. Bach" somebody.
         return kinds <= {Kind.BEFORE_NUMBER} and self._is_shaped(word) and self._keeps_unlisted(word, following)
+
+    def _is_a_word(self, word: str, head: str) -> bool:
+        """Whether what could be an abbreviation is a word: "He said no." """
+        if word not in self._own.words_as_well:
+            return False
+        previous = _PREVIOUS_BACKWARDS.match(head)
+        return previous is not None and previous[1][::-1] in self._own.before_words
 
     def _kinds_of(self, name: str) -> frozenset[Kind]:
         own = self._own.kinds_of(name)

@@ -22,14 +22,17 @@ _ORDINALS = "ordinals"
 _WORDS = "one-letter words"
 _BEGINNINGS = "begin a sentence"
 _NAMES = "begin names"
+_AS_WORDS = "words as well"
+_BEFORE_WORDS = "before such words"
 # How many letters the words that begin with a hyphen have.
 _ENDINGS = (3, 4)
-SECTIONS = frozenset({*Kind, _ORDINALS, _WORDS, _BEGINNINGS, _NAMES})
+SECTIONS = frozenset({*Kind, _ORDINALS, _WORDS, _BEGINNINGS, _NAMES, _AS_WORDS, _BEFORE_WORDS})
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Words stand without their last dot. `compounds` are the beginnings of words with several dots: "z.B" of "z.B.c."."""
+    """Words stand without their last dot. `compounds` are the beginnings of words with several dots: "z.B" of "z.B.c.".
+    `words_as_well` are no abbreviations behind one of `before_words`."""
 
     kinds: dict[str, frozenset[Kind]]
     compounds: frozenset[str]
@@ -37,6 +40,8 @@ class Table:
     one_letter_words: frozenset[str]
     beginnings: frozenset[str]
     name_beginnings: frozenset[str]
+    words_as_well: frozenset[str]
+    before_words: frozenset[str]
 
     def kinds_of(self, word: str) -> frozenset[Kind]:
         """Nothing for a word that the table does not have. One in small letters is found with capitals, too, and one that
@@ -63,6 +68,8 @@ def table(*languages: str) -> Table:
         _all(sections, _WORDS),
         _all(sections, _BEGINNINGS),
         _all(sections, _NAMES),
+        frozenset(word.removesuffix(".") for word in _all(sections, _AS_WORDS)),
+        _all(sections, _BEFORE_WORDS),
     )
 
 

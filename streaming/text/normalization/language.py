@@ -57,8 +57,10 @@ class Language:
     ordinals: Table
     roman: Table
     addresses: Table
-    titles: Mapping[str, str]
     abbreviations: Mapping[str, str]
+    # Of those, and of others, what they stand for before a number and before a capital letter.
+    abbreviations_before_numbers: Mapping[str, str]
+    abbreviations_before_names: Mapping[str, str]
 
     @property
     def has_blanks(self) -> bool:
@@ -164,8 +166,9 @@ def _made(code: str, region: str, table: dict[str, Any]) -> Language:
         table.get("ordinals", {}),
         table.get("roman", {}),
         table.get("addresses", {}),
-        _by_each(table.get("titles", {})),
         _by_each(table.get("abbreviations", {})),
+        _by_each(table.get("abbreviations_before_numbers", {})),
+        _by_each(table.get("abbreviations_before_names", {})),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from streaming.text.normalization.language import Language
 from streaming.text.normalization.numerals import Numerals
+from streaming.text.normalization.rules.abbreviations import Abbreviations
 from streaming.text.normalization.rules.addresses import NetworkAddresses, TelephoneNumbers, Versions
 from streaming.text.normalization.rules.amounts import Amounts, Fractions
 from streaming.text.normalization.rules.codes import Codes
@@ -18,7 +19,7 @@ from streaming.text.normalization.rules.powers import SUPERSCRIPTS, Powers
 from streaming.text.normalization.rules.ratios import Ratios
 from streaming.text.normalization.rules.roman import RomanNumerals
 from streaming.text.normalization.rules.rule import Rule, Said, Tools
-from streaming.text.normalization.rules.signs import Abbreviations, Signs
+from streaming.text.normalization.rules.signs import Signs
 from streaming.text.normalization.rules.times import Times
 from streaming.text.normalization.syntax import VULGAR, NumberSyntax, alternatives
 from streaming.text.rewriting import Replacement

@@ -1,9 +1,8 @@
-"""Signs that are said by themselves, and abbreviations."""
+"""Signs that are said by themselves."""
 
 import re
 
-from streaming.text.normalization.rules.rule import Said, Tools, ends_a_sentence
-from streaming.text.normalization.syntax import ANY_BLANK, alternatives
+from streaming.text.normalization.rules.rule import Said, Tools
 
 # Said wherever they stand; the others only between numbers, or between blanks.
 _ALWAYS = frozenset("&@%‰°§№√∞≈≠≤≥±×÷$£€¥₹₽+")
@@ -40,25 +39,3 @@ class Signs:
             return True
         far = text[start + 1 : start + 4].lstrip()[:1]
         return far.isdigit() or (before == behind == " ")
-
-
-class Abbreviations:
-    """ "Dr.", "etc.", from the language's lists. The full stop stays where it may end a sentence as well."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._language = tools.language.code
-        self._titles = tools.language.titles
-        self._before_numbers = frozenset(tools.language.numbers.get("before_numbers", "").split())
-        self._words = {**tools.language.abbreviations, **self._titles}
-        written = alternatives(self._words).replace(r"\ ", ANY_BLANK)
-        self._pattern = re.compile(f"(?:{written})(?![^\\W_])") if self._words else None
-
-    def __call__(self, text: str, start: int) -> Said | None:
-        match = self._pattern.match(text, start) if self._pattern else None
-        if not match:
-            return None
-        written = re.sub(ANY_BLANK, " ", match[0])
-        if written in self._before_numbers and not text[match.end() : match.end() + 2].strip()[:1].isdigit():
-            return None
-        keeps_stop = written not in self._titles and ends_a_sentence(text, match.end(), self._language)
-        return Said(match.end() - keeps_stop, self._words[written])

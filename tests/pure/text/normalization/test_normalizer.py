@@ -1,10 +1,14 @@
 """Text as it is said, by the tables that speakers of the languages can read, and what holds for any text."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.text.normalization.language import known_languages
+from streaming.text.abbreviations.tables import INTERNATIONAL
+from streaming.text.abbreviations.tables import table as stop_table
+from streaming.text.normalization.language import known_languages, load_language
 from streaming.text.normalization.normalizer import _reader, normalize
 from tests.pure.text.normalization.tables import languages, table
 
@@ -75,3 +79,18 @@ def test_what_clients_call_languages_is_not_remembered() -> None:
 )
 def test_paragraphs_headings_and_items_do_not_run_into_what_follows(written: str, said: str) -> None:
     assert normalize(written, "en").spoken == said
+
+
+def unlisted(language: str) -> set[str]:
+    """Abbreviations with a full stop that are said, and that the tables of stops do not have."""
+    said, stops = load_language(language), (stop_table(language), stop_table(INTERNATIONAL))
+    tables = (said.abbreviations, said.abbreviations_before_numbers, said.abbreviations_before_names)
+    written = {key for table in tables for key in table if key.endswith(".")}
+    # Of "в г." the last word, of "z. B." all.
+    names = {key: {part.rpartition(" ")[2][:-1] for part in (key, re.sub(r"(?<=\.) ", "", key))} for key in written}
+    return {key for key in written if not any(stop.kinds_of(name) for stop in stops for name in names[key])}
+
+
+@pytest.mark.parametrize("language", known_languages())
+def test_the_stops_of_all_abbreviations_that_are_said_are_in_the_one_table_of_stops(language: str) -> None:
+    assert unlisted(language) == set()
