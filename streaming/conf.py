@@ -58,6 +58,7 @@ LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+ReferenceSeconds = Annotated[int, Field(strict=True, ge=1, le=600)]
 Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
 CountOrAuto = Annotated[Count | None, BeforeValidator(_unless_auto)]
 
@@ -95,6 +96,16 @@ class ModelConfig(Section):
     threads: Count | None = None
     voice_cache_megabytes: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] = 512
     compiled_kernels: bool = True
+    # Unset: what the model's config.json says.
+    temperature: Annotated[float, Field(ge=0.01, le=2)] | None = None
+    top_k: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
+    top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=1, le=100)] | None = None
+    gpt_cond_len: ReferenceSeconds | None = None
+    # The memory for a chunk grows with its square.
+    gpt_cond_chunk_len: Annotated[int, Field(strict=True, ge=1, le=30)] | None = None
+    max_ref_length: ReferenceSeconds | None = None
+    sound_norm_refs: bool | None = None
 
     @model_validator(mode="after")
     def _a_checkpoint_is_whole(self) -> Self:

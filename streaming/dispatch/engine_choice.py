@@ -1,8 +1,11 @@
 """Which engine the settings ask for, and what its processes are started with."""
 
+from dataclasses import fields
+
 from streaming.conf import Config
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.packages import require_packages
+from streaming.engine.checkpoint.config import Overrides
 from streaming.engine.checkpoint.files import find_checkpoint
 from streaming.engine.demo.voice_files import VoiceError, read_description
 
@@ -54,5 +57,6 @@ def _xtts(config: Config, device: str) -> EngineSpec:
         "voice_cache_bytes": model.voice_cache_megabytes * 2**20,
         "compiled_kernels": model.compiled_kernels,
         "tails": config.tails.model_dump(mode="json"),
+        "overrides": {field.name: getattr(model, field.name) for field in fields(Overrides)},
     }
     return EngineSpec("xtts", options)

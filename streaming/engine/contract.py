@@ -39,6 +39,10 @@ class SpeechRequest:
     seed: int | None = None
     # Whether numbers, signs and markup are said in words; else only what no voice can read is changed.
     apply_text_normalization: bool = True
+    # For XTTS: how tokens are sampled. `top_k` 0 and `top_p` 1 leave everything in.
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
     # For XTTS. Tokens per chunk; samples of overlap; seconds of context.
     stream_chunk_size: int = 10
     overlap_wav_len: int = 512

@@ -190,7 +190,8 @@ class XttsEngine:
         model, slot = self._model, utterance.slot
         piece = utterance.begin_piece(model.vocoder)
         # Coqui's generator sees a prefix of ones and the start of audio, and penalises both from the first step on.
-        model.sampler.begin(slot, [1, model.weights.start_audio])
+        settings = model.sampler.settings.with_those_of(utterance.request)
+        model.sampler.begin(slot, [1, model.weights.start_audio], settings)
         utterance.prefill = model.gpt.begin(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
 
     def _next_to_read(self, taking_part: list[Utterance], speaking: list[Utterance]) -> list[Utterance]:

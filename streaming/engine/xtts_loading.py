@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streaming.engine.checkpoint.config import read_speech_config
+from streaming.engine.checkpoint.config import Overrides, read_speech_config
 from streaming.engine.checkpoint.coqui import load_checkpoint
 from streaming.engine.checkpoint.files import find_checkpoint
 from streaming.engine.checkpoint.tensors import SpeechWeights
@@ -36,13 +36,14 @@ def load_engine(
     config_path: str | None = None,
     tokenizer_path: str | None = None,
     tails: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> XttsEngine:
-    """`tails`: the fields of Tails that differ from its defaults. `options`: of ComputeOptions. Raises what `load_model`
-    raises."""
+    """`tails`: the fields of Tails that differ from its defaults. `overrides`: of Overrides. `options`: of ComputeOptions.
+    Raises what `load_model` raises."""
     started = time.monotonic()
     paths = CheckpointPaths(checkpoint_path, config_path, tokenizer_path)
-    model = load_model(paths, ComputeOptions(**options), Tails(**tails or {}))
+    model = load_model(paths, ComputeOptions(**options), Tails(**tails or {}), Overrides(**overrides or {}))
     logger.info(
         "XTTS loaded on %s in %s in %.1f s, for %d concurrent utterances",
         *(model.device, model.precision, time.monotonic() - started, model.slots),
@@ -50,7 +51,12 @@ def load_engine(
     return XttsEngine(model)
 
 
-def load_model(paths: CheckpointPaths, options: ComputeOptions, tails: Tails | None = None) -> Model:
+def load_model(
+    paths: CheckpointPaths,
+    options: ComputeOptions,
+    tails: Tails | None = None,
+    overrides: Overrides = Overrides(),  # noqa: B008 (frozen)
+) -> Model:
     """Raises CheckpointError for a checkpoint, ValueError for options that do not fit this machine."""
     compute = Compute.begin(options)
     files = find_checkpoint(
@@ -58,7 +64,8 @@ def load_model(paths: CheckpointPaths, options: ComputeOptions, tails: Tails | N
         Path(paths.checkpoint_path),
         Path(paths.tokenizer_path) if paths.tokenizer_path else None,
     )
-    parts, config = load_checkpoint(files), read_speech_config(files)
+    parts = load_checkpoint(files, overrides.conditioning)
+    config = overrides.applied(read_speech_config(files))
     state = parts.model.state_dict()
     weights = SpeechWeights(config, read_gpt_weights(state, config), read_hifigan_weights(state), parts.speakers)
     # What speaks is in `weights`; the model keeps what conditions voices.

@@ -16,7 +16,7 @@ from streaming.http.bodies import Body, parts_of, raw_audio
 from streaming.http.fields import OR_DEFAULT, OpenAISpeed
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
-from streaming.http.speech_schemas import WITHOUT_EFFECT
+from streaming.http.speech_schemas import WITHOUT_EFFECT, Temperature, TopK, TopP
 from streaming.protocol.dialect import Dialect
 from streaming.protocol.parameters import Parameters, parse_parameters
 from voices.known_ids import stand_ins
@@ -41,6 +41,9 @@ class OpenAISpeechBody(Schema):
         Annotated[str, Field(max_length=35, description="Not OpenAI's. For example de. Unset: the voice's language.")]
         | None
     ) = None
+    temperature: Temperature | None = None
+    top_k: TopK | None = None
+    top_p: TopP | None = None
     instructions: Annotated[Any, Field(description=WITHOUT_EFFECT)] = None
 
 
@@ -51,13 +54,19 @@ async def speech(request: HttpRequest, body: OpenAISpeechBody) -> StreamingHttpR
     order = Order(
         voice_id,
         body.input,
-        Parameters(speed=body.speed).updated(parse_parameters({"language": body.language}, Dialect.ELEVENLABS)),
+        _parameters(body),
         CONTAINER_FORMATS[body.response_format],
         stand_ins(voice_id, exchange_of(request).backend.config.voices.openai_names),
     )
     if body.stream_format == "sse":
         return await speech_response(request, order, partial(_events, text=body.input), "text/event-stream")
     return await speech_response(request, order, raw_audio, order.output.media_type)
+
+
+def _parameters(body: OpenAISpeechBody) -> Parameters:
+    """Speeds have a range of OpenAI's, the others that of sockets. Raises ProtocolError."""
+    values = body.dict(include={"language", "temperature", "top_k", "top_p"})
+    return Parameters(speed=body.speed).updated(parse_parameters(values, Dialect.ELEVENLABS))
 
 
 async def _events(packets: Packets, *, text: str) -> Body:

@@ -132,4 +132,5 @@ def _parameters(body: SpeechBody) -> Parameters:
         include={"language", "language_code", "seed", "pronunciation_dictionary_locators", "apply_text_normalization"}
     )
     settings = body.voice_settings.dict() if body.voice_settings else {}
-    return Parameters().updated(parse_parameters(settings | values, Dialect.ELEVENLABS))
+    generation = body.generation_config.dict() if body.generation_config else {}
+    return Parameters().updated(parse_parameters(settings | values | generation, Dialect.ELEVENLABS))

@@ -9,12 +9,16 @@ from pydantic import ConfigDict
 
 from streaming.audio.formats import HTTP_FORMATS
 from streaming.http.fields import OR_DEFAULT, Boolean, Normalization, Number, Speed, WholeNumber
-from streaming.protocol.parameters import SPEEDS
+from streaming.protocol.parameters import SPEEDS, TEMPERATURES, TOP_KS, TOP_PS
 
 DEFAULT_FORMAT = "mp3_44100_128"
 
 WITHOUT_EFFECT = "Accepted, without effect."
 SPEED = f"Speaking rate, {SPEEDS[0]:g}-{SPEEDS[1]:g}; outside, the nearest one is taken. Unset: the voice's own."
+UNSET = "Unset: the server's setting, or the model's."
+Temperature = Annotated[Number, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1], description=f"For XTTS. {UNSET}")]
+TopK = Annotated[WholeNumber, Field(ge=TOP_KS[0], le=TOP_KS[1], description=f"For XTTS; 0: all tokens. {UNSET}")]
+TopP = Annotated[Number, Field(ge=TOP_PS[0], le=TOP_PS[1], description=f"For XTTS; 1: all tokens. {UNSET}")]
 Share = Annotated[Number, Field(ge=0, le=1, description=WITHOUT_EFFECT)]
 
 
@@ -24,6 +28,12 @@ class VoiceSettings(Schema):
     style: Share | None = None
     use_speaker_boost: Annotated[Boolean, Field(description=WITHOUT_EFFECT)] | None = None
     speed: Annotated[Speed, Field(description=SPEED)] | None = None
+
+
+class GenerationConfig(Schema):
+    temperature: Temperature | None = None
+    top_k: TopK | None = None
+    top_p: TopP | None = None
 
 
 class DictionaryLocator(Schema):
@@ -41,6 +51,7 @@ class SpeechBody(Schema):
         Annotated[str, Field(max_length=35, description="For example en. Unset: the voice's language.")] | None
     ) = None
     voice_settings: VoiceSettings | None = None
+    generation_config: Annotated[GenerationConfig, Field(description="As on sockets. For XTTS.")] | None = None
     seed: (
         Annotated[WholeNumber, Field(ge=0, le=4_294_967_295, description="The same seed gives the same audio.")] | None
     ) = None

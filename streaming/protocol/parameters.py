@@ -25,6 +25,10 @@ ELEVENLABS_SCHEDULE = (120, 160, 250, 290)
 # From slow to fast: 1 is the voice's own rate. OpenAI's endpoint has a range of its own.
 SPEEDS = (0.5, 2.0)
 OPENAI_SPEEDS = (0.25, 4.0)
+# How XTTS samples its tokens. `top_k` 0 and `top_p` 1 leave everything in.
+TEMPERATURES = (0.01, 2.0)
+TOP_KS = (0, 1000)
+TOP_PS = (0.01, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Parameters:
     language: str | None = None
     speed: float | None = None
     seed: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
     stream_chunk_size: int = 10
     overlap_wav_len: int = 512
     left_context_seconds: float = 1.0
@@ -208,6 +215,9 @@ PARSERS: dict[str, Callable[[str, object], Any]] = {
     "language": _text(35),
     "speed": _real(*SPEEDS),
     "seed": _integer(0, 4_294_967_295),
+    "temperature": _real(*TEMPERATURES),
+    "top_k": _integer(*TOP_KS),
+    "top_p": _real(*TOP_PS),
     "stream_chunk_size": _integer(1, 100),
     "overlap_wav_len": _integer(0, 4096),
     "left_context_seconds": _real(0, 10, " seconds"),

@@ -98,6 +98,24 @@ async def test_the_audio_on_the_socket_is_the_engines(xtts_server: LiveServer, m
     assert np.abs(turn.pcm.astype(int) - encoded(made)).max() <= 64
 
 
+async def test_a_request_says_how_its_tokens_are_sampled(xtts_server: LiveServer) -> None:
+    """Of one token, no seed can draw another: on sockets and over HTTP."""
+    heard = []
+    for seed in (1, 2):
+        async with xtts_server.connect("anna", f"?output_format=pcm_24000&seed={seed}") as socket:
+            await send(socket, text=TEXT, generation_config={"top_k": 1})
+            await send(socket, text="")
+            heard.append((await receive_all(socket)).pcm.tobytes())
+    async with httpx.AsyncClient(base_url=xtts_server.base_url, timeout=60) as client:
+        body = {"text": TEXT, "seed": 3, "generation_config": {"top_k": 1}}
+        answer = await client.post("/v1/text-to-speech/anna", params={"output_format": "pcm_24000"}, json=body)
+        heard.append(answer.content)
+        openai = {"input": TEXT, "voice": "anna", "response_format": "pcm", "top_k": 1}
+        heard.append((await client.post("/v1/audio/speech", json=openai)).content)
+    assert len(heard[0]) > 1000
+    assert heard[1:] == heard[:1] * 3
+
+
 def encoded(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return np.frombuffer(encode_pcm16(samples), "<i2")
 

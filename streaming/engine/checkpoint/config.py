@@ -2,7 +2,7 @@
 sampled. Read without coqui-tts; where a file leaves something out, coqui-tts's default holds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,42 @@ class SpeechConfig:
     top_k: int
     top_p: float
     repetition_penalty: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the server's settings say in the place of config.json. None: what that says holds.
+
+    The first four are of sampling, the others of how the conditioning of a voice is made from its recordings.
+    """
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    gpt_cond_len: int | None = None
+    gpt_cond_chunk_len: int | None = None
+    max_ref_length: int | None = None
+    sound_norm_refs: bool | None = None
+
+    def applied(self, config: SpeechConfig) -> SpeechConfig:
+        values = {name: getattr(self, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")}
+        return replace(config, **_given(values))
+
+    @property
+    def conditioning(self) -> dict[str, Any]:
+        """Those that are given, by their names in config.json."""
+        values = {
+            "gpt_cond_len": self.gpt_cond_len,
+            "gpt_cond_chunk_len": self.gpt_cond_chunk_len,
+            "max_ref_len": self.max_ref_length,
+            "sound_norm_refs": self.sound_norm_refs,
+        }
+        return _given(values)
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def read_speech_config(files: CheckpointFiles) -> SpeechConfig:

@@ -56,8 +56,9 @@ class XttsParts:
     fingerprint: str
 
 
-def load_checkpoint(files: CheckpointFiles) -> XttsParts:
-    """The checkpoint in `files`, as found by `find_checkpoint`.
+def load_checkpoint(files: CheckpointFiles, conditioning: Mapping[str, Any] | None = None) -> XttsParts:
+    """The checkpoint in `files`, as found by `find_checkpoint`. `conditioning`: settings that hold in the place of those of
+    config.json, by their names there; voices are prepared with them, and they are part of the fingerprint.
 
     Raises CheckpointError for files that do not fit each other.
     """
@@ -65,6 +66,8 @@ def load_checkpoint(files: CheckpointFiles) -> XttsParts:
     with _NoRandomNumbers():  # type: ignore[no-untyped-call] # torch has no types for it
         model = build_model(files.config, files.vocab, channels_of(state))
     _check_fit(files, model.state_dict(), state)
+    for name, value in (conditioning or {}).items():
+        setattr(model.config, name, value)
     # Assigned, not copied: two gigabytes are in memory once.
     model.load_state_dict(state, assign=True)
     _prepare(model)

@@ -7,11 +7,13 @@ depends on no other row.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from streaming.engine.contract import SpeechRequest
 from streaming.engine.devices import sent
 from streaming.engine.gpt.counter_noise import advanced, first_counter, log_exponential, token_steps
 
@@ -23,12 +25,24 @@ _ONE = 2.0**40
 
 @dataclass(frozen=True, slots=True)
 class SamplingSettings:
-    """XTTS's defaults. `top_k` 0 and `top_p` 1 leave everything in."""
+    """XTTS's defaults. `top_k` 0 and `top_p` 1 leave everything in. Raises ValueError for values that mean nothing."""
 
     temperature: float = 0.75
     top_k: int = 50
     top_p: float = 0.85
     repetition_penalty: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "top_p", "repetition_penalty"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}.")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must be 0 or more, not {self.top_k}.")
+
+    def with_those_of(self, request: SpeechRequest) -> Self:
+        """What a request asks for, and these where it leaves the choice."""
+        asked = {"temperature": request.temperature, "top_k": request.top_k, "top_p": request.top_p}
+        return replace(self, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
 
 
 class Sampler:
@@ -40,7 +54,7 @@ class Sampler:
     def __init__(self, settings: SamplingSettings, *, slots: int, vocabulary: int, device: torch.device) -> None:
         """`settings`: of sequences that begin without their own."""
         self.spare_slot = slots
-        self._settings = settings
+        self.settings = settings
         self._vocabulary = vocabulary
         self._device = device
         self._seen = torch.zeros(slots + 1, vocabulary, dtype=torch.bool, device=device)
@@ -61,7 +75,7 @@ class Sampler:
 
     def begin(self, slot: int, present: Sequence[int], settings: SamplingSettings | None = None) -> None:
         """A new sequence, in which the tokens `present` count as having been there. Its draws follow those before."""
-        settings = settings or self._settings
+        settings = settings or self.settings
         self._seen[slot] = False
         if present:
             self._seen[slot, sent(torch.tensor(present), self._device)] = self._true

@@ -12,6 +12,7 @@ import yaml
 
 from streaming.dispatch.engine_choice import engine_specs
 from streaming.dispatch.engine_process import EngineSpec
+from streaming.engine.checkpoint.config import Overrides
 from streaming.engine.checkpoint.files import CheckpointError
 from streaming.engine.demo.voice_files import VoiceError
 from streaming.engine.host import ENGINES
@@ -19,6 +20,10 @@ from streaming.engine.text.tails import Tails
 from tests.process.engine.stand_in import write_stand_in
 from xtts_site.config import PROJECT_DIR, Config, load_config
 
+OVERRIDES = [
+    *("temperature", "top_k", "top_p", "repetition_penalty"),
+    *("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_length", "sound_norm_refs"),
+]
 DEMO = EngineSpec("demo", {"threads": 3, "voices": {}, "language": "en"})
 
 
@@ -93,6 +98,7 @@ def test_a_checkpoint_speaks(checkpoint: Path, engine: str) -> None:
             "close_short_texts": True,
             "spaced_stops": ["pt", "it", "fr"],
         },
+        "overrides": dict.fromkeys(OVERRIDES),
     }
     assert specs == [EngineSpec("xtts", options)]
     assert reason == f"model.checkpoint_path names {checkpoint}"
@@ -106,6 +112,19 @@ def test_what_is_done_against_speech_after_the_text_is_handed_on(checkpoint: Pat
     tails = Tails(**spec.options["tails"])
     assert (tails.drop_quotes, tails.slowest_rate, tuple(tails.spaced_stops)) == (False, 0.3, ())
     assert tails.plain_marks
+
+
+def test_what_the_settings_say_instead_of_the_models_config_is_handed_on(checkpoint: Path) -> None:
+    said: dict[str, Any] = {
+        "temperature": 0.65,
+        "top_k": 0,
+        "repetition_penalty": 10.0,
+        "gpt_cond_len": 6,
+        "sound_norm_refs": False,
+    }
+    [spec], _ = engine_specs(config_with(checkpoint.parent, checkpoint_path="xtts", **said))
+    assert spec.options["overrides"] == dict.fromkeys(OVERRIDES) | said
+    assert Overrides(**spec.options["overrides"]) == Overrides(**said)
 
 
 def test_each_gpu_has_a_process_of_its_own(checkpoint: Path) -> None:

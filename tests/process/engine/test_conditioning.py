@@ -133,6 +133,7 @@ def test_several_recordings_are_one_voice(conditioner: "Conditioner", coqui: Any
         {"gpt_cond_chunk_len": 1, "gpt_cond_len": 2},
         {"gpt_cond_len": -1, "sound_norm_refs": True},
         {"max_ref_len": 1},
+        {"gpt_cond_len": 6, "gpt_cond_chunk_len": 6},
     ],
     ids=str,
 )

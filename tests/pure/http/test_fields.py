@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from streaming.http.openai import OpenAISpeechBody
-from streaming.http.speech_schemas import SpeechBody, SpeechQuery, VoiceSettings
+from streaming.http.speech_schemas import GenerationConfig, SpeechBody, SpeechQuery, VoiceSettings
 from streaming.http.voice_schemas import VoiceQuery
 
 
@@ -56,6 +56,21 @@ def test_what_cannot_be_read_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         VoiceSettings(**{name: value})
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "highest"), [("temperature", 0.01, 2), ("top_k", 0, 1000), ("top_p", 0.01, 1)]
+)
+def test_how_tokens_are_sampled_has_a_range(name: str, lowest: float, highest: float) -> None:
+    taken: dict[Any, float | None] = {lowest: lowest, str(highest): highest, None: None, "null": None}
+    for value, number in taken.items():
+        assert getattr(GenerationConfig(**{name: value}), name) == getattr(openai_body(**{name: value}), name) == number
+    refused: list[Any] = [lowest - 0.005, highest + 1, "warm", [], float("nan")]
+    for value in refused:
+        for kind in (GenerationConfig, openai_body):
+            with pytest.raises(ValidationError) as caught:
+                kind(**{name: value})
+            assert [error["loc"] for error in caught.value.errors()] == [(name,)]
 
 
 @pytest.mark.parametrize("value", [None, "", "null"])

@@ -26,11 +26,14 @@ RANGES = [
     ("left_context_seconds", 0, 10),
     ("target_lead_ms", 0, 5000),
     ("seed", 0, 4294967295),
+    ("temperature", 0.01, 2),
+    ("top_k", 0, 1000),
+    ("top_p", 0.01, 1),
     ("stability", 0, 1),
     ("similarity_boost", 0, 1),
     ("style", 0, 1),
 ]
-INTEGERS = ["stream_chunk_size", "overlap_wav_len", "seed"]
+INTEGERS = ["stream_chunk_size", "overlap_wav_len", "seed", "top_k"]
 SCHEDULES = [("chunk_length_schedule", 500), ("chunk_length_schedule_frames", 100)]
 TRUE: list[object] = ["true", "True", "TRUE", "1", 1, True]
 FALSE: list[object] = ["false", "False", "0", 0, False]

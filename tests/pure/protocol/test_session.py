@@ -596,10 +596,18 @@ def test_the_first_message_of_elevenlabs_own_example_is_taken() -> None:
     assert spoken_texts(say(connection, text="Hello", flush=True)) == ["Hello"]
 
 
-def test_a_bad_setting_is_named_with_its_range() -> None:
-    message = error(say(elevenlabs(), text="One", generation_config={"seed": -2}))
-    assert all(word in message["message"] for word in ("seed", "0", "4294967295", "-2"))
-    assert message["code"] == 1008
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"seed": -2}, "seed must be a number from 0 to 4294967295, not -2."),
+        ({"temperature": 0}, "temperature must be a number from 0.01 to 2, not 0."),
+        ({"top_k": 1.5}, "top_k must be a whole number from 0 to 1000, not 1.5."),
+        ({"top_p": "1.2"}, "top_p must be a number from 0.01 to 1, not '1.2'."),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_range(setting: dict[str, object], told: str) -> None:
+    message = error(say(elevenlabs(), text="One", generation_config=setting))
+    assert (message["message"], message["code"]) == (told, 1008)
 
 
 # Audio messages

@@ -49,6 +49,14 @@ async def test_a_request_has_the_voice_and_the_parameters() -> None:
     assert request.apply_text_normalization
 
 
+async def test_how_tokens_are_sampled_is_the_clients_choice_or_the_engines() -> None:
+    requests, spoken = maker(Source()), utterance(temperature=0.6, top_k=0, top_p=0.9)
+    await requests.prepare_for(spoken)
+    request, unset = requests.make(spoken)[0], requests.make(utterance())[0]
+    assert (request.temperature, request.top_k, request.top_p) == (0.6, 0, 0.9)
+    assert (unset.temperature, unset.top_k, unset.top_p) == (None, None, None)
+
+
 async def test_the_engine_is_told_not_to_say_numbers_and_signs_in_words() -> None:
     requests, spoken = maker(Source()), utterance(apply_text_normalization=False)
     await requests.prepare_for(spoken)

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from streaming.engine.contract import SpeechRequest
 from streaming.engine.gpt.counter_noise import advanced, first_counter, log_exponential, token_steps
 from streaming.engine.gpt.sampling import NO_TOKEN, Sampler, SamplingSettings
 from tests.process.engine.recorded import Recorder
@@ -254,6 +256,23 @@ def test_a_seed_begins_again() -> None:
     first = ours(made, 0, logits, [], 7)
     assert ours(made, 0, logits, [], 7) == first
     assert ours(made, 0, logits, [], 8) != first
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": 0.0}, {"temperature": torch.nan}, {"top_k": -1}, {"top_p": 0.0}, {"repetition_penalty": -1.0}],
+)
+def test_settings_that_mean_nothing_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"^{name} must be "):
+        SamplingSettings(**wrong)
+
+
+def test_a_request_decides_what_it_asks_for_and_nothing_else() -> None:
+    base = SamplingSettings(0.7, 40, 0.8, 5.0)
+    assert base.with_those_of(SpeechRequest("a", "Hello.")) == base
+    asked = SpeechRequest("a", "Hello.", temperature=1.2, top_k=0, top_p=1.0)
+    assert base.with_those_of(asked) == SamplingSettings(1.2, 0, 1.0, 5.0)
 
 
 def test_the_logits_are_left_as_they_are() -> None:
