@@ -41,6 +41,7 @@ class Numerals:
         self._code_digits = language.addresses.get("telephone_digits", "").split()
         self._blank: str = language.numbers["blank"]
         self._ordinal_words = language.ordinals.get("words", {})
+        self._ordinal_suffix = language.ordinals.get("suffix", "")
         self._is_russian = language.code == "ru"
         self._ordinal_forms = {
             form: [(re.compile(ending), new) for ending, new in endings.items()]
@@ -74,7 +75,7 @@ class Numerals:
         if number < 100 and tens in self._ordinal_words and ones in self._ordinal_words:
             return f"{self._ordinal_words[tens]} {self._ordinal_words[ones]}"
         if self._ordinal_words or self._converter is None or number == 0:
-            return str(self.cardinal(number))
+            return f"{self.cardinal(number)}{self._ordinal_suffix}"
         return self._correct(str(self._converter().to_ordinal(number)))
 
     def inflected_ordinal(self, number: int, form: str) -> str:

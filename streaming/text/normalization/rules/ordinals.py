@@ -18,7 +18,19 @@ class Ordinals:
         group = re.escape(tools.language.numbers["group"].replace(" ", ""))
         grouped = rf"[1-9][0-9]{{0,2}}(?:[{group}][0-9]{{3}}){{1,2}}|" if group else ""
         number = rf"({grouped}[0-9]{{1,{_MOST_DIGITS}}})"
-        self._marked = re.compile(rf"{number}{ANY_BLANK}?({alternatives(self._marks) or '(?!)'})(?![^\W_])")
+        # A word behind a blank is a word: "5 no".
+        self._marked = re.compile(
+            rf"{number}(?:{ANY_BLANK}(?![^\W\d_ºª]))?({alternatives(self._marks) or '(?!)'})(?![^\W_])"
+        )
+        self._degree = [
+            (
+                re.compile(
+                    rf"{number}°(?={ANY_BLANK}(?:[eyo]{ANY_BLANK}[0-9]{{1,3}}°{ANY_BLANK})?(?:{alternatives(words.split())})(?![^\W_]))"
+                ),
+                form,
+            )
+            for words, form in table.get("degree", {}).items()
+        ]
         self._dotted = re.compile(rf"{number}\.(?={ANY_BLANK}(?:{table.get('behind_dot', '(?!)')}))")
         # Words behind a mark that give it another form.
         self._behind_mark = re.compile(rf"{ANY_BLANK}(?:{table.get('behind_mark', '(?!)')})(?![^\W_])")
@@ -38,6 +50,9 @@ class Ordinals:
             form = self._form_behind.get(match[2]) if self._behind_mark.match(text, match.end()) else None
             number = int("".join(filter(str.isdigit, match[1])))
             return Said(match.end(), self._numerals.inflected_ordinal(number, form or self._marks[match[2]]))
+        for pattern, form in self._degree:
+            if match := pattern.match(text, start):
+                return Said(match.end(), self._numerals.inflected_ordinal(int(match[1]), form))
         if match := self._dotted.match(text, start):
             before = text[max(0, start - LOOK_BACK) : start]
             number = int("".join(filter(str.isdigit, match[1])))
