@@ -81,7 +81,7 @@ class Uploads:
         """While a client sends files. Raises Problem."""
         network = network_of(address_of(scope))
         if self._at_once[network] >= self._max_at_once:
-            text = f"This address already sends {self._max_at_once} forms with files, the maximum."
+            text = f"This address is already sending {self._max_at_once} forms with files, the maximum."
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_uploads", text, headers={"Retry-After": "5"})
         self._at_once[network] += 1
         try:

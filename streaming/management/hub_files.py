@@ -69,7 +69,7 @@ def hub_address(asked: str | None) -> str:
 
 
 def kept(folder: Path) -> str:
-    """What to say behind an error if a download can go on where it ended."""
+    """What to add to an error if the download can continue where it ended."""
     return " The downloaded part is kept; run the same command again to continue." if any(folder.glob("*.part")) else ""
 
 

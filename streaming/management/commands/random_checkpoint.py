@@ -20,8 +20,8 @@ class Command(BaseCommand):
             "--size",
             choices=("tiny", "small", "full"),
             default="tiny",
-            help="full: the size of the published model, 2 GB; small: fewer and narrower layers; tiny: a narrower vocoder "
-            "as well, with which coqui-tts by itself cannot load it",
+            help="full: the size of the published model, 2 GB; small: fewer and narrower layers; tiny: also a narrower "
+            "vocoder, which coqui-tts alone cannot load",
         )
         parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same weights")
         parser.add_argument("--force", action="store_true", help="replace an existing checkpoint")

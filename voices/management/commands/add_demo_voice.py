@@ -18,7 +18,7 @@ def add_demo_voice() -> bool:
 
 
 class Command(BaseCommand):
-    help = "Adds the voice 'demo', which speaks with the engine's own sound."
+    help = "Add the voice 'demo', which needs no recordings: the engine's own voice speaks."
 
     def handle(self, *_: Any, **__: Any) -> None:
         is_new = add_demo_voice()

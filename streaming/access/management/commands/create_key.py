@@ -19,7 +19,7 @@ class Command(BaseCommand):
             "--forward-prefix",
             action="append",
             default=[],
-            help="how channels of forward mode begin that the key may listen to, e.g. sess:alice: (may be repeated)",
+            help="prefix of the forward-mode channels that the key may listen to, e.g. sess:alice: (may be repeated)",
         )
 
     def handle(self, *_: Any, name: str, may_manage_voices: bool, forward_prefix: list[str], **__: Any) -> None:
