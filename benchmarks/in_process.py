@@ -6,14 +6,13 @@ costs what speech costs.
 import itertools
 import math
 import threading
-import time
 import traceback
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -22,12 +21,10 @@ from streaming.engine.checkpoint.files import find_checkpoint
 from streaming.engine.checkpoint.random_weights import Size, random_speech_weights
 from streaming.engine.checkpoint.tensors import SpeechWeights, read_speech_weights
 from streaming.engine.conditioning import Conditioning
-from streaming.engine.contract import Samples
+from streaming.engine.contract import SpeechEngine
+from streaming.engine.gpt.weights import GptWeights
 from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
-from streaming.engine.utterance import Utterance
-from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
-from streaming.engine.xtts_engine import XttsEngine
-from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
+from streaming.engine.xtts_model import Compute, ComputeOptions, SharedModel, assemble
 
 # Characters for one text token, about, and characters spoken in a second.
 CHARACTERS_PER_TOKEN = 2.5
@@ -63,69 +60,6 @@ class NoRecordings:
         raise ValueError("Only the built-in voices speak here.")
 
 
-@dataclass
-class Timings:
-    """Seconds and rows of each call: how long a step, a prefill or a decode holds up everybody else; and the audio, in
-    seconds, of the decodes."""
-
-    steps: list[tuple[float, int]] = field(default_factory=list)
-    prefills: list[tuple[float, int]] = field(default_factory=list)
-    decodes: list[tuple[float, int]] = field(default_factory=list)
-    decoded_seconds: float = 0.0
-
-
-class TimedVocoder:
-    """A vocoder whose decodes are timed."""
-
-    def __init__(self, vocoder: Vocoder, timings: Timings) -> None:
-        self._vocoder = vocoder
-        self.timings = timings
-        self.sample_rate = vocoder.sample_rate
-
-    def stream(self, speaker: torch.Tensor, speed: float = 1.0) -> VocoderStream:
-        return self._vocoder.stream(speaker, speed)
-
-    def decode_many(self, due: Sequence[Due]) -> list[Samples]:
-        begun = time.perf_counter()
-        decoded = self._vocoder.decode_many(due)
-        self.timings.decodes.append((time.perf_counter() - begun, len(due)))
-        self.timings.decoded_seconds += sum(map(len, decoded)) / self.sample_rate
-        return decoded
-
-
-class TimedEngine(XttsEngine):
-    """Utterances never end by themselves, but by their length: random weights do not know when to stop."""
-
-    def __init__(self, model: Model) -> None:
-        self._vocoder = TimedVocoder(model.vocoder, Timings())
-        super().__init__(replace(model, vocoder=cast(Vocoder, self._vocoder)))
-        self._stop_token = model.weights.stop_audio
-        self.model = model
-
-    def take_timings(self) -> Timings:
-        """Those since the last call. While nobody speaks."""
-        taken, self._vocoder.timings = self._vocoder.timings, Timings()
-        return taken
-
-    def _step(self, utterances: list[Utterance]) -> None:
-        begun = time.perf_counter()
-        super()._step(utterances)
-        self._vocoder.timings.steps.append((time.perf_counter() - begun, len(utterances)))
-
-    def _read(self, utterances: list[Utterance]) -> None:
-        speaking = sum(utterance.is_speaking for utterance in utterances)
-        begun = time.perf_counter()
-        super()._read(utterances)
-        timings = self._vocoder.timings
-        # A part of a text beside a step holds up those who speak for as long as this step takes.
-        timed, rows = (timings.steps, speaking) if speaking else (timings.prefills, len(utterances))
-        timed.append((time.perf_counter() - begun, rows))
-
-    def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
-        logits[:, self._stop_token] = -torch.inf
-        super()._sample(utterances, latents, logits)
-
-
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """`checkpoint`: a folder of coqui's; without it, random weights of `size` with so many `voices`."""
@@ -140,12 +74,21 @@ class EngineOptions:
 
 
 def make_weights(options: EngineOptions, device: torch.device) -> SpeechWeights:
+    """Speech never ends by itself with them, but by its length: random weights do not know when to stop."""
     if options.checkpoint:
-        return read_speech_weights(find_checkpoint(None, options.checkpoint, None))
-    return random_speech_weights(options.size, voices=options.voices, device=str(device))
+        weights = read_speech_weights(find_checkpoint(None, options.checkpoint, None))
+    else:
+        weights = random_speech_weights(options.size, voices=options.voices, device=str(device))
+    return replace(weights, gpt=endless(weights.gpt))
 
 
-def make_model(options: EngineOptions) -> Model:
+def endless(gpt: GptWeights) -> GptWeights:
+    bias = gpt.audio_head.bias.clone()
+    bias[gpt.stop_audio] = -torch.inf
+    return replace(gpt, audio_head=replace(gpt.audio_head, bias=bias))
+
+
+def make_model(options: EngineOptions) -> SharedModel:
     """Raises CheckpointError and ValueError."""
     compute = Compute.begin(ComputeOptions(options.device, options.precision, options.threads, options.slots))
     weights = make_weights(options, compute.device)
@@ -154,7 +97,7 @@ def make_model(options: EngineOptions) -> Model:
 
 
 @contextmanager
-def running(engine: XttsEngine) -> Iterator[None]:
+def running(engine: SpeechEngine) -> Iterator[None]:
     """The engine, warm and at work in a thread of its own. Raises what ended that thread."""
     failures: list[BaseException] = []
     is_warm = threading.Event()
@@ -182,7 +125,7 @@ def running(engine: XttsEngine) -> Iterator[None]:
             raise failures[0]
 
 
-def describe(model: Model) -> dict[str, Any]:
+def describe(model: SharedModel) -> dict[str, Any]:
     """Of the device, for a report."""
     about: dict[str, Any] = {"device": str(model.device), "precision": model.precision, "slots": model.slots}
     if model.device.type == "cuda":

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from benchmarks.heard import Heard
-from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, SpeechRequest, VoiceRef
-from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, SpeechEngine, SpeechRequest, VoiceRef
 
 # Quieter than this (-50 dBFS) is no sound.
 AUDIBLE = 10 ** (-50 / 20)
@@ -106,7 +105,7 @@ class Heardings:
 class Crowd:
     """Asks and listens in the calling thread, while the engine works in its own."""
 
-    def __init__(self, engine: XttsEngine, script: Iterator[Line]) -> None:
+    def __init__(self, engine: SpeechEngine, script: Iterator[Line]) -> None:
         self._engine = engine
         self._script = script
         self._events: queue.SimpleQueue[tuple[float, EngineEvent]] = queue.SimpleQueue()

@@ -30,16 +30,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.heard import percentile
 from benchmarks.host_waits import counted
-from benchmarks.in_process import EngineOptions, TimedEngine, Timings, describe, make_model, running
+from benchmarks.in_process import EngineOptions, describe, make_model, running
 from benchmarks.listeners import Crowd, Heardings, lines
 from benchmarks.load_table import table_of
 from benchmarks.provenance import provenance
-from benchmarks.sequences import Batch, Spoken
-from streaming.engine.xtts_model import Model
+from benchmarks.sequences import Spoken, batch_on
+from benchmarks.timed_engine import TimedEngine, Timings, timed
+from streaming.engine.xtts_model import SharedModel
 
 FLUENT_SHARE = 0.99
 HOPELESS_SHARE = 0.2
@@ -140,7 +143,7 @@ def _row(arrivals: str, listeners: int, heard: Heardings, timings: Timings, seco
         "rows_per_step": sum(rows for _, rows in timings.steps) / len(steps),
         "vocoder_p50": percentile(decodes, 0.5),
         "vocoder_per_audio_second": sum(decodes) / max(timings.decoded_seconds, 1e-9),
-        "prefill_p50": percentile([took for took, _ in timings.prefills], 0.5),
+        "prefill_p50": percentile([took for took, _ in timings.prefills], 0.5) if timings.prefills else None,
         "audio_per_second": heard.audio / seconds,
         "seconds": seconds,
     }
@@ -157,11 +160,11 @@ def limit(rows: list[dict[str, Any]]) -> dict[str, int | None]:
     return {"fluent": fluent, "stuttering": stuttering}
 
 
-def waits_per_step(model: Model) -> float | None:
+def waits_per_step(model: SharedModel) -> float | None:
     """Over ten steps, in the thread that made the model. None on a CPU."""
     if model.device.type != "cuda":
         return None
-    batch = Batch(model.weights, model.speakers, model.gpt, model.sampler, model.device)
+    batch = batch_on(model)
     voice = next(iter(model.speakers))
     sequences = [Spoken(slot, voice) for slot in range(min(2, model.slots))]
     batch.speak(sequences, 3)
@@ -171,6 +174,13 @@ def waits_per_step(model: Model) -> float | None:
     return waits.count / 10
 
 
+def segments(model: SharedModel) -> int:
+    """How often the device has been asked for memory so far. Should not grow while somebody listens."""
+    if model.device.type != "cuda":
+        return 0
+    return int(torch.cuda.memory_stats(model.device)["segment.all.allocated"])
+
+
 def reports_of(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Make an engine, measure it, and say what it was: a report after each number of listeners, each with all before.
     Raises whatever the engine raises."""
@@ -178,12 +188,14 @@ def reports_of(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
     model = make_model(engine_options(options))
     waits = waits_per_step(model)
-    engine, load = TimedEngine(model), LoadOptions(options.streams, options.seconds, options.seed, options.to_the_end)
+    engine, load = timed(model), LoadOptions(options.streams, options.seconds, options.seed, options.to_the_end)
     weights = str(options.checkpoint) if options.checkpoint else f"{options.size}, random weights"
     about = {**provenance(), "weights": weights, "load": asdict(load), "waits_per_step": waits}
     with running(engine):
+        segments_before = segments(model)
         for rows in measure(engine, load):
-            yield {**about, **describe(engine.model), "rows": rows, "limit": limit(rows)}
+            made = segments(model) - segments_before
+            yield {**about, **describe(engine.model), "segments_made": made, "rows": rows, "limit": limit(rows)}
 
 
 def main() -> None:

@@ -55,6 +55,9 @@ def _parts(axes: Axes, staggered: Rows) -> None:
         ("vocoder_per_audio_second", "vocoder, per second of audio"),
         ("prefill_p50", "prefill, median"),
     ):
+        # Where texts are read beside steps, a prefill has no time of its own.
+        if any(row[name] is None for row in staggered):
+            continue
         _line(axes, staggered, name, label, scale=1000)
     axes.set(title="What takes the time (staggered)", xlabel="listeners", ylabel="ms", xscale="log", yscale="log")
     axes.legend()

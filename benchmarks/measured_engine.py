@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Sink, SpeechRequest
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.text.tails import AS_COQUI
 from streaming.engine.utterance import Utterance
-from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import CheckpointPaths, load_model
-from streaming.engine.xtts_model import ComputeOptions, FrontEnd
+from streaming.engine.xtts_model import ComputeOptions, FrontEnd, Model
 
 
 class FixedLength:
@@ -42,11 +42,12 @@ class FixedLength:
                 yield replace(piece, most_audio_tokens=self.audio_tokens)
 
 
-class MeasuredEngine(XttsEngine):
+class MeasuredEngine(SteppedEngine):
     """`folder`: where latents are written."""
 
     def __init__(self, *, folder: str, checkpoint_path: str, **options: Any) -> None:
-        super().__init__(load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options), AS_COQUI))
+        # On a CPU, whose engine is stepped.
+        super().__init__(cast(Model, load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options), AS_COQUI)))
         # It would warn of every utterance that is ended by its length.
         logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
         self._folder = Path(folder)

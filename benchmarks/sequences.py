@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -12,6 +13,10 @@ from streaming.engine.devices import sent
 from streaming.engine.gpt.gpt import Gpt
 from streaming.engine.gpt.sampling import Sampler
 from streaming.engine.gpt.weights import GptWeights
+from streaming.engine.xtts_model import Model, SharedModel
+
+if TYPE_CHECKING:
+    from streaming.engine.gpu.model import CapturedModel
 
 # Any text tokens will do.
 TEXT = (7, 20, 33, 46, 59, 72) * 10
@@ -35,8 +40,34 @@ class Spoken:
         return torch.stack(self.latents).float().cpu()
 
 
-class Batch:
-    """Sequences that take their steps together, on `gpt` and `sampler`, which are on `device`."""
+class Batch(Protocol):
+    """Sequences that take their steps together."""
+
+    def begin(self, sequence: Spoken) -> None:
+        """Read its text, and draw its first token."""
+
+    def step(self, sequences: Sequence[Spoken]) -> None:
+        """The next token of each."""
+
+    def bare_step(self, sequences: Sequence[Spoken]) -> None:
+        """A step to be timed."""
+
+    def speak(self, sequences: Sequence[Spoken], steps: int) -> None:
+        """All of them from their beginning, each `steps` tokens long."""
+
+
+def batch_on(model: SharedModel) -> Batch:
+    """On a model that nobody else uses meanwhile."""
+    if isinstance(model, Model):
+        return SteppedBatch(model.weights, model.speakers, model.gpt, model.sampler, model.device)
+    from benchmarks.captured_sequences import CapturedBatch
+
+    captured = cast("CapturedModel", model)
+    return CapturedBatch(captured.weights, captured.speakers, captured.decoder, captured.store)
+
+
+class SteppedBatch:
+    """See `Batch`: on `gpt` and `sampler`, which are on `device`."""
 
     def __init__(
         self, weights: GptWeights, speakers: Speakers, gpt: Gpt, sampler: Sampler, device: torch.device
@@ -58,8 +89,10 @@ class Batch:
         slots, steps = [each.slot for each in sequences], [len(each.tokens) for each in sequences]
         self._keep(sequences, *self._gpt.step(slots, sent(tokens, self._device), steps))
 
+    def bare_step(self, sequences: Sequence[Spoken]) -> None:
+        self.step(sequences)
+
     def speak(self, sequences: Sequence[Spoken], steps: int) -> None:
-        """All of them from their beginning, each `steps` tokens long."""
         for sequence in sequences:
             self.begin(sequence)
         for _ in range(steps - 1):

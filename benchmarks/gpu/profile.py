@@ -14,6 +14,7 @@ from torch.profiler import profile as profiler
 from benchmarks.gpu.parts import Verdict
 from benchmarks.gpu.rig import Rig
 from benchmarks.sequences import Batch, Spoken
+from streaming.engine.gpt.cuda_graphs import CudaCapture
 from streaming.engine.vocoder.vocoder import Due
 
 REPEATS_ON_A_GPU, REPEATS_ON_A_CPU = 20, 3
@@ -30,10 +31,13 @@ def times(rig: Rig, folder: Path) -> Verdict:
     for count in rows:
         sequences = [Spoken(slot, rig.voices[slot % len(rig.voices)]) for slot in range(count)]
         batch.speak(sequences, 3)
-        verdict.figures[f"step of {count}, ms"] = _median(rig, partial(batch.step, sequences))
+        verdict.figures[f"step of {count}, ms"] = _median(rig, partial(batch.bare_step, sequences))
         if count == 8:
             _write_kernels(rig, batch, sequences, folder)
     verdict.figures["prefill, ms"] = _median(rig, lambda: batch.begin(Spoken(0, rig.voices[0])))
+    if rig.has_kernels:
+        newcomers = [Spoken(slot, rig.voices[slot % len(rig.voices)]) for slot in range(64)]
+        verdict.figures["prefill of 64, ms"] = _median(rig, lambda: batch.speak([_anew(one) for one in newcomers], 1))
     for count in DECODE_ROWS if rig.is_gpu else DECODE_ROWS[:2]:
         verdict.figures[f"decode of {count} x 10 latents, ms"] = _decode_time(rig, count)
     if rig.is_gpu:
@@ -53,6 +57,8 @@ def _median(rig: Rig, work: Callable[[], object]) -> float:
 
 
 def _decode_time(rig: Rig, count: int) -> float:
+    if rig.has_kernels:
+        return _own_decode_time(rig, count)
     vocoder = rig.vocoder(torch.float16 if rig.is_gpu else torch.float32)
     streams = [vocoder.stream(torch.nn.functional.normalize(torch.randn(512), dim=0)) for _ in range(count)]
 
@@ -65,10 +71,32 @@ def _decode_time(rig: Rig, count: int) -> float:
     return _median(rig, decode)
 
 
+def _own_decode_time(rig: Rig, count: int) -> float:
+    from streaming.engine.gpu.vocoder import GpuVocoder, StoredDue
+
+    vocoder = GpuVocoder(
+        rig.weights.vocoder, rig.store(count), rig.device, torch.float16, CudaCapture(rig.device), slots=count
+    )
+    streams = [vocoder.stream(slot, rig.weights.speakers[rig.voices[0]][1].flatten()) for slot in range(count)]
+
+    def decode() -> None:
+        for stream in streams:
+            stream.push_steps([None] * 10)
+        vocoder.start([StoredDue(stream) for stream in streams]).read()
+
+    decode()
+    decode()
+    return _median(rig, decode)
+
+
+def _anew(sequence: Spoken) -> Spoken:
+    return Spoken(sequence.slot, sequence.voice)
+
+
 def _write_kernels(rig: Rig, batch: Batch, sequences: list[Spoken], folder: Path) -> None:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if rig.is_gpu else [])]
     with profiler(activities=activities, acc_events=True) as profiled:
-        batch.step(sequences)
+        batch.bare_step(sequences)
         if rig.is_gpu:
             torch.cuda.synchronize(rig.device)
     averages: Any = profiled.key_averages()

@@ -1,17 +1,16 @@
 """The XTTS engine: one thread, one loop, all utterances of a device in one batch.
 
-Each round of the loop takes what has arrived, begins new utterances, runs one step of the utterances that the scheduler
-names and a part of the texts that are not read yet, or a part of a voice's preparation, and hands out the audio of those
-whose chunk is due.
+What a round of the loop does depends on how the device computes: `stepped_engine.py` waits for the result of each step,
+`captured_engine.py` does not.
 """
 
 import hashlib
 import logging
 import queue
 import secrets
-import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from functools import partial
 
 import torch
@@ -19,11 +18,9 @@ import torch
 from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
 from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
-from streaming.engine.gpt.sampling import NO_TOKEN
-from streaming.engine.reading import next_in_line, read
 from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
-from streaming.engine.xtts_model import Model
+from streaming.engine.xtts_model import SharedModel
 
 logger = logging.getLogger("streaming.engine.xtts")
 
@@ -32,11 +29,11 @@ _WARM_UP_TEXT = "Warming up, so that the first listener does not have to wait."
 _WARM_UP_TOKENS = 24
 
 
-class XttsEngine:
+class XttsEngine(ABC):
     """See `streaming.engine.contract.SpeechEngine`."""
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: SharedModel) -> None:
+        self._model: SharedModel = model
         self._scheduler = Scheduler(model.slots)
         self._utterances: dict[str, Utterance] = {}
         self._preparations: deque[tuple[str, Generator[None, None, Conditioning], Sink]] = deque()
@@ -44,7 +41,7 @@ class XttsEngine:
         self._is_stopping = False
         self.info = EngineInfo(
             "xtts",
-            model.vocoder.sample_rate,
+            model.sample_rate,
             tuple(sorted({code.partition("-")[0] for code in model.config.languages})),
             clones=True,
             notice=NOTICE,
@@ -71,7 +68,7 @@ class XttsEngine:
     @torch.inference_mode()
     def warm_up(self) -> None:
         devices.enter(self._model.device)
-        self._model.gpt.warm_up()
+        self._model.warm_up()
         self._model.front_end.warm_up()
         width = self._model.weights.width
         conditioning = Conditioning(torch.full((CONDITIONING_LENGTH, width), 0.1), torch.full((SPEAKER_WIDTH,), 0.1))
@@ -103,23 +100,21 @@ class XttsEngine:
     def _stop(self) -> None:
         self._is_stopping = True
 
+    @abstractmethod
     def _run_round(self) -> None:
+        """What the utterances have to do next. Waits for the device if there is nothing else to do."""
+
+    @abstractmethod
+    def _seed(self, utterance: Utterance) -> None:
+        """The utterance has been given a slot, and begins."""
+
+    @abstractmethod
+    def _begin_piece(self, utterance: Utterance) -> None:
+        """Begin the utterance's next piece of text."""
+
+    def _start_newcomers(self) -> None:
         while (scheduled := self._scheduler.start_next()) is not None:
             self._attempt([self._utterances[scheduled.request_id]], self._begin)
-        taking_part = self._scheduler.next_step(now=time.monotonic())
-        rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
-        speaking = [row for row in rows if row.is_speaking]
-        reading = self._next_to_read(rows, speaking)
-        if not reading and self._preparations:
-            self._prepare_a_part()
-        if reading and speaking and self._model.gpt.rows_beside_a_step:
-            self._attempt(speaking + reading, self._read)
-        else:
-            self._attempt(reading, self._read)
-            # What has just been read has its first latent already.
-            self._attempt([row for row in rows if row.is_speaking], self._step)
-        alive = [row for row in rows if row.request.request_id in self._utterances]
-        self._attempt([row for row in alive if row.is_due], self._hand_out)
 
     def _attempt(self, utterances: list[Utterance], work: Callable[[list[Utterance]], None]) -> None:
         """A step that fails ends the utterances in it, and no others. A GPU that has failed computes nothing more for this
@@ -183,55 +178,8 @@ class XttsEngine:
 
     def _begin(self, utterances: list[Utterance]) -> None:
         for utterance in utterances:
-            self._model.sampler.seed(utterance.slot, utterance.seed)
+            self._seed(utterance)
             self._begin_piece(utterance)
-
-    def _begin_piece(self, utterance: Utterance) -> None:
-        model, slot = self._model, utterance.slot
-        piece = utterance.begin_piece(model.vocoder)
-        # Coqui's generator sees a prefix of ones and the start of audio, and penalises both from the first step on.
-        settings = model.sampler.settings.with_those_of(utterance.request)
-        model.sampler.begin(slot, [1, model.weights.start_audio], settings)
-        utterance.prefill = model.gpt.begin(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
-
-    def _next_to_read(self, taking_part: list[Utterance], speaking: list[Utterance]) -> list[Utterance]:
-        in_order = [utterance for utterance in self._utterances.values() if utterance in taking_part]
-        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking))
-
-    def _read(self, utterances: list[Utterance]) -> None:
-        self._sample(*read(self._model.gpt, utterances))
-
-    def _step(self, utterances: list[Utterance]) -> None:
-        tokens = devices.sent(torch.tensor([utterance.token for utterance in utterances]), self._model.device)
-        slots = [utterance.slot for utterance in utterances]
-        latents, logits = self._model.gpt.step(slots, tokens, [utterance.steps for utterance in utterances])
-        self._sample(utterances, latents, logits)
-
-    def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
-        sampled = self._model.sampler.sample_slots(logits, [utterance.slot for utterance in utterances]).tolist()
-        for row, (utterance, token) in enumerate(zip(utterances, sampled, strict=True)):
-            if token == NO_TOKEN:
-                self._end_overflowed(utterance)
-            else:
-                utterance.add(latents[row : row + 1], token, stop_token=self._model.weights.stop_audio)
-
-    def _end_overflowed(self, utterance: Utterance) -> None:
-        """Half precision has no number above 65 504."""
-        logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
-        self._model.gpt.clear(utterance.slot)
-        self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
-
-    def _hand_out(self, utterances: list[Utterance]) -> None:
-        """Decode and send what is due; begin the next piece of those whose piece is over."""
-        due = [(utterance, utterance.take_due()) for utterance in utterances]
-        decoded = self._model.vocoder.decode_many([chunk for _, chunk in due])
-        for (utterance, _), samples in zip(due, decoded, strict=True):
-            if sent := utterance.deliver(samples):
-                seconds = sent / self._model.vocoder.sample_rate
-                self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
-        for utterance, _ in due:
-            if utterance.piece_is_over:
-                self._go_on(utterance)
 
     def _go_on(self, utterance: Utterance) -> None:
         if utterance.has_more:

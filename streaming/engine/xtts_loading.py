@@ -13,13 +13,26 @@ from streaming.engine.checkpoint.files import find_checkpoint
 from streaming.engine.checkpoint.tensors import SpeechWeights
 from streaming.engine.conditioner import Conditioner
 from streaming.engine.gpt.weights import read_gpt_weights
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.text.frontend import TextFrontEnd
 from streaming.engine.text.tails import Tails
 from streaming.engine.vocoder.weights import read_hifigan_weights
 from streaming.engine.xtts_engine import XttsEngine
-from streaming.engine.xtts_model import Compute, ComputeOptions, Model, assemble
+from streaming.engine.xtts_model import Compute, ComputeOptions, Model, SharedModel, assemble
 
 logger = logging.getLogger("streaming.engine.xtts")
+
+
+def make_engine(model: SharedModel) -> XttsEngine:
+    if isinstance(model, Model):
+        return SteppedEngine(model)
+    # Here, because it brings Triton.
+    from streaming.engine.gpu.engine import CapturedEngine
+    from streaming.engine.gpu.model import CapturedModel
+
+    if not isinstance(model, CapturedModel):
+        raise TypeError(f"No engine speaks with a {type(model).__name__}.")
+    return CapturedEngine(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ def load_engine(
         "XTTS loaded on %s in %s in %.1f s, for %d concurrent utterances",
         *(model.device, model.precision, time.monotonic() - started, model.slots),
     )
-    return XttsEngine(model)
+    return make_engine(model)
 
 
 def load_model(
@@ -56,7 +69,7 @@ def load_model(
     options: ComputeOptions,
     tails: Tails | None = None,
     overrides: Overrides = Overrides(),  # noqa: B008 (frozen)
-) -> Model:
+) -> SharedModel:
     """Raises CheckpointError for a checkpoint, ValueError for options that do not fit this machine."""
     compute = Compute.begin(options)
     files = find_checkpoint(

@@ -2,9 +2,10 @@
 coqui-tts; `streaming/engine/xtts_loading.py` brings what it is needed for.
 """
 
+import logging
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import torch
 
@@ -21,6 +22,9 @@ from streaming.engine.gpt.weights import GptWeights
 from streaming.engine.kernels.crew import Crew
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.vocoder.vocoder import Vocoder
+from streaming.engine.vocoder.weights import SAMPLE_RATE
+
+logger = logging.getLogger("streaming.engine.xtts")
 
 
 class FrontEnd(Protocol):
@@ -75,23 +79,42 @@ class Compute:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """Everything that the engine's loop works with. `weights` are without their layers: the transformer has these.
-    `fingerprint` is equal wherever voices get the same conditioning. `crew`: who runs compiled kernels, if anybody does."""
+class SharedModel:
+    """What the engine's loop works with, however the device computes. `weights` are without their layers: the transformer
+    has these. `fingerprint` is equal wherever voices get the same conditioning."""
 
     config: SpeechConfig
     device: torch.device
     precision: str
     slots: int
     weights: GptWeights
-    gpt: Gpt
-    sampler: Sampler
-    vocoder: Vocoder
     speakers: Speakers
     front_end: FrontEnd
     conditioner: Conditioner
     fingerprint: str
+
+    @property
+    def sample_rate(self) -> int:
+        return SAMPLE_RATE
+
+    def warm_up(self) -> None:
+        """Make ready whatever takes long the first time."""
+
+    def stop(self) -> None:
+        """Release threads and memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model(SharedModel):
+    """For steps that are waited for. `crew`: who runs compiled kernels, if anybody does."""
+
+    gpt: Gpt
+    sampler: Sampler
+    vocoder: Vocoder
     crew: Crew | None
+
+    def warm_up(self) -> None:
+        self.gpt.warm_up()
 
     def stop(self) -> None:
         self.gpt.stop()
@@ -101,7 +124,8 @@ class Model:
 
 def assemble(
     weights: SpeechWeights, compute: Compute, *, front_end: FrontEnd, conditioner: Conditioner, fingerprint: str
-) -> Model:
+) -> SharedModel:
+    """A `Model`, or a `streaming.engine.gpu.model.CapturedModel` where the GPU can run our kernels."""
     gpt, device, precision = weights.gpt, compute.device, compute.precision
     options = compute.options
     slots = choose_slots(
@@ -112,27 +136,44 @@ def assemble(
         precision=precision,
         voice_cache_bytes=options.voice_cache_bytes,
     )
-    # The GPT and the vocoder take turns, so they share their threads.
-    crew = Crew(compute.threads) if device.type == "cpu" and options.compiled_kernels else None
-    transformer = _make_transformer(gpt, device, precision, slots, crew)
-    # The layers live on in the transformer, in its own form.
-    gpt = replace(gpt, layers=())
-    sampler = Sampler(_sampling(weights.config), slots=slots, vocabulary=len(gpt.audio_head.bias), device=device)
-    return Model(
+    shared = SharedModel(
         weights.config,
         device,
         precision,
         slots,
-        gpt,
-        Gpt(gpt, transformer, device, voice_cache_bytes=options.voice_cache_bytes),
-        sampler,
-        Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
+        # The layers live on in the transformer, in its own form.
+        replace(gpt, layers=()),
         weights.speakers,
         front_end,
         conditioner,
         fingerprint,
-        crew,
     )
+    sampling = _sampling(weights.config)
+    if device.type == "cuda" and options.compiled_kernels:
+        # Here, because it brings Triton.
+        from streaming.engine.gpu.support import why_not
+
+        if not (reason := why_not(weights, device)):
+            from streaming.engine.gpu.model import make_captured_model
+
+            return make_captured_model(
+                shared, weights, sampling, CudaCapture(device), CudaCapture(device), options.voice_cache_bytes
+            )
+        logger.warning("This GPU speaks slower than it could, without compiled kernels: %s", reason)
+    # The GPT and the vocoder take turns, so they share their threads.
+    crew = Crew(compute.threads) if device.type == "cpu" and options.compiled_kernels else None
+    transformer = _make_transformer(gpt, device, precision, slots, crew)
+    return Model(
+        **shared_fields(shared),
+        gpt=Gpt(shared.weights, transformer, device, voice_cache_bytes=options.voice_cache_bytes),
+        sampler=Sampler(sampling, slots=slots, vocabulary=len(gpt.audio_head.bias), device=device),
+        vocoder=Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
+        crew=crew,
+    )
+
+
+def shared_fields(model: SharedModel) -> dict[str, Any]:
+    return {field.name: getattr(model, field.name) for field in fields(SharedModel)}
 
 
 def _make_transformer(

@@ -6,7 +6,6 @@ still be needed of the past is kept, and each window is decoded for itself (`tor
 no state in the network, nothing lost at the end.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -19,13 +18,12 @@ from torch.nn import functional
 from streaming.engine.devices import sent
 from streaming.engine.kernels.crew import Crew
 from streaming.engine.vocoder.latent_grid import Floats, LatentGrid
+from streaming.engine.vocoder.stream_position import StreamPosition, Window
 from streaming.engine.vocoder.torch_generator import Generator
 from streaming.engine.vocoder.weights import FRAME_SCALES, SAMPLE_RATE, HifiganWeights, Interval
 
 # coqui's bound: slower than this, speech would have no end.
 SLOWEST = 0.05
-# More frames than this (2.7 s) are decoded one part after the other: memory for a window does not grow with what is due.
-MOST_FRAMES = 256
 
 
 class Network(Protocol):
@@ -35,49 +33,34 @@ class Network(Protocol):
         """See `torch_generator.Generator`."""
 
 
-class Window(NamedTuple):
-    """Frames `start` to `stop` of a stream, to be decoded from frames `first` to `end`. `at_once`: of a whole stream."""
-
-    start: int
-    stop: int
-    first: int
-    end: int
-    at_once: bool = False
-
-    def parts(self, context: int) -> "Iterator[Window]":
-        """The same in windows of up to MOST_FRAMES frames."""
-        for start in range(self.start, self.stop, MOST_FRAMES):
-            stop = min(start + MOST_FRAMES, self.stop)
-            yield Window(start, stop, max(start - context, self.first), min(stop + context, self.end), self.at_once)
-
-
 class VocoderStream:
     """One utterance. Made by `Vocoder.stream`; several of one vocoder may be interleaved in one thread."""
 
     def __init__(self, vocoder: "Vocoder", speaker_biases: Sequence[Tensor], grid: LatentGrid) -> None:
         self._vocoder = vocoder
-        self._grid = grid
+        self._position = StreamPosition(grid, vocoder.context)
         self.speaker_biases = speaker_biases
         # The latents that may still be needed, in pieces as they came; the first of them is the stream's number `_first`.
         self._pieces: list[Tensor] = []
-        self._first = self._count = 0
-        self._emitted = 0  # frames
-        self._ended = False
+        self._first = 0
 
     @property
     def held(self) -> int:
         """How many latents are kept."""
-        return self._count - self._first
+        return self._position.count - self._first
 
     @torch.inference_mode()
     def push(self, latents: Tensor) -> None:
         """More latents (n, width), on any device. Raises ValueError after the last samples were decoded."""
-        if self._ended:
-            raise ValueError("The stream has ended.")
+        self._position.add(len(latents))
         if len(latents):
             # A copy: what comes may be a view of a buffer that the caller fills again.
             self._pieces.append(latents.to(self._vocoder.device, torch.float32, copy=True))
-            self._count += len(latents)
+
+    def push_steps(self, latents: Sequence[Tensor | None]) -> None:
+        """The latents (1, width) of some steps."""
+        if latents:
+            self.push(torch.cat([latent for latent in latents if latent is not None]))
 
     def samples_ready(self, look_ahead: float | None = None, last: bool = False) -> int:
         """How many samples `decode` would give. Costs no computation on the device."""
@@ -97,36 +80,19 @@ class VocoderStream:
 
     def window(self, look_ahead: float | None = None, last: bool = False) -> Window:
         """What `decode` would decode; empty (start = stop) where there is nothing to give."""
-        context = self._vocoder.context
-        if last:
-            end = stop = self._grid.length(self._count)
-        else:
-            end = self._grid.ready(self._count)
-            stop = end - context
-            early = 0 if look_ahead is None else self._frames_until(self._count - look_ahead)
-            if early > stop:
-                end = self._grid.length(self._count)
-                stop = min(early, end)
-        stop = max(stop, self._emitted)
-        first, at_once = max(self._emitted - context, 0), last and not self._emitted
-        return Window(self._emitted, stop, first, min(stop + context, end), at_once)
-
-    def _frames_until(self, latents: float) -> int:
-        return math.floor(latents * self._grid.frames_per_latent)
+        return self._position.window(look_ahead, last)
 
     def frames(self, window: Window) -> Tensor:
         """The frames (end - first, width) of a window."""
-        first, weights = self._grid.weights(window.first, window.end, self._count, at_once=window.at_once)
+        grid, count = self._position.grid, self._position.count
+        first, weights = grid.weights(window.first, window.end, count, at_once=window.at_once)
         latents = torch.cat(self._pieces)[first - self._first :][: weights.shape[1]]
         return sent(torch.from_numpy(weights), latents.device) @ latents
 
     def advance(self, window: Window, last: bool) -> None:
         """The window has been given: forget what only it needed."""
-        self._emitted = window.stop
-        self._ended = self._ended or last
-        needed = self._count
-        if not self._ended:
-            needed = min(self._grid.first_latent(max(self._emitted - self._vocoder.context, 0)), needed)
+        self._position.advance(window, last)
+        needed = self._position.first_needed
         if needed > self._first:
             kept = torch.cat(self._pieces)[needed - self._first :]
             self._pieces, self._first = ([kept.clone()] if len(kept) else []), needed

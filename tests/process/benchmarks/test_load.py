@@ -11,10 +11,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from benchmarks.in_process import StandInText, TimedEngine, Timings
+from benchmarks.in_process import StandInText
 from benchmarks.listeners import Heardings, Line, Utterance, lines
 from benchmarks.load import LoadOptions, limit, measure, parse
 from benchmarks.load_table import table_of
+from benchmarks.timed_engine import TimedEngine, Timings
 from streaming.engine.checkpoint.config import LANGUAGES, SpeechConfig
 from streaming.engine.contract import PcmChunk
 from xtts_site.config import PROJECT_DIR

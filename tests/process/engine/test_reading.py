@@ -10,9 +10,8 @@ import torch
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk
 from streaming.engine.gpt.gpt import Gpt
-from streaming.engine.xtts_engine import XttsEngine
-from streaming.engine.xtts_loading import load_engine
-from tests.process.engine.xtts import HELLO, TOMAS, audio, request, with_stop_bias
+from streaming.engine.stepped_engine import SteppedEngine
+from tests.process.engine.xtts import HELLO, TOMAS, audio, on_a_cpu, request, with_stop_bias
 
 ROWS = 6
 
@@ -24,10 +23,10 @@ def checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def engine(checkpoint: Path) -> Iterator[XttsEngine]:
+def engine(checkpoint: Path) -> Iterator[SteppedEngine]:
     """Warm, and not running."""
     threads = torch.get_num_threads()
-    engine = load_engine(str(checkpoint), device="cpu", precision="int8", slots=3, threads=1)
+    engine = on_a_cpu(checkpoint, precision="int8", slots=3, threads=1)
     engine.warm_up()
     engine._model.gpt.rows_beside_a_step = ROWS
     yield engine
@@ -59,20 +58,20 @@ class Watched:
         return noted
 
 
-def finish(engine: XttsEngine) -> None:
+def finish(engine: SteppedEngine) -> None:
     with torch.inference_mode():
         while not engine._scheduler.is_idle:
             engine._run_round()
 
 
-def rounds(engine: XttsEngine, count: int) -> None:
+def rounds(engine: SteppedEngine, count: int) -> None:
     with torch.inference_mode():
         for _ in range(count):
             engine._run_round()
 
 
 def test_a_newcomer_costs_each_step_of_those_who_speak_no_more_than_its_share(
-    engine: XttsEngine, monkeypatch: pytest.MonkeyPatch
+    engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[EngineEvent] = []
     engine._add(request("first"), events.append)
@@ -92,7 +91,7 @@ def test_a_newcomer_costs_each_step_of_those_who_speak_no_more_than_its_share(
     finish(engine)
 
 
-def test_who_begins_beside_others_says_what_he_says_alone(engine: XttsEngine) -> None:
+def test_who_begins_beside_others_says_what_he_says_alone(engine: SteppedEngine) -> None:
     heard: dict[str, list[EngineEvent]] = {}
 
     def hear(event: EngineEvent) -> None:
@@ -111,7 +110,7 @@ def test_who_begins_beside_others_says_what_he_says_alone(engine: XttsEngine) ->
         assert np.array_equal(beside[each.request_id], audio(heard[each.request_id]))
 
 
-def test_while_nobody_speaks_a_text_is_read_at_once(engine: XttsEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_nobody_speaks_a_text_is_read_at_once(engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(engine._model.gpt, monkeypatch)
     engine._add(request("a", HELLO * 3), lambda event: None)
     rounds(engine, 1)
@@ -119,7 +118,7 @@ def test_while_nobody_speaks_a_text_is_read_at_once(engine: XttsEngine, monkeypa
     finish(engine)
 
 
-def test_with_a_gpu_all_that_wait_are_read_at_once(engine: XttsEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_gpu_all_that_wait_are_read_at_once(engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine._model.gpt.rows_beside_a_step = None
     watched = Watched(engine._model.gpt, monkeypatch)
     events: list[EngineEvent] = []
@@ -132,7 +131,7 @@ def test_with_a_gpu_all_that_wait_are_read_at_once(engine: XttsEngine, monkeypat
     finish(engine)
 
 
-def test_who_is_cancelled_before_his_text_is_read_leaves_his_slot(engine: XttsEngine) -> None:
+def test_who_is_cancelled_before_his_text_is_read_leaves_his_slot(engine: SteppedEngine) -> None:
     events: list[EngineEvent] = []
     engine._add(request("first"), lambda event: None)
     rounds(engine, 2)
@@ -146,7 +145,7 @@ def test_who_is_cancelled_before_his_text_is_read_leaves_his_slot(engine: XttsEn
     assert events[-1] == Finished("third")
 
 
-def test_a_part_that_fails_ends_those_who_were_in_it(engine: XttsEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_fails_ends_those_who_were_in_it(engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[EngineEvent] = []
     engine._add(request("first"), events.append)
     rounds(engine, 2)

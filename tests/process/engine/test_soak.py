@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streaming.engine.contract import Failed, Finished, SpeechRequest, VoiceRef
-from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.stepped_engine import SteppedEngine
 from tests.process.engine.xtts import HELLO, MIRA, TOMAS, Listener, audio, speak, with_stop_bias, xtts
 
 REQUESTS = int(os.environ.get("SOAK_REQUESTS", "120"))
@@ -40,7 +40,7 @@ def crowd(seed: int, count: int) -> list[SpeechRequest]:
     ]
 
 
-def visit(engine: XttsEngine, seed: int, count: int) -> int:
+def visit(engine: SteppedEngine, seed: int, count: int) -> int:
     """Submits a crowd and cancels most of it; returns how many were cancelled."""
     pick, listener, cancelled = random.Random(seed), Listener(), 0
     requests = crowd(seed, count)

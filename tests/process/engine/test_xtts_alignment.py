@@ -11,10 +11,9 @@ import pytest
 from streaming.audio.formats import FORMATS
 from streaming.audio.packets import FrameJoiner
 from streaming.engine.contract import PcmChunk, Samples
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.text.piece import TextPiece
 from streaming.engine.utterance import Utterance
-from streaming.engine.vocoder.vocoder import Vocoder
-from streaming.engine.xtts_engine import XttsEngine
 from streaming.speech.delivery import Delivery
 from streaming.text.rewriting import Rewriting
 from tests.process.engine.xtts import HELLO, chunks, request, speak, with_stop_bias, xtts
@@ -29,7 +28,7 @@ SPOKEN = {
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XttsEngine]:
+def engine(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteppedEngine]:
     """Ends each piece of text after some tokens."""
     hasty = with_stop_bias(tiny_checkpoint, tmp_path_factory.mktemp("xtts") / "hasty", 8.0)
     with xtts(hasty, precision="int8", slots=1, threads=1) as made:
@@ -45,9 +44,9 @@ class Begun:
         self._given = 0
         begin_piece, deliver = Utterance.begin_piece, Utterance.deliver
 
-        def noted_begin(utterance: Utterance, vocoder: Vocoder) -> TextPiece:
+        def noted_begin(utterance: Utterance, rate: int) -> TextPiece:
             self.samples.append(self._given)
-            piece = begin_piece(utterance, vocoder)
+            piece = begin_piece(utterance, rate)
             self.places.append(piece.text_end)
             return piece
 
@@ -84,7 +83,7 @@ def spans(text: str, spoken: list[PcmChunk]) -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize(("language", "text", "speed"), SPOKEN.values(), ids=SPOKEN)
 def test_pieces_begin_with_their_audio(
-    engine: XttsEngine, monkeypatch: pytest.MonkeyPatch, language: str, text: str, speed: float
+    engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch, language: str, text: str, speed: float
 ) -> None:
     begun = Begun(monkeypatch)
     (events,) = speak(engine, request(text=text, language=language, speed=speed))
@@ -98,7 +97,7 @@ def test_pieces_begin_with_their_audio(
 
 
 def test_a_character_that_is_said_in_several_pieces_lasts_as_long_as_all_of_them(
-    engine: XttsEngine, monkeypatch: pytest.MonkeyPatch
+    engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     front_end, text = engine._model.front_end, "abcd"
     (piece,) = front_end.pieces(HELLO, "en")

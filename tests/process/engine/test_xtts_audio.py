@@ -12,8 +12,8 @@ from streaming.engine.checkpoint.coqui import XttsParts
 from streaming.engine.conditioning import Conditioning
 from streaming.engine.contract import Failed, Finished, PcmChunk, Samples, SpeechRequest
 from streaming.engine.gpt.sampling import SamplingSettings
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.text.frontend import TextFrontEnd
-from streaming.engine.xtts_engine import XttsEngine
 from tests.process.engine.checkpoints import load
 from tests.process.engine.vocoder.coqui_generator import CoquiGenerator
 from tests.process.engine.xtts import (
@@ -40,7 +40,7 @@ def hasty(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="module")
-def fp32(hasty: Path) -> Iterator[XttsEngine]:
+def fp32(hasty: Path) -> Iterator[SteppedEngine]:
     with xtts(hasty, precision="fp32", slots=SLOTS, threads=1) as engine:
         yield engine
 
@@ -91,7 +91,7 @@ def assert_streamed(streamed: Sequence[PcmChunk], offline: Samples) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 10, 20])
-def test_streamed_speech_is_coquis_decode_of_the_whole(fp32: XttsEngine, offline: Offline, size: int) -> None:
+def test_streamed_speech_is_coquis_decode_of_the_whole(fp32: SteppedEngine, offline: Offline, size: int) -> None:
     spoken = request(seed=LONG, stream_chunk_size=size)
     (events,) = speak(fp32, spoken)
     assert len(chunks(events)) > 2
@@ -99,7 +99,7 @@ def test_streamed_speech_is_coquis_decode_of_the_whole(fp32: XttsEngine, offline
 
 
 @pytest.mark.parametrize("seed", [1, 2, 5])
-def test_short_speech_is_coquis_decode_of_the_whole(fp32: XttsEngine, offline: Offline, seed: int) -> None:
+def test_short_speech_is_coquis_decode_of_the_whole(fp32: SteppedEngine, offline: Offline, seed: int) -> None:
     (events,) = speak(fp32, request(seed=seed))
     assert_streamed(chunks(events), offline.samples(request(seed=seed)))
 
@@ -113,13 +113,15 @@ def test_so_it_is_with_a_vocoder_as_wide_as_that_of_xtts(small_checkpoint: Path,
     assert_streamed(chunks(events), Offline(load(folder)).samples(spoken))
 
 
-def test_each_of_many_is_coquis_decode_of_the_whole(fp32: XttsEngine, offline: Offline) -> None:
+def test_each_of_many_is_coquis_decode_of_the_whole(fp32: SteppedEngine, offline: Offline) -> None:
     requests = [replace(one, speed=1.0) for one in crowd()]
     for one, events in zip(requests, speak(fp32, *requests), strict=True):
         assert_streamed(chunks(events), offline.samples(one))
 
 
-def test_numbers_that_have_overflowed_end_their_speech_and_spoil_no_other(fp32: XttsEngine, offline: Offline) -> None:
+def test_numbers_that_have_overflowed_end_their_speech_and_spoil_no_other(
+    fp32: SteppedEngine, offline: Offline
+) -> None:
     """Masked positions are multiplied by zero, and zero times infinity is no number."""
     transformer: Any = fp32._model.gpt._transformer
     # The first free slot is taken first.
@@ -131,7 +133,7 @@ def test_numbers_that_have_overflowed_end_their_speech_and_spoil_no_other(fp32: 
             assert_streamed(chunks(events), offline.samples(one))
 
 
-def test_speech_without_a_seed_is_different_each_time(fp32: XttsEngine) -> None:
+def test_speech_without_a_seed_is_different_each_time(fp32: SteppedEngine) -> None:
     listener, beginnings = Listener(), set()
     for name in ("a", "b", "c"):
         fp32.submit(request(name, VERY_LONG, TOMAS, seed=None), listener.hear)

@@ -21,9 +21,8 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.vocoder.vocoder import Due, VocoderStream
-from streaming.engine.xtts_engine import XttsEngine
-from streaming.engine.xtts_loading import load_engine
 from tests.process.engine.xtts import (
     HELLO,
     SLOTS,
@@ -32,6 +31,7 @@ from tests.process.engine.xtts import (
     audio,
     chunks,
     crowd,
+    on_a_cpu,
     request,
     running,
     speak,
@@ -48,7 +48,7 @@ def hasty_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def int8(hasty_checkpoint: Path) -> Iterator[XttsEngine]:
+def int8(hasty_checkpoint: Path) -> Iterator[SteppedEngine]:
     with xtts(hasty_checkpoint, precision="int8", slots=SLOTS, threads=1) as engine:
         yield engine
 
@@ -59,25 +59,25 @@ def endless_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathF
     return with_stop_bias(tiny_checkpoint, tmp_path_factory.mktemp("xtts") / "endless", -100.0)
 
 
-def test_each_of_many_is_spoken_as_if_alone(int8: XttsEngine) -> None:
+def test_each_of_many_is_spoken_as_if_alone(int8: SteppedEngine) -> None:
     together = speak(int8, *crowd())
     for events, alone in zip(together, crowd(), strict=True):
         assert np.array_equal(audio(events), audio(*speak(int8, alone)))
 
 
-def test_a_seed_says_the_same_again_and_another_something_else(int8: XttsEngine) -> None:
+def test_a_seed_says_the_same_again_and_another_something_else(int8: SteppedEngine) -> None:
     (first,), (again,), (other,) = (speak(int8, request(seed=seed)) for seed in (1, 1, 2))
     assert np.array_equal(audio(first), audio(again))
     assert not np.array_equal(audio(first)[:1000], audio(other)[:1000])
 
 
-def test_speed_shortens_speech(int8: XttsEngine) -> None:
+def test_speed_shortens_speech(int8: SteppedEngine) -> None:
     (usual,), (fast,), (slow,) = (speak(int8, request(speed=speed)) for speed in (1.0, 2.0, 0.5))
     assert len(audio(fast)) == pytest.approx(len(audio(usual)) / 2, abs=1024)
     assert len(audio(slow)) == pytest.approx(len(audio(usual)) * 2, abs=2048)
 
 
-def test_a_cancelled_speech_ends_and_gives_its_slot_back(int8: XttsEngine) -> None:
+def test_a_cancelled_speech_ends_and_gives_its_slot_back(int8: SteppedEngine) -> None:
     listener = Listener()
     names = [f"long {number}" for number in range(SLOTS + 2)]
     for name in names:
@@ -89,7 +89,7 @@ def test_a_cancelled_speech_ends_and_gives_its_slot_back(int8: XttsEngine) -> No
     assert len(audio(*speak(int8, request()))) > 0
 
 
-def test_a_speech_that_waits_can_be_cancelled(int8: XttsEngine) -> None:
+def test_a_speech_that_waits_can_be_cancelled(int8: SteppedEngine) -> None:
     listener = Listener()
     names = [f"long {number}" for number in range(SLOTS)]
     for name in (*names, "waiting"):
@@ -101,7 +101,7 @@ def test_a_speech_that_waits_can_be_cancelled(int8: XttsEngine) -> None:
         assert listener.of(name)[-1] == Finished(name, cancelled=True)
 
 
-def test_cancelling_what_is_unknown_or_over_changes_nothing(int8: XttsEngine) -> None:
+def test_cancelling_what_is_unknown_or_over_changes_nothing(int8: SteppedEngine) -> None:
     int8.cancel("never seen")
     (events,) = speak(int8, request("over"))
     int8.cancel("over")
@@ -124,7 +124,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("refused", "told"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_spoken_fails_and_the_engine_goes_on(
-    int8: XttsEngine, refused: SpeechRequest, told: str
+    int8: SteppedEngine, refused: SpeechRequest, told: str
 ) -> None:
     refused = replace(refused, request_id="refused")
     (failed,), other = speak(int8, refused, request("other"))
@@ -136,16 +136,16 @@ def test_what_cannot_be_spoken_fails_and_the_engine_goes_on(
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "!?", "\u200b"])
-def test_a_text_that_says_nothing_is_finished_at_once(int8: XttsEngine, text: str) -> None:
+def test_a_text_that_says_nothing_is_finished_at_once(int8: SteppedEngine, text: str) -> None:
     assert speak(int8, request("silent", text)) == [[Finished("silent")]]
 
 
-def test_a_voice_is_found_in_any_case(int8: XttsEngine) -> None:
+def test_a_voice_is_found_in_any_case(int8: SteppedEngine) -> None:
     (events,), (lower,) = (speak(int8, request(voice=VoiceRef(speaker=name))) for name in ("Mira Holm", "mira holm"))
     assert np.array_equal(audio(events), audio(lower))
 
 
-def test_a_long_text_is_spoken_piece_by_piece_to_its_end(int8: XttsEngine) -> None:
+def test_a_long_text_is_spoken_piece_by_piece_to_its_end(int8: SteppedEngine) -> None:
     text = " ".join([HELLO] * 40) + "  "
     (events,) = speak(int8, request(text=text))
     spoken = chunks(events)
@@ -159,7 +159,7 @@ def test_a_long_text_is_spoken_piece_by_piece_to_its_end(int8: XttsEngine) -> No
     assert [chunk.last for chunk in spoken] == [False] * (len(spoken) - 1) + [True]
 
 
-def test_a_speech_has_one_last_chunk(int8: XttsEngine) -> None:
+def test_a_speech_has_one_last_chunk(int8: SteppedEngine) -> None:
     for size in (1, 4, 10, 1000):
         (events,) = speak(int8, request(stream_chunk_size=size))
         spoken = chunks(events)
@@ -170,7 +170,7 @@ def test_a_speech_has_one_last_chunk(int8: XttsEngine) -> None:
 
 
 def test_a_step_that_fails_ends_only_those_who_were_in_it(
-    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    int8: SteppedEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     gpt = int8._model.gpt
     step, fails = gpt.step, iter([True])
@@ -190,7 +190,7 @@ def test_a_step_that_fails_ends_only_those_who_were_in_it(
 
 
 def test_a_decode_that_fails_ends_the_speech_and_the_engine_goes_on(
-    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch
+    int8: SteppedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
         raise RuntimeError("no memory")
@@ -202,7 +202,7 @@ def test_a_decode_that_fails_ends_the_speech_and_the_engine_goes_on(
     assert len(audio(*speak(int8, request()))) > 0
 
 
-def prepared(engine: XttsEngine, *clips: bytes) -> Prepared | Failed:
+def prepared(engine: SteppedEngine, *clips: bytes) -> Prepared | Failed:
     listener = Listener()
     engine.prepare("prepare", VoiceRef("key", clips), listener.hear)
     (event,) = listener.of("prepare")
@@ -210,7 +210,7 @@ def prepared(engine: XttsEngine, *clips: bytes) -> Prepared | Failed:
     return event
 
 
-def test_a_voice_is_prepared_from_recordings_and_speaks(int8: XttsEngine) -> None:
+def test_a_voice_is_prepared_from_recordings_and_speaks(int8: SteppedEngine) -> None:
     voices = [prepared(int8, recording(2.0, pitch=pitch), recording(1.5, pitch=pitch)) for pitch in (110.0, 220.0)]
     speech = []
     for voice in voices:
@@ -220,7 +220,7 @@ def test_a_voice_is_prepared_from_recordings_and_speaks(int8: XttsEngine) -> Non
     assert not np.array_equal(speech[0][:1000], speech[1][:1000])
 
 
-def test_a_voice_is_prepared_while_somebody_speaks(int8: XttsEngine) -> None:
+def test_a_voice_is_prepared_while_somebody_speaks(int8: SteppedEngine) -> None:
     listener = Listener()
     int8.submit(request("long", VERY_LONG), listener.hear)
     assert isinstance(listener.first("long"), PcmChunk)
@@ -230,7 +230,7 @@ def test_a_voice_is_prepared_while_somebody_speaks(int8: XttsEngine) -> None:
 
 
 @pytest.mark.parametrize("clips", [[b"rubbish"], [], [recording(0.1)]], ids=["rubbish", "none", "short"])
-def test_recordings_that_hold_no_voice_are_refused_with_a_sentence(int8: XttsEngine, clips: list[bytes]) -> None:
+def test_recordings_that_hold_no_voice_are_refused_with_a_sentence(int8: SteppedEngine, clips: list[bytes]) -> None:
     answer = prepared(int8, *clips)
     assert isinstance(answer, Failed)
     assert answer.message.endswith(".")
@@ -243,10 +243,10 @@ def lost(*_: Any) -> Any:
 
 
 @pytest.fixture
-def doomed(endless_checkpoint: Path) -> Iterator[XttsEngine]:
+def doomed(endless_checkpoint: Path) -> Iterator[SteppedEngine]:
     """An engine that is not running yet."""
     threads = torch.get_num_threads()
-    engine = load_engine(str(endless_checkpoint), device="cpu", precision="int8", slots=2, threads=1)
+    engine = on_a_cpu(endless_checkpoint, precision="int8", slots=2, threads=1)
     yield engine
     engine._model.stop()
     torch.set_num_threads(threads)
@@ -256,7 +256,7 @@ def doomed(endless_checkpoint: Path) -> Iterator[XttsEngine]:
     "part", ["gpt.step", "gpt.begin", "gpt.advance", "vocoder.decode_many", "conditioner.compute_steps"]
 )
 def test_a_gpu_that_has_failed_ends_the_engine_and_nobody_is_told_anything_else(
-    doomed: XttsEngine, monkeypatch: pytest.MonkeyPatch, part: str
+    doomed: SteppedEngine, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """The server tells them, once, when the process is gone: a slot that was free again would be taken."""
     owner, _, name = part.partition(".")
@@ -278,7 +278,7 @@ def test_a_gpu_that_has_failed_ends_the_engine_and_nobody_is_told_anything_else(
 
 
 def test_a_request_that_cannot_be_added_ends_alone(
-    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    int8: SteppedEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     pieces = int8._model.front_end.pieces
 
@@ -296,7 +296,7 @@ def test_a_request_that_cannot_be_added_ends_alone(
 
 
 def test_a_voice_that_cannot_be_prepared_ends_alone(
-    int8: XttsEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    int8: SteppedEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> Any:
         raise RuntimeError("no memory\nfor this")
@@ -373,7 +373,7 @@ def test_stopping_ends_what_is_spoken_and_all_threads(endless_checkpoint: Path) 
     assert not any(helper.is_alive() for helper in helpers)
 
 
-def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
+def test_an_id_that_is_taken_is_refused(int8: SteppedEngine) -> None:
     listener = Listener()
     int8.submit(request("twin", VERY_LONG), listener.hear)
     int8.submit(request("twin", "Another text."), listener.hear)
@@ -385,22 +385,22 @@ def test_an_id_that_is_taken_is_refused(int8: XttsEngine) -> None:
 
 def test_stopping_answers_a_preparation_that_waits(tiny_checkpoint: Path) -> None:
     listener = Listener()
-    engine = load_engine(str(tiny_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
+    engine = on_a_cpu(tiny_checkpoint, precision="int8", slots=1, threads=1)
     engine.prepare("voice", VoiceRef("anna", (recording(),)), listener.hear)
     engine.stop()
     engine.run()
     assert isinstance(listener.of("voice")[-1], Failed)
 
 
-def test_warming_up_leaves_nothing_behind(int8: XttsEngine, hasty_checkpoint: Path) -> None:
-    engine = load_engine(str(hasty_checkpoint), device="cpu", precision="int8", slots=1, threads=1)
+def test_warming_up_leaves_nothing_behind(int8: SteppedEngine, hasty_checkpoint: Path) -> None:
+    engine = on_a_cpu(hasty_checkpoint, precision="int8", slots=1, threads=1)
     engine.warm_up()
     with running(engine):
         (events,), (again,) = speak(engine, request()), speak(int8, request())
     assert np.array_equal(audio(events), audio(again))
 
 
-def test_it_says_what_it_is(int8: XttsEngine, tiny_parts: XttsParts) -> None:
+def test_it_says_what_it_is(int8: SteppedEngine, tiny_parts: XttsParts) -> None:
     info = int8.info
     assert (info.name, info.sample_rate, info.clones) == ("xtts", 24_000, True)
     assert {"en", "de", "zh"} <= set(info.languages)

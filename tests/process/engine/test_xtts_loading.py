@@ -43,7 +43,9 @@ def _threads_as_before() -> Iterator[None]:
 
 
 def load(folder: Path, **options: Any) -> Model:
-    return load_model(CheckpointPaths(str(folder)), ComputeOptions(device="cpu", **options))
+    model = load_model(CheckpointPaths(str(folder)), ComputeOptions(device="cpu", **options))
+    assert isinstance(model, Model)
+    return model
 
 
 @pytest.mark.parametrize(("precision", "kind"), [("fp32", TorchTransformer), ("int8", Int8Transformer)])

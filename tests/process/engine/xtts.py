@@ -21,7 +21,7 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
-from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.xtts_loading import load_engine
 
 MIRA, TOMAS = VoiceRef(speaker="Mira Holm"), VoiceRef(speaker="Tomas Vale")
@@ -35,7 +35,7 @@ Events = list[EngineEvent]
 
 
 @contextmanager
-def running(engine: XttsEngine) -> Iterator[XttsEngine]:
+def running(engine: SteppedEngine) -> Iterator[SteppedEngine]:
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
@@ -46,12 +46,18 @@ def running(engine: XttsEngine) -> Iterator[XttsEngine]:
         assert not thread.is_alive()
 
 
+def on_a_cpu(checkpoint: Path, **options: Any) -> SteppedEngine:
+    engine = load_engine(str(checkpoint), device="cpu", **options)
+    assert isinstance(engine, SteppedEngine)
+    return engine
+
+
 @contextmanager
-def xtts(checkpoint: Path, **options: Any) -> Iterator[XttsEngine]:
+def xtts(checkpoint: Path, **options: Any) -> Iterator[SteppedEngine]:
     """An engine that runs. It takes over how many threads PyTorch uses; that is given back."""
     threads = torch.get_num_threads()
     try:
-        with running(load_engine(str(checkpoint), device="cpu", **options)) as engine:
+        with running(on_a_cpu(checkpoint, **options)) as engine:
             yield engine
     finally:
         torch.set_num_threads(threads)
@@ -109,7 +115,7 @@ class Listener:
         self._events.setdefault(event.request_id, []).append(event)
 
 
-def speak(engine: XttsEngine, *requests: SpeechRequest) -> list[Events]:
+def speak(engine: SteppedEngine, *requests: SpeechRequest) -> list[Events]:
     """All at once; the events of each."""
     listener = Listener()
     for request in requests:

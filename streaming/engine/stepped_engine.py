@@ -1,0 +1,99 @@
+"""The engine where a round waits for what it computes: on a CPU, and on a GPU without kernels of its own.
+
+A round runs one step of the utterances that the scheduler names and a part of the texts that are not read yet, or a part of
+a voice's preparation, and hands out the audio of those whose chunk is due.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+import torch
+
+from streaming.engine import devices
+from streaming.engine.gpt.sampling import NO_TOKEN
+from streaming.engine.reading import next_in_line, read
+from streaming.engine.utterance import Utterance
+from streaming.engine.vocoder.vocoder import Due, VocoderStream
+from streaming.engine.xtts_engine import XttsEngine
+from streaming.engine.xtts_model import Model
+
+logger = logging.getLogger("streaming.engine.xtts")
+
+
+class SteppedEngine(XttsEngine):
+    """See `streaming.engine.contract.SpeechEngine`."""
+
+    _model: Model
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+
+    def _seed(self, utterance: Utterance) -> None:
+        self._model.sampler.seed(utterance.slot, utterance.seed)
+
+    def _run_round(self) -> None:
+        self._start_newcomers()
+        taking_part = self._scheduler.next_step(now=time.monotonic())
+        rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
+        speaking = [row for row in rows if row.is_speaking]
+        reading = self._next_to_read(rows, speaking)
+        if not reading and self._preparations:
+            self._prepare_a_part()
+        if reading and speaking and self._model.gpt.rows_beside_a_step:
+            self._attempt(speaking + reading, self._read)
+        else:
+            self._attempt(reading, self._read)
+            # What has just been read has its first latent already.
+            self._attempt([row for row in rows if row.is_speaking], self._step)
+        alive = [row for row in rows if row.request.request_id in self._utterances]
+        self._attempt([row for row in alive if row.is_due], self._hand_out)
+
+    def _begin_piece(self, utterance: Utterance) -> None:
+        model, slot = self._model, utterance.slot
+        piece = utterance.begin_piece(model.vocoder.sample_rate)
+        utterance.stream = model.vocoder.stream(utterance.conditioning.speaker, utterance.request.speed)
+        # Coqui's generator sees a prefix of ones and the start of audio, and penalises both from the first step on.
+        settings = model.sampler.settings.with_those_of(utterance.request)
+        model.sampler.begin(slot, [1, model.weights.start_audio], settings)
+        utterance.prefill = model.gpt.begin(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
+
+    def _next_to_read(self, taking_part: list[Utterance], speaking: list[Utterance]) -> list[Utterance]:
+        in_order = [utterance for utterance in self._utterances.values() if utterance in taking_part]
+        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking))
+
+    def _read(self, utterances: list[Utterance]) -> None:
+        self._sample(*read(self._model.gpt, utterances))
+
+    def _step(self, utterances: list[Utterance]) -> None:
+        tokens = devices.sent(torch.tensor([utterance.token for utterance in utterances]), self._model.device)
+        slots = [utterance.slot for utterance in utterances]
+        latents, logits = self._model.gpt.step(slots, tokens, [utterance.steps for utterance in utterances])
+        self._sample(utterances, latents, logits)
+
+    def _sample(self, utterances: Sequence[Utterance], latents: torch.Tensor, logits: torch.Tensor) -> None:
+        sampled = self._model.sampler.sample_slots(logits, [utterance.slot for utterance in utterances]).tolist()
+        for row, (utterance, token) in enumerate(zip(utterances, sampled, strict=True)):
+            if token == NO_TOKEN:
+                self._end_overflowed(utterance)
+            else:
+                utterance.add(latents[row : row + 1], token, stop_token=self._model.weights.stop_audio)
+
+    def _end_overflowed(self, utterance: Utterance) -> None:
+        """Half precision has no number above 65 504."""
+        logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
+        self._model.gpt.clear(utterance.slot)
+        self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
+
+    def _hand_out(self, utterances: list[Utterance]) -> None:
+        """Decode and send what is due; begin the next piece of those whose piece is over."""
+        due = [Due(cast(VocoderStream, utterance.stream), *utterance.take_due()) for utterance in utterances]
+        for utterance, samples in zip(utterances, self._model.vocoder.decode_many(due), strict=True):
+            if sent := utterance.deliver(samples):
+                seconds = sent / self._model.vocoder.sample_rate
+                self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
+        for utterance in utterances:
+            if utterance.piece_is_done:
+                self._go_on(utterance)
