@@ -29,7 +29,7 @@ from benchmarks.provenance import PROJECT_DIR, provenance
 
 WORKER = "benchmarks.gpu.worker"
 # In one process, after each other; then those that want the GPU's memory for themselves.
-CORRECTNESS = ("graph", "kernels", "precision", "batch", "seed", "waits", "devices")
+CORRECTNESS = ("graph", "kernels", "precision", "batch", "cuts", "seed", "waits", "devices")
 TIMES = ("times",)
 PART_SECONDS = 60.0
 LOAD_SECONDS = 210.0

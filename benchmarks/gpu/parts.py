@@ -141,6 +141,20 @@ def batch(rig: Rig) -> Verdict:
     return verdict
 
 
+def cuts(rig: Rig) -> Verdict:
+    """With our kernels, audio has the same bits wherever it is cut, and whoever is decoded beside it."""
+    if not rig.has_kernels:
+        return Verdict(skipped="our kernels are for GPUs")
+    verdict = Verdict()
+    latents = spoken_together(rig, torch.float16)[0].all_latents
+    for name, dtype in {"fp32": torch.float32, "fp16": torch.float16}.items():
+        samples = rig.decoded(latents, dtype)
+        for chunk in (1, 3, 7, len(latents)):
+            verdict.at_most(f"{name}, chunks of {chunk}", largest(samples, rig.decoded(latents, dtype, chunk=chunk)), 0)
+        verdict.at_most(f"{name}, beside 7 others", largest(samples, rig.decoded(latents, dtype, streams=8)), 0)
+    return verdict
+
+
 def seed(rig: Rig) -> Verdict:
     """The same seeds in the same batch give the same tokens, latents and samples, to the last bit; others do not."""
     verdict = Verdict()
@@ -206,6 +220,7 @@ PARTS: dict[str, Callable[[Rig], Verdict]] = {
     "kernels": kernels,
     "precision": precision,
     "batch": batch,
+    "cuts": cuts,
     "seed": seed,
     "waits": waits,
     "devices": devices,

@@ -113,21 +113,27 @@ class Rig:
         """With PyTorch's operations alone."""
         return Vocoder(self.weights.vocoder, device or self.device, dtype, most_together=32, frame_step=4)
 
-    def decoded(self, latents: Tensor, dtype: torch.dtype, *, captured: bool = True) -> Tensor:
-        """The samples of `latents` (n, width), streamed in chunks, as the engine has it on this device."""
+    def decoded(
+        self, latents: Tensor, dtype: torch.dtype, *, captured: bool = True, chunk: int = CHUNK, streams: int = 1
+    ) -> Tensor:
+        """The samples of `latents` (n, width), streamed in chunks, as the engine has it on this device; on a GPU beside others,
+        so that there are `streams`."""
         speaker = self.weights.speakers[self.voices[0]][1].flatten()
         if not self.has_kernels:
             return plainly_decoded(self.vocoder(dtype), latents, speaker)
         from streaming.engine.gpu.vocoder import GpuVocoder, StoredDue
 
-        store, capture = self.store(1), CudaCapture(self.device) if captured else done_anew
-        store.latents[: len(latents)] = latents.to(self.device)
-        vocoder = GpuVocoder(self.weights.vocoder, store, self.device, dtype, capture, slots=1)
-        stream = vocoder.stream(0, speaker)
+        store, capture = self.store(streams), CudaCapture(self.device) if captured else done_anew
+        for slot in range(streams):
+            store.latents[store.first(slot) :][: len(latents)] = latents.to(self.device) * 0.9**slot
+        vocoder = GpuVocoder(self.weights.vocoder, store, self.device, dtype, capture, slots=streams)
+        all_streams = [vocoder.stream(slot, speaker) for slot in range(streams)]
         pieces = []
-        for start in range(0, len(latents), CHUNK):
-            stream.push_steps([None] * len(latents[start : start + CHUNK]))
-            pieces += vocoder.start([StoredDue(stream, last=start + CHUNK >= len(latents))]).read()
+        for start in range(0, len(latents), chunk):
+            for stream in all_streams:
+                stream.push_steps([None] * len(latents[start : start + chunk]))
+            last = start + chunk >= len(latents)
+            pieces.append(vocoder.start([StoredDue(stream, last=last) for stream in all_streams]).read()[0])
         return torch.from_numpy(np.concatenate(pieces))
 
     def sequences(self, count: int, *, steps: int = 0) -> list[Spoken]:

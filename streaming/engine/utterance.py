@@ -45,6 +45,7 @@ class Utterance:
         voice_key: str,
         pieces: Iterator[TextPiece],
         seed: int,
+        chunks_by_lead: bool = False,
     ) -> None:
         self.request = request
         self.scheduled = scheduled
@@ -59,7 +60,7 @@ class Utterance:
         # Of the current piece.
         self.stream: SpeechStream | None = None
         self._ending: Ending | None = None
-        self._plan = ChunkPlan(request.stream_chunk_size)
+        self._plan = ChunkPlan(request.stream_chunk_size, by_lead=chunks_by_lead)
         self._latents: list[Tensor | None] = []
         # Of the current piece, until the first latent of its audio has come.
         self.prefill: Prefill | None = None
@@ -164,6 +165,11 @@ class Utterance:
             text = self.request.text
             logger.info("The speech for a text of %d characters went on, and was ended at a pause", len(text))
         return samples
+
+    def allow(self, *, step: float, decode: float, now: float) -> None:
+        """How long a step and a decode take, in seconds: by these the next chunk is as large as the listener can wait
+        for."""
+        self._plan.allow(lead=self.scheduled.lead(now), step=step, decode=decode)
 
     def finish(self, *, cancelled: bool = False) -> None:
         self._sink(Finished(self.request.request_id, cancelled))

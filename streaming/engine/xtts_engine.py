@@ -32,6 +32,9 @@ _WARM_UP_TOKENS = 24
 class XttsEngine(ABC):
     """See `streaming.engine.contract.SpeechEngine`."""
 
+    # Whether the sizes of an utterance's chunks may follow from what else there is to do, since its audio does not.
+    chunks_by_lead = False
+
     def __init__(self, model: SharedModel) -> None:
         self._model: SharedModel = model
         self._scheduler = Scheduler(model.slots)
@@ -144,7 +147,14 @@ class XttsEngine(ABC):
             scheduled = ScheduledRequest(request.request_id)
             seed = secrets.randbits(63) if request.seed is None else request.seed
             utterance = Utterance(
-                request, sink, scheduled, conditioning=conditioning, voice_key=voice_key, pieces=pieces, seed=seed
+                request,
+                sink,
+                scheduled,
+                conditioning=conditioning,
+                voice_key=voice_key,
+                pieces=pieces,
+                seed=seed,
+                chunks_by_lead=self.chunks_by_lead,
             )
         except torch.AcceleratorError:
             raise

@@ -20,6 +20,8 @@ from streaming.engine.gpu.vocoder import Decoding, StoredDue, StoredStream
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_engine import XttsEngine
 
+_WEIGHT_OF_THE_LAST = 0.1
+
 logger = logging.getLogger("streaming.engine.xtts")
 
 
@@ -37,6 +39,7 @@ class Step:
     """A step that is on its way, and whose its tokens are."""
 
     round: Round
+    begun: float
     pieces: Sequence[_Piece]
 
 
@@ -45,12 +48,24 @@ class Decode:
     """Chunks that are on their way."""
 
     decoding: Decoding
+    begun: float
     pieces: Sequence[_Piece]
+
+
+@dataclass(slots=True)
+class Pace:
+    """What something takes lately, in seconds."""
+
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.seconds += _WEIGHT_OF_THE_LAST * (seconds - self.seconds)
 
 
 class CapturedEngine(XttsEngine):
     """See `streaming.engine.contract.SpeechEngine`."""
 
+    chunks_by_lead = True
     _model: CapturedModel
 
     def __init__(self, model: CapturedModel) -> None:
@@ -59,6 +74,8 @@ class CapturedEngine(XttsEngine):
         self._pieces: dict[int, _Piece] = {}
         self._before: Step | None = None
         self._decodes: deque[Decode] = deque()
+        self._step_pace, self._decode_pace = Pace(), Pace()
+        self._taken_in_at = 0.0
 
     def _seed(self, utterance: Utterance) -> None:
         self._model.decoder.seed(utterance.slot, utterance.seed)
@@ -81,6 +98,10 @@ class CapturedEngine(XttsEngine):
         before, self._before = self._before, step
         if before:
             self._take_in(before)
+            now = time.monotonic()
+            # From one step to the next: what is done beside the steps counts too.
+            self._step_pace.add(now - max(before.begun, self._taken_in_at))
+            self._taken_in_at = now
         self._send_chunks()
         # With no step on its way there is nothing to do meanwhile.
         while self._decodes and (self._decodes[0].decoding.is_there or not (step or before)):
@@ -104,7 +125,7 @@ class CapturedEngine(XttsEngine):
         drawn = [self._pieces[slot] for slot in step.slots]
         for piece in drawn:
             piece.steps += 1
-        return Step(step, drawn)
+        return Step(step, time.monotonic(), drawn)
 
     def _pieces_of(self, slot: int | None) -> _Piece | None:
         return None if slot is None else self._pieces.get(slot)
@@ -130,16 +151,20 @@ class CapturedEngine(XttsEngine):
 
     def _decode(self, pieces: Sequence[_Piece]) -> None:
         due = [StoredDue(cast(StoredStream, piece.utterance.stream), *piece.utterance.take_due()) for piece in pieces]
-        self._decodes.append(Decode(self._model.vocoder.start(due), pieces))
+        self._decodes.append(Decode(self._model.vocoder.start(due), time.monotonic(), pieces))
 
     def _hand_out(self, decode: Decode) -> None:
-        for piece, samples in zip(decode.pieces, decode.decoding.read(), strict=True):
+        decoded = decode.decoding.read()
+        now = time.monotonic()
+        self._decode_pace.add(now - decode.begun)
+        for piece, samples in zip(decode.pieces, decoded, strict=True):
             if not self._is_current(piece):
                 continue
             utterance = piece.utterance
             if sent := utterance.deliver(samples):
                 seconds = sent / self._model.sample_rate
-                self._scheduler.produced(utterance.scheduled, seconds, now=time.monotonic())
+                self._scheduler.produced(utterance.scheduled, seconds, now=now)
+            utterance.allow(step=self._step_pace.seconds, decode=self._decode_pace.seconds, now=now)
             if utterance.piece_is_done:
                 self._go_on(utterance)
 
