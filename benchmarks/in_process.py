@@ -49,6 +49,11 @@ class StandInText:
         audio_tokens = min(math.ceil(len(text) / rate * AUDIO_TOKENS_PER_SECOND), self._config.max_audio_tokens)
         return iter([TextPiece([2 + known.index(language), *tokens], len(text), audio_tokens)])
 
+    def settled_tokens(self, text: str, language: str, *, apply_text_normalization: bool = True) -> list[int]:
+        """Those of all words but the last, which may be half of one."""
+        words = text.rpartition(" ")[0]
+        return next(self.pieces(words, language)).tokens[: 1 + len(words.split())]
+
     def warm_up(self) -> None:
         """Nothing takes long."""
 

@@ -41,19 +41,22 @@ class FixedLength:
             else:
                 yield replace(piece, most_audio_tokens=self.audio_tokens)
 
+    def settled_tokens(self, text: str, language: str, *, apply_text_normalization: bool = True) -> list[int]:
+        return self._front_end.settled_tokens(text, language, apply_text_normalization=False)
+
 
 class MeasuredEngine(SteppedEngine):
     """`folder`: where latents are written."""
 
     def __init__(self, *, folder: str, checkpoint_path: str, **options: Any) -> None:
         # On a CPU, whose engine is stepped.
-        super().__init__(cast(Model, load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options), AS_COQUI)))
+        model = cast(Model, load_model(CheckpointPaths(checkpoint_path), ComputeOptions(**options), AS_COQUI))
+        self._front_end = FixedLength(model.front_end)
+        super().__init__(replace(model, front_end=self._front_end))
         # It would warn of every utterance that is ended by its length.
         logging.getLogger("streaming.engine.xtts").setLevel(logging.ERROR)
         self._folder = Path(folder)
         self._latents: dict[str, list[Tensor]] = {}
-        self._front_end = FixedLength(self._model.front_end)
-        self._model = replace(self._model, front_end=self._front_end)
 
     def _add(self, request: SpeechRequest, sink: Sink, voice: tuple[Conditioning, str] | None = None) -> None:
         name, _, tokens = request.request_id.partition(":")

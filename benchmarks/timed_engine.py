@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import torch
 
 from streaming.engine.contract import Samples, SpeechEngine
+from streaming.engine.gpt.prefill import Prefill
 from streaming.engine.stepped_engine import SteppedEngine
 from streaming.engine.utterance import Utterance
 from streaming.engine.vocoder.vocoder import Due, Vocoder, VocoderStream
@@ -82,10 +83,10 @@ class TimedSteppedEngine(SteppedEngine):
         super()._step(utterances)
         self._vocoder.timings.steps.append((time.perf_counter() - begun, len(utterances)))
 
-    def _read(self, utterances: list[Utterance]) -> None:
+    def _read(self, utterances: list[Utterance], ahead: Sequence[Prefill] = ()) -> None:
         speaking = sum(utterance.is_speaking for utterance in utterances)
         begun = time.perf_counter()
-        super()._read(utterances)
+        super()._read(utterances, ahead)
         timings = self._vocoder.timings
         # A part of a text beside a step holds up those who speak for as long as this step takes.
         timed, rows = (timings.steps, speaking) if speaking else (timings.prefills, len(utterances))

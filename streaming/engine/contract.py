@@ -57,6 +57,22 @@ class Prepare:
     voice: VoiceRef
 
 
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """A text that begins like this one will probably be spoken, with these settings: a request with this id follows, or a
+    Cancel. Only for engines that read ahead. Is not answered, and may be forgotten at any time."""
+
+    request: SpeechRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectText:
+    """What is expected under this id has another text now, most likely a longer one."""
+
+    request_id: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PcmChunk:
     """Audio of the utterance: mono float32 in [-1, 1] at the engine's rate, any length, chunks in order. The last one says
@@ -111,7 +127,7 @@ Sink = Callable[[EngineEvent], None]
 class EngineInfo:
     """What an engine is: its sample rate in Hz, the languages it speaks, whether it speaks with uploaded recordings, and
     what its users should know (licence, limits). Conditioning is valid for engines with the same `fingerprint`. It speaks
-    `slots` utterances at once."""
+    `slots` utterances at once. It `reads_ahead`: it can use a text that is still arriving (see ReadsAhead)."""
 
     name: str
     sample_rate: int
@@ -120,6 +136,7 @@ class EngineInfo:
     notice: str = ""
     fingerprint: str = ""
     slots: int = 1
+    reads_ahead: bool = False
 
 
 class SpeechEngine(Protocol):
@@ -149,3 +166,14 @@ class SpeechEngine(Protocol):
 
     def stop(self) -> None:
         """Make `run` return, after the engine has released everything."""
+
+
+class ReadsAhead(SpeechEngine, Protocol):
+    """An engine that begins its work on a text before the text is whole. Both calls come like `submit` and return at once.
+    What is expected may cost nothing to those who speak."""
+
+    def expect(self, request: SpeechRequest) -> None:
+        """A text that begins like the request's will probably be submitted under the same id, or cancelled."""
+
+    def expect_text(self, request_id: str, text: str) -> None:
+        """The text that is expected under this id is now this one. Unknown ids do nothing."""

@@ -14,6 +14,8 @@ import numpy as np
 
 from streaming.engine.contract import (
     EngineInfo,
+    Expect,
+    ExpectText,
     Failed,
     Finished,
     PcmChunk,
@@ -51,7 +53,8 @@ class Stop:
     """Finish and leave the process."""
 
 
-Frame = SpeechRequest | Prepare | Cancel | Stop | PcmChunk | Prepared | Finished | Failed | Ready | Broken
+Command = SpeechRequest | Expect | ExpectText | Prepare | Cancel | Stop
+Frame = Command | PcmChunk | Prepared | Finished | Failed | Ready | Broken
 
 
 class FramingError(Exception):
@@ -80,6 +83,10 @@ def _speech_request(request_id: str, text: str, voice: list[Any], *rest: Any) ->
     return SpeechRequest(request_id, text, _voice_ref(*voice), *rest)
 
 
+def _expect(request: list[Any]) -> Expect:
+    return Expect(_speech_request(*request))
+
+
 def _announced(request_id: str, voice: list[Any], sizes: list[int]) -> _Announced:
     if sum(sizes) > LARGEST_FRAME:
         raise FramingError(_too_much(sum(sizes)))
@@ -101,6 +108,8 @@ def _finished(request_id: str, cancelled: bool, voices: list[str]) -> Finished:
 
 _BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "SpeechRequest": _speech_request,
+    "Expect": _expect,
+    "ExpectText": ExpectText,
     "Prepare": _announced,
     "Cancel": Cancel,
     "Stop": Stop,

@@ -17,7 +17,16 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, cast
 
-from streaming.engine.contract import EngineEvent, Failed, Prepare, SpeechEngine, SpeechRequest
+from streaming.engine.contract import (
+    EngineEvent,
+    Expect,
+    ExpectText,
+    Failed,
+    Prepare,
+    ReadsAhead,
+    SpeechEngine,
+    SpeechRequest,
+)
 from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine.host")
@@ -94,8 +103,21 @@ class Host:
                 self._try(request_id, partial(engine.submit, frame, self._emit))
             case Prepare(request_id, voice) if engine is not None:
                 self._try(request_id, partial(engine.prepare, request_id, voice, self._emit))
+            case Expect() | ExpectText() if engine is not None and engine.info.reads_ahead:
+                self._expect(cast(ReadsAhead, engine), frame)
             case Cancel(request_id) if engine is not None:
                 engine.cancel(request_id)
+
+    def _expect(self, engine: ReadsAhead, frame: Expect | ExpectText) -> None:
+        """Nobody waits for what is only expected: a text that cannot be spoken is refused when it is to be spoken."""
+        try:
+            match frame:
+                case Expect(request):
+                    engine.expect(request)
+                case ExpectText(request_id, text):
+                    engine.expect_text(request_id, text)
+        except Exception:
+            logger.exception("The engine received an invalid expectation")
 
     def _try(self, request_id: str, begin: Callable[[], None]) -> None:
         try:

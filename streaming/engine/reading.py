@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from streaming.engine.gpt.gpt import Gpt
-from streaming.engine.gpt.prefill import shares
+from streaming.engine.gpt.prefill import Prefill, shares
 from streaming.engine.utterance import Utterance
 
 
@@ -22,18 +22,28 @@ def next_in_line(gpt: Gpt, waiting: Iterable[Utterance], *, somebody_speaks: boo
     return line[: len(given)]
 
 
-def read(gpt: Gpt, utterances: Sequence[Utterance]) -> tuple[list[Utterance], Tensor, Tensor]:
-    """One call for a step of those who speak, if any do, and for the texts of the others. Returns whom it has given a latent
-    (the others have still to wait), the latents and the scores."""
+def read(
+    gpt: Gpt, utterances: Sequence[Utterance], ahead: Sequence[Prefill] = ()
+) -> tuple[list[Utterance], Tensor, Tensor]:
+    """One call for a step of those who speak, if any do, and for the texts of the others; beside a step also for what is
+    read `ahead`. Returns whom it has given a latent (the others have still to wait), the latents and the scores."""
     speaking = [utterance for utterance in utterances if not utterance.prefill]
     prefills = [utterance.prefill for utterance in utterances if utterance.prefill]
     if speaking:
         slots, steps = [utterance.slot for utterance in speaking], [utterance.steps for utterance in speaking]
         tokens = torch.tensor([utterance.token for utterance in speaking])
-        complete, latents, scores = gpt.step_and_advance(slots, tokens, steps, prefills, gpt.rows_beside_a_step)
+        complete, latents, scores = gpt.step_and_advance(
+            slots, tokens, steps, [*prefills, *ahead], gpt.rows_beside_a_step
+        )
     else:
         complete, latents, scores = gpt.advance(prefills)
     begun = [utterance for utterance in utterances if utterance.prefill in complete]
     for utterance in begun:
         utterance.prefill = None
     return speaking + begun, latents, scores
+
+
+def read_ahead(gpt: Gpt, ahead: Sequence[Prefill]) -> None:
+    """While nobody speaks. On a CPU a part, so that whoever comes next waits no longer than for a step."""
+    if ahead:
+        gpt.advance(ahead, gpt.rows_beside_a_step)

@@ -34,6 +34,8 @@ class Scheduler:
         self._free = sorted(range(slots), reverse=True)
         self._waiting: deque[ScheduledRequest] = deque()
         self._running: dict[int, ScheduledRequest] = {}
+        # Slots that are lent to those who will probably speak.
+        self._held: dict[int, ScheduledRequest] = {}
 
     @property
     def running(self) -> list[ScheduledRequest]:
@@ -51,26 +53,49 @@ class Scheduler:
     def add(self, request: ScheduledRequest) -> None:
         self._waiting.append(request)
 
-    def start_next(self) -> ScheduledRequest | None:
-        """Give the first in line a slot, if one is free."""
-        if not self._waiting or not self._free:
-            return None
-        request = self._waiting.popleft()
+    def hold(self, request: ScheduledRequest) -> bool:
+        """Lend a free slot to a request that is not in line yet, if one is free. It may be released at any time."""
+        if not self._free:
+            return False
         request.slot = self._free.pop()
-        self._running[request.slot] = request
-        return request
+        self._held[request.slot] = request
+        return True
+
+    @property
+    def lacks_a_slot(self) -> bool:
+        """Whether somebody waits for a slot, and none is free."""
+        return not self._free and any(request.slot is None for request in self._waiting)
+
+    def start_next(self) -> ScheduledRequest | None:
+        """Give the first in line a slot, if one is free. Who holds one begins with it."""
+        for request in self._waiting:
+            if request.slot is None and not self._free:
+                continue
+            self._waiting.remove(request)
+            if request.slot is None:
+                request.slot = self._free.pop()
+            else:
+                del self._held[request.slot]
+            self._running[request.slot] = request
+            return request
+        return None
 
     def release(self, request: ScheduledRequest) -> None:
-        """Take a request out of the line or of its slot. If it is out already nothing changes, even if its slot has a new
+        """Take a request out of the line and of its slot. If it is out already nothing changes, even if its slot has a new
         owner."""
-        if request.slot is None:
-            if request in self._waiting:
-                self._waiting.remove(request)
-        elif self._running.get(request.slot) is request:
-            del self._running[request.slot]
-            self._free.append(request.slot)
-            self._free.sort(reverse=True)
+        if request in self._waiting:
+            self._waiting.remove(request)
+        if request.slot is not None:
+            for owners in (self._running, self._held):
+                if owners.get(request.slot) is request:
+                    del owners[request.slot]
+                    self._free.append(request.slot)
+                    self._free.sort(reverse=True)
         request.slot = None
+
+    def has_time(self, *, now: float) -> bool:
+        """Whether nobody waits, and no listener is about to run dry."""
+        return not self._waiting and all(request.lead(now) >= SCARCE_SECONDS for request in self._running.values())
 
     def produced(self, request: ScheduledRequest, seconds: float, *, now: float) -> None:
         """So much audio of the request has been handed out."""

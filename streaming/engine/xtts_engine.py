@@ -4,20 +4,20 @@ What a round of the loop does depends on how the device computes: `stepped_engin
 `captured_engine.py` does not.
 """
 
-import hashlib
 import logging
 import queue
 import secrets
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 
 import torch
 
 from streaming.engine import devices
 from streaming.engine.conditioning import CONDITIONING_LENGTH, SPEAKER_WIDTH, Conditioning
-from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Prepared, Sink, SpeechRequest, VoiceRef
+from streaming.engine.contract import EngineEvent, EngineInfo, Failed, Finished, Sink, SpeechRequest, VoiceRef
+from streaming.engine.known_voices import find_voice
+from streaming.engine.preparations import Preparations, named, told
 from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import SharedModel
@@ -39,7 +39,7 @@ class XttsEngine(ABC):
         self._model: SharedModel = model
         self._scheduler = Scheduler(model.slots)
         self._utterances: dict[str, Utterance] = {}
-        self._preparations: deque[tuple[str, Generator[None, None, Conditioning], Sink]] = deque()
+        self._preparations = Preparations(model.conditioner)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._is_stopping = False
         self.info = EngineInfo(
@@ -58,7 +58,7 @@ class XttsEngine(ABC):
         self._inbox.put(lambda: self._add(request, sink))
 
     def prepare(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
-        self._inbox.put(lambda: self._add_preparation(request_id, voice, sink))
+        self._inbox.put(lambda: self._preparations.add(request_id, voice, sink))
 
     def cancel(self, request_id: str) -> None:
         self._inbox.put(lambda: self._cancel(request_id))
@@ -90,15 +90,19 @@ class XttsEngine(ABC):
                 self._run_round()
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
-        self._fail_preparations("The engine was stopped.")
+        self._preparations.fail_all("The engine was stopped.")
         self._model.stop()
 
     def _take_all(self) -> None:
         """Take all that has arrived; wait for something if there is nothing to do."""
-        if self._scheduler.is_idle and not self._preparations:
+        if self._is_idle:
             self._inbox.get()()
         while not self._inbox.empty():
             self._inbox.get()()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._scheduler.is_idle and not self._preparations
 
     def _stop(self) -> None:
         self._is_stopping = True
@@ -131,7 +135,7 @@ class XttsEngine(ABC):
         except Exception as error:
             logger.exception("A step failed for %d utterances", len(utterances))
             for utterance in utterances:
-                self._end(utterance, partial(Utterance.fail, message=_named(error)))
+                self._end(utterance, partial(Utterance.fail, message=named(error)))
 
     # Utterances
 
@@ -140,7 +144,7 @@ class XttsEngine(ABC):
         try:
             if request.request_id in self._utterances:
                 raise ValueError("A request with this id already exists.")
-            conditioning, voice_key = voice or self._voice(request.voice)
+            conditioning, voice_key = voice or self._voice(request)
             pieces = self._model.front_end.pieces(
                 request.text, request.language, apply_text_normalization=request.apply_text_normalization
             )
@@ -159,32 +163,19 @@ class XttsEngine(ABC):
         except torch.AcceleratorError:
             raise
         except Exception as error:
-            sink(Failed(request.request_id, _told(error, "A request cannot be spoken")))
+            sink(Failed(request.request_id, told(error, "A request cannot be spoken")))
             return
-        if not utterance.has_more:
+        if utterance.has_more:
+            self._admit(utterance)
+        else:
             sink(Finished(request.request_id))
-            return
-        self._utterances[request.request_id] = utterance
-        self._scheduler.add(scheduled)
 
-    def _voice(self, voice: VoiceRef) -> tuple[Conditioning, str]:
-        if voice.conditioning:
-            key = hashlib.blake2b(voice.conditioning, digest_size=16).hexdigest()
-            return self._fitting(Conditioning.from_bytes(voice.conditioning)), key
-        for name, tensors in self._model.speakers.items():
-            if name.casefold() == voice.speaker.casefold():
-                return self._fitting(Conditioning.from_tensors(*tensors)), f"speaker {name}"
-        raise ValueError(
-            f"The voice {voice.speaker!r} has no recordings, and the model has no built-in speaker of that name. "
-            "Upload a recording of the voice in the admin."
-        )
+    def _admit(self, utterance: Utterance) -> None:
+        self._utterances[utterance.request.request_id] = utterance
+        self._scheduler.add(utterance.scheduled)
 
-    def _fitting(self, conditioning: Conditioning) -> Conditioning:
-        """Checks the shapes, which compiled code does not check. Raises ValueError."""
-        wanted = (CONDITIONING_LENGTH, self._model.weights.width)
-        if tuple(conditioning.gpt.shape) != wanted or tuple(conditioning.speaker.shape) != (SPEAKER_WIDTH,):
-            raise ValueError("The voice was prepared for another model.")
-        return conditioning
+    def _voice(self, request: SpeechRequest) -> tuple[Conditioning, str]:
+        return find_voice(request.voice, self._model.speakers, self._model.weights.width)
 
     def _begin(self, utterances: list[Utterance]) -> None:
         for utterance in utterances:
@@ -205,46 +196,6 @@ class XttsEngine(ABC):
         if self._utterances.pop(utterance.request.request_id, None) is utterance:
             self._scheduler.release(utterance.scheduled)
             say(utterance)
-
-    # Voices
-
-    def _add_preparation(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
-        try:
-            steps = self._model.conditioner.compute_steps(voice.clips)
-        except ValueError as error:
-            sink(Failed(request_id, _told(error, "A voice cannot be prepared")))
-        else:
-            self._preparations.append((request_id, steps, sink))
-
-    def _prepare_a_part(self) -> None:
-        request_id, parts, sink = self._preparations[0]
-        try:
-            next(parts)
-        except StopIteration as end:
-            self._preparations.popleft()
-            sink(Prepared(request_id, end.value.to_bytes()))
-        except torch.AcceleratorError:
-            raise
-        except Exception as error:
-            self._preparations.popleft()
-            sink(Failed(request_id, _told(error, "A voice cannot be prepared")))
-
-    def _fail_preparations(self, message: str) -> None:
-        while self._preparations:
-            request_id, _, sink = self._preparations.popleft()
-            sink(Failed(request_id, message))
-
-
-def _told(error: Exception, what: str) -> str:
-    """What the client is told: the message of a ValueError; the kind and message of any other error, which is logged."""
-    if isinstance(error, ValueError) and str(error):
-        return str(error)
-    logger.error("%s", what, exc_info=error)
-    return _named(error)
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _insist(event: EngineEvent) -> None:

@@ -33,6 +33,10 @@ class FrontEnd(Protocol):
     def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         """Each made when it is asked for. Raises ValueError at once for a language that is unknown."""
 
+    def settled_tokens(self, text: str, language: str, *, apply_text_normalization: bool = True) -> list[int]:
+        """The first tokens of the first piece of a text that begins with `text`, as far as they are sure. Raises ValueError
+        for a language that is unknown."""
+
     def warm_up(self) -> None:
         """Load whatever takes long the first time."""
 

@@ -88,18 +88,26 @@ class Gpt:
         # Slot -> position of its start of audio.
         self._audio_starts: dict[int, int] = {}
 
-    def begin(self, slot: int, tokens: Sequence[int], conditioning: Tensor, voice_key: str) -> Prefill:
+    def begin(
+        self, slot: int, tokens: Sequence[int], conditioning: Tensor, voice_key: str, *, is_open: bool = False
+    ) -> Prefill:
         """Begin a sequence: `tokens` of the text without start and stop, `conditioning` (positions, width) of the voice that
-        `voice_key` stands for. Computes nothing yet: that is for `advance`."""
+        `voice_key` stands for. `is_open`: the text may go on. Computes nothing yet: that is for `advance`."""
         length = len(conditioning)
-        hidden = self._text(tokens)
+        ids, hidden = self._text(tokens, is_open=is_open)
         self._audio_starts[slot] = length + len(hidden) - 1
         if prefix := self._prefixes.get(voice_key):
             self._prefixes.move_to_end(voice_key)
             self._transformer.load_prefix(slot, prefix)
-            return Prefill(slot, voice_key, length, length, hidden, keeps_voice=False)
+            return Prefill(slot, voice_key, length, length, hidden, keeps_voice=False, ids=ids, is_open=is_open)
         hidden = torch.cat([sent(conditioning, self._device), hidden])
-        return Prefill(slot, voice_key, length, 0, hidden, keeps_voice=True)
+        return Prefill(slot, voice_key, length, 0, hidden, keeps_voice=True, ids=ids, is_open=is_open)
+
+    def revise(self, prefill: Prefill, tokens: Sequence[int], *, is_open: bool = False) -> None:
+        """Another text for an open sequence: what it has in common with the one before is not computed again."""
+        ids, hidden = self._text(tokens, is_open=is_open)
+        prefill.revise(ids, hidden, is_open=is_open)
+        self._audio_starts[prefill.slot] = prefill.voice_length + len(hidden) - 1
 
     def advance(
         self, prefills: Sequence[Prefill], rows_at_most: int | None = None
@@ -152,21 +160,25 @@ class Gpt:
         parts = shares(prefills, rows_at_most)
         for prefill, count in parts:
             hidden, positions = prefill.take(count)
-            rows.add(hidden, [prefill.slot] * count, positions, wanted=0 if prefill.rows_left else 1)
+            rows.add(hidden, [prefill.slot] * count, positions, wanted=0 if prefill.rows_left or prefill.is_open else 1)
         latents = rows.of(self._transformer.forward(joined(rows.hidden), rows.slots, rows.positions))
         for prefill, _ in parts:
             if prefill.has_new_voice():
                 self._keep_voice(prefill)
         scores = self._transformer.logits(latents) if rows.wanted else latents
-        return [prefill for prefill, _ in parts if not prefill.rows_left], latents, scores
+        complete = [prefill for prefill, _ in parts if not prefill.rows_left and not prefill.is_open]
+        return complete, latents, scores
 
-    def _text(self, tokens: Sequence[int]) -> Tensor:
-        """The text's part of a sequence and the start of audio: (tokens + 3, width)."""
+    def _text(self, tokens: Sequence[int], *, is_open: bool) -> tuple[list[int], Tensor]:
+        """The text's part of a sequence, as ids and as rows (ids, width). Unless it may go on, its end is an id as well, and
+        the start of audio one more row."""
         weights = self._weights
-        ids = sent(torch.tensor([weights.start_text, *tokens, weights.stop_text]), self._device)
-        text = self._text_embedding[ids] + self._text_positions[: len(ids)]
+        ids = [weights.start_text, *tokens] if is_open else [weights.start_text, *tokens, weights.stop_text]
+        text = self._text_embedding[sent(torch.tensor(ids), self._device)] + self._text_positions[: len(ids)]
+        if is_open:
+            return ids, text
         start = self._audio_embedding[weights.start_audio] + self._audio_positions[0]
-        return torch.cat([text, start[None]])
+        return ids, torch.cat([text, start[None]])
 
     def _keep_voice(self, prefill: Prefill) -> None:
         if forgotten := self._prefixes.pop(prefill.voice_key, None):  # two sequences have begun with it at once

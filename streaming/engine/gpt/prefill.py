@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from streaming.engine.text.settled import alike
+
 # Rows of prefills that go with a decode step, and how many are tried. On cores with AVX-512, 8 to 12 make it twice as long.
 ROWS_BESIDE_A_STEP = 8
 _FEWEST_ROWS = 4
@@ -19,7 +21,8 @@ _CANDIDATES = (6, 8, 12, 16, 24, 32, 48, 64)
 @dataclass(slots=True, eq=False)
 class Prefill:
     """One sequence that has begun, in a slot. `hidden` (rows, width) are the rows that have still to be computed, the first
-    of them at `position`. The first `voice_length` positions are the voice's, which is new if `keeps_voice`."""
+    of them at `position`. The first `voice_length` positions are the voice's, which is new if `keeps_voice`; then come those
+    of the text's `ids`. While it `is_open`, the text may go on, and the start of audio is not among the rows."""
 
     slot: int
     voice_key: str
@@ -27,6 +30,8 @@ class Prefill:
     position: int
     hidden: Tensor
     keeps_voice: bool
+    ids: list[int] = field(default_factory=list)
+    is_open: bool = False
 
     @property
     def rows_left(self) -> int:
@@ -47,6 +52,16 @@ class Prefill:
         """The slot has the voice by now."""
         self.take(self.voice_length)
         self.keeps_voice = False
+
+    def revise(self, ids: list[int], text: Tensor, *, is_open: bool) -> None:
+        """Another text, as ids and as rows. What has been computed stays as far as both texts begin alike."""
+        voice_left = self.voice_length - self.position
+        if voice_left > 0:
+            self.hidden = torch.cat([self.hidden[:voice_left], text])
+        else:
+            self.position = min(self.position, self.voice_length + alike(self.ids, ids))
+            self.hidden = text[self.position - self.voice_length :]
+        self.ids, self.is_open = ids, is_open
 
     def has_new_voice(self) -> bool:
         """Whether all of the voice has been computed, and is not kept yet. True once."""

@@ -94,7 +94,7 @@ class CapturedEngine(XttsEngine):
         self._start_newcomers()
         step = self._send_step()
         if not step and self._preparations:
-            self._prepare_a_part()
+            self._preparations.work()
         before, self._before = self._before, step
         if before:
             self._take_in(before)

@@ -15,6 +15,7 @@ from typing import Any
 
 from streaming.engine.text.cleaning import MOST_DIGITS, TextCleaner, mark_long_numbers
 from streaming.engine.text.piece import AUDIO_TOKENS_PER_SECOND, TextPiece
+from streaming.engine.text.settled import alike, settled_length
 from streaming.engine.text.tails import Tails
 from streaming.engine.text.timing import SpokenLength
 from streaming.text.boundaries import NEXT_WORD, Strength, best_cut, boundaries, last_edge
@@ -79,11 +80,31 @@ class TextFrontEnd:
         What makes the model say more than its text is laid aside, and `most_audio_tokens` and `timing` tell when it has been
         said, by the settings in `Tails`.
         """
+        return self._audible(
+            text, self._all_pieces(text, language, self._limits_in(language), apply_text_normalization)
+        )
+
+    def settled_tokens(self, text: str, language: str, *, apply_text_normalization: bool = True) -> list[int]:
+        """The tokens that the first piece of a text begins with that begins with `text`, as far as they are sure; but the
+        piece may be cut before them. Raises ValueError for an unknown language.
+
+        They are those that `text` has in common with itself without its last words.
+        """
+        limits = self._limits_in(language)
+        sure, plain = settled_length(text[: limits.characters], limits.language)
+        spoken = (
+            normalize(text[:end], language, only_unreadable=not apply_text_normalization).spoken
+            for end in (sure, plain)
+        )
+        one, other = (self._encoded(each.strip(), limits)[0] for each in spoken)
+        return one[: alike(one, other)]
+
+    def _limits_in(self, language: str) -> _Limits:
         limits = self._limits.get(primary_subtag(language))
         if limits is None:
             known = ", ".join(sorted(limits.tag for limits in self._limits.values()))
             raise ValueError(f"The model does not speak the language {language!r}; it speaks {known}.")
-        return self._audible(text, self._all_pieces(text, language, limits, apply_text_normalization))
+        return limits
 
     def warm_up(self) -> None:
         """Load what the cleaners of some languages (Chinese, Japanese) load at their first text: half a second."""

@@ -23,6 +23,9 @@ class OnePiece:
     def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         return iter([TextPiece([7] * 60, len(text), AUDIO_TOKENS)])
 
+    def settled_tokens(self, text: str, language: str, *, apply_text_normalization: bool = True) -> list[int]:
+        return [7] * min(60, len(text))
+
     def warm_up(self) -> None:
         pass
 

@@ -10,6 +10,8 @@ from hypothesis.extra.numpy import arrays
 from streaming.engine import framing
 from streaming.engine.contract import (
     EngineInfo,
+    Expect,
+    ExpectText,
     Failed,
     Finished,
     PcmChunk,
@@ -26,7 +28,14 @@ reals = st.floats(allow_nan=False)
 blobs = st.binary(max_size=50)
 voices = st.builds(VoiceRef, texts, st.lists(blobs, max_size=3).map(tuple), blobs, texts)
 infos = st.builds(
-    EngineInfo, texts, whole, st.lists(texts, max_size=5).map(tuple), st.booleans(), notice=texts, fingerprint=texts
+    EngineInfo,
+    texts,
+    whole,
+    st.lists(texts, max_size=5).map(tuple),
+    st.booleans(),
+    notice=texts,
+    fingerprint=texts,
+    reads_ahead=st.booleans(),
 )
 requests = st.builds(
     SpeechRequest,
@@ -42,6 +51,8 @@ requests = st.builds(
 )
 frames: st.SearchStrategy[Frame] = st.one_of(
     requests,
+    st.builds(Expect, requests),
+    st.builds(ExpectText, texts, texts),
     st.builds(Prepare, texts, voices),
     st.builds(Prepared, texts, blobs),
     st.builds(Cancel, texts),
@@ -57,7 +68,20 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=10,
 )
-kinds = (SpeechRequest, Prepare, Cancel, Stop, PcmChunk, Prepared, Finished, Failed, Ready, framing.Broken)
+kinds = (
+    SpeechRequest,
+    Expect,
+    ExpectText,
+    Prepare,
+    Cancel,
+    Stop,
+    PcmChunk,
+    Prepared,
+    Finished,
+    Failed,
+    Ready,
+    framing.Broken,
+)
 names = st.sampled_from([kind.__name__ for kind in kinds])
 
 

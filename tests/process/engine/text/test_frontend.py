@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from streaming.engine.text.frontend import TextFrontEnd
 from streaming.engine.text.piece import TextPiece
+from streaming.engine.text.settled import settled_length
 from streaming.engine.text.tails import AS_COQUI, Tails
 from streaming.text.abbreviations.tables import LANGUAGES as LANGUAGES_WITH_TABLES
 from streaming.text.boundaries import Strength, boundaries
+from streaming.text.language_codes import primary_subtag
+from tests.pure.text.normalization.tables import table
 from tests.pure.text.test_sentences import examples
 
 if TYPE_CHECKING:
@@ -398,3 +401,62 @@ def test_the_guard_leaves_time_for_slow_speech(front_end: TextFrontEnd, language
 
 def test_no_guard_is_beyond_what_the_model_can_speak(front_end: TextFrontEnd) -> None:
     assert all(piece.most_audio_tokens == MOST_AUDIO_TOKENS for piece in front_end.pieces("many words " * 22, "en"))
+
+
+# Text that is still arriving
+
+# Without numbers, of which the examples are full.
+PLAIN = {
+    "zh": ["今天天气很好，孩子们在花园里玩。下周会下雨，请带上雨伞。谢谢大家，再见。"],
+    "ja": ["今日は天気がいいので、子どもたちは庭で遊んでいます。来週は雨です。傘を持ってきてください。"],
+}
+
+
+def cuts(text: str, language: str) -> list[str]:
+    """The text as it is after each character; of those that are read alike, the first."""
+    states = {settled_length(text[:end], language): text[:end] for end in range(len(text), 0, -1)}
+    return list(states.values())
+
+
+@pytest.mark.parametrize("language", sorted(SENTENCES))
+def test_what_is_sure_of_a_text_is_what_the_whole_text_begins_with(front_end: TextFrontEnd, language: str) -> None:
+    """The example texts of the language, each alone and with the next one after it, cut at every character."""
+    base = primary_subtag(language)
+    spoken = [said for _, said in table(base)][:40]
+    texts = [
+        example.replace("|", "") for example in [*examples(base), SENTENCES[language], *spoken, *PLAIN.get(base, [])]
+    ]
+    sure = 0
+    for text in [*texts, *map(" ".join, pairwise(texts))]:
+        first, *rest = front_end.pieces(text, language)
+        for beginning in cuts(text, base):
+            tokens = front_end.settled_tokens(beginning, language)
+            # Where a long text is cut, the last mark of the piece may be another one.
+            compared = len(tokens) if not rest else min(len(tokens), len(first.tokens) - 2)
+            assert tokens[:compared] == first.tokens[:compared], beginning
+            sure = max(sure, len(tokens))
+    assert sure > 10
+
+
+@given(st.lists(st.sampled_from(ODD_WORDS) | st.text(max_size=5), max_size=12).map("".join), LANGUAGES)
+@settings(max_examples=300, deadline=None)
+def test_what_is_sure_of_odd_text_is_sure(front_end: TextFrontEnd, text: str, language: str) -> None:
+    whole = next(front_end.pieces(text, language), None)
+    for beginning in cuts(text, primary_subtag(language)):
+        tokens = front_end.settled_tokens(beginning, language)
+        assert tokens == (whole.tokens[: len(tokens)] if whole else [])
+
+
+@pytest.mark.parametrize("unsure", ["", "Hello", "Hello ", "Hello the", "5 apples are here now", "*Hello there, all"])
+def test_of_some_texts_nothing_is_sure(front_end: TextFrontEnd, unsure: str) -> None:
+    assert front_end.settled_tokens(unsure, "en") == []
+
+
+def test_all_but_the_last_words_is_sure(front_end: TextFrontEnd, decode: "Decode") -> None:
+    tokens = front_end.settled_tokens("Good morning, and welcome to the show. It is goo", "en")
+    assert decode(TextPiece(tokens, 0, 0)) == "good morning, and welcome to the show. it"
+
+
+def test_a_language_that_is_unknown_is_refused_while_text_arrives(front_end: TextFrontEnd) -> None:
+    with pytest.raises(ValueError, match="does not speak the language 'tlh'"):
+        front_end.settled_tokens("Hello there, all of you.", "tlh")
