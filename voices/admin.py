@@ -43,10 +43,10 @@ else:  # these classes take no parameters when they run
 
 GOOD_RECORDING = (
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
-    "should speak; no music, echo, noise or second speaker. Long silence is left out. What phones, browsers and editors "
-    "record is read: WAV, FLAC, MP3, M4A, AAC, OGG, Opus, WebM, AMR, 3GP, AIFF and CAF, and the sound of videos (MP4, MOV, "
-    "WebM). WAV and FLAC are best. Several recordings of one speaker are combined. XTTS uses them for the voice. The "
-    "embedded engine cannot clone: with it, recordings are stored and every voice sounds like the embedded ones."
+    "should speak; no music, echo, noise or second speaker. Long silence is removed. The formats of phones, browsers and "
+    "editors are accepted: WAV, FLAC, MP3, M4A, AAC, OGG, Opus, WebM, AMR, 3GP, AIFF and CAF, and the sound of videos (MP4, "
+    "MOV, WebM). WAV and FLAC are best. Several recordings of one speaker are combined. XTTS speaks in the voice of the "
+    "recordings. The embedded engine cannot clone: it only stores them, and every voice sounds like its own."
 )
 
 

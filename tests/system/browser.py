@@ -139,8 +139,7 @@ class Browser:
             case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
                 self.errors.append(str(details))
             case {"method": "Log.entryAdded", "params": {"entry": {"level": "error", "text": text} as entry}}:
-                if not (url := entry.get("url", "")).endswith("/favicon.ico"):  # browsers ask for it by themselves
-                    self.errors.append(f"{text} {url}")
+                self.errors.append(f"{text} {entry.get('url', '')}")
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:

@@ -136,7 +136,7 @@ def test_usage_is_listed_by_day_with_its_totals(admin_client: Browser, new_key: 
     use(new_key(name="Ada")[0])
     use(None, "bert")
     page = text_of(admin_client.get(USAGE).content)
-    assert "Altogether: 200 characters, 2:04:07 of audio, 4 requests, 2 errors." in page
+    assert "Total: 200 characters, 2:04:07 of audio, 4 requests, 2 errors." in page
     assert "2026-11-24 none bert 100 1:02:03 2 1" in page
 
 
@@ -146,7 +146,7 @@ def test_usage_is_filtered_by_key_and_voice_and_date(admin_client: Browser, new_
     use(key)
     use(None, "bert", day=datetime.date(2025, 1, 1), characters=5000)
     page = text_of(admin_client.get(f"{USAGE}?{query.format(key=key.pk)}").content)
-    assert "Altogether: 100 characters" in page
+    assert "Total: 100 characters" in page
 
 
 def test_usage_is_changed_by_nobody(admin_client: Browser, new_key: NewKey) -> None:
