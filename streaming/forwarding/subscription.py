@@ -12,16 +12,13 @@ import asyncio
 import base64
 import json
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
-import redis.asyncio
 from msgpack.exceptions import UnpackException
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from streaming.audio.pcm import decode_pcm16
 from streaming.errors import SourceError
@@ -30,6 +27,15 @@ from streaming.forwarding.publisher import ForwardedAudio, default_layer, group_
 logger = logging.getLogger("streaming.forwarding.subscription")
 
 CONNECT_SECONDS = 5.0
+
+
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What a lost connection to Redis raises: errors of its own only where its client has been imported."""
+    if "redis" not in sys.modules:
+        return (OSError, TimeoutError)
+    from redis.exceptions import RedisError
+
+    return (RedisError, OSError, TimeoutError)
 
 
 def parse_raw(data: bytes, sample_rate: int) -> ForwardedAudio:
@@ -130,7 +136,7 @@ async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscriptio
         await listener
     except SourceError as error:
         subscription.fail(error)
-    except (RedisError, OSError, TimeoutError) as error:
+    except _connection_errors() as error:
         logger.warning("Forward mode lost its connection to Redis: %s", error)
         subscription.fail(SourceError("The server lost its connection to Redis."))
     except Exception:
@@ -139,6 +145,11 @@ async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscriptio
 
 
 async def listen_to_redis(audio_channel: str, sample_rate: int, url: str, subscription: Subscription) -> None:
+    # Here, since it is a quarter of what a server does to start. Where settings name a Redis, checking them has imported it.
+    import redis.asyncio
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
     # No retries: a reconnection would hide that publications were missed in between.
     client = redis.asyncio.Redis.from_url(
         url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=CONNECT_SECONDS, socket_keepalive=True
@@ -166,7 +177,7 @@ async def listen_to_layer(audio_channel: str, subscription: Subscription) -> Non
                 continue
             _take(subscription, order.take, message)
     finally:
-        with suppress(RedisError, OSError):
+        with suppress(*_connection_errors()):
             await layer.group_discard(group, channel)
 
 

@@ -10,10 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import redis.asyncio
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
-from redis.exceptions import RedisError
 
 from streaming.access.origin import host_of
 from streaming.connection.paths import path_info_of
@@ -116,6 +114,10 @@ def _ask_database() -> None:
 async def _redis_state(url: str | None) -> str:
     if url is None:
         return "not configured"
+    # Here, so that a server without Redis starts sooner.
+    import redis.asyncio
+    from redis.exceptions import RedisError
+
     try:
         async with asyncio.timeout(CHECK_SECONDS), redis.asyncio.Redis.from_url(url) as client:
             await client.ping()

@@ -14,15 +14,16 @@ def run(settings_file: Path, code: str, **environment: str) -> subprocess.Comple
 
 def test_importing_it_starts_no_process_and_no_thread(tmp_path: Path) -> None:
     code = (
-        "import os, threading, xtts_site.asgi\n"
+        "import os, sys, threading, xtts_site.asgi\n"
         "from daphne.server import Server\n"
         "print(threading.active_count(),"
         " [child for task in os.listdir('/proc/self/task')"
-        " for child in open(f'/proc/self/task/{task}/children').read().split()], Server.handle_reply.__module__)"
+        " for child in open(f'/proc/self/task/{task}/children').read().split()], Server.handle_reply.__module__)\n"
+        "print('redis' in sys.modules)"
     )
     result = run(write_settings(tmp_path), code)
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "1 [] daphne.server\n"
+    assert result.stdout == "1 [] daphne.server\nFalse\n", "Redis's client takes long to import"
 
 
 def test_bad_settings_are_one_sentence_under_every_server(tmp_path: Path) -> None:
