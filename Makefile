@@ -23,6 +23,13 @@ run: $(VENV)/.server
 
 xtts: $(VENV)/.xtts
 
+# Where the environment has Python keep no byte code, every process of the tests would compile what it imports, pytest's plugins
+# first of all; tests/conftest.py comes too late for these.
+ifneq ($(PYTHONDONTWRITEBYTECODE),)
+quick test test-system: export PYTHONDONTWRITEBYTECODE :=
+quick test test-system: export PYTHONPYCACHEPREFIX := $(CURDIR)/.pytest_cache/bytecode
+endif
+
 quick: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 tests/pure $(ARGS)
 
