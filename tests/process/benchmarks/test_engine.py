@@ -1,14 +1,17 @@
 import json
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.engine import make_checkpoint
+from streaming.engine.checkpoint.files import find_checkpoint
 from xtts_site.config import PROJECT_DIR
 
 SCRIPT = "benchmarks/engine.py"
-SMALL = ("--size", "tiny", "--tokens", "12,20,30", "--streams", "1,8", "--threads", "1", "--repeat", "1")
+SMALL = ("--tokens", "12,20,30", "--streams", "1,8", "--threads", "1", "--repeat", "1")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -18,10 +21,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what a small run wrote."""
     folder = tmp_path_factory.mktemp("benchmark")
-    done = run(*SMALL, "--json", str(folder / "engine.json"), "--plot", str(folder / "engine.png"))
+    checkpoint = ("--checkpoint", str(tiny_checkpoint))
+    done = run(*checkpoint, *SMALL, "--json", str(folder / "engine.json"), "--plot", str(folder / "engine.png"))
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)
     return folder
@@ -54,8 +58,9 @@ def test_both_speak_equally_long(report: dict[str, object]) -> None:
     assert len(spoken) == 3
 
 
-def test_it_says_what_the_figures_belong_to(results: Path, report: dict[str, object]) -> None:
-    assert str(report["command"]).startswith(f"{SCRIPT} --size tiny")
+def test_it_says_what_the_figures_belong_to(results: Path, report: dict[str, object], tiny_checkpoint: Path) -> None:
+    assert str(report["command"]).startswith(f"{SCRIPT} --checkpoint {tiny_checkpoint} --tokens")
+    assert report["checkpoint"] == str(tiny_checkpoint)
     assert isinstance(report["machine"], dict)
     assert report["machine"].keys() >= {"cpu", "cores", "torch"}
     assert f"commit {report['commit']}" in (results / "stdout").read_text()
@@ -63,6 +68,12 @@ def test_it_says_what_the_figures_belong_to(results: Path, report: dict[str, obj
 
 def test_it_draws(results: Path) -> None:
     assert (results / "engine.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_checkpoint_it_makes_one(tmp_path: Path) -> None:
+    made = make_checkpoint(Namespace(checkpoint=None, size="tiny"), tmp_path)
+    assert made.is_relative_to(tmp_path)
+    assert find_checkpoint(None, made, None).model.stat().st_size > 10**6
 
 
 @pytest.mark.parametrize("tokens", ["3,2,1", "1,2", "1,2,603"])
