@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 import sys
@@ -63,6 +64,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((rank for rank, folder in enumerate(LONG) if item.nodeid.startswith(folder)), len(LONG))
 
     items.sort(key=rank)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the garbage collector need not go over PyTorch, coqui-tts and Django each time."""
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
