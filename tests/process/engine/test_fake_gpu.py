@@ -58,7 +58,7 @@ def test_a_name_is_one_gpus(watch: Watch, name: str, index: int) -> None:
 
 
 def test_an_engine_speaks_on_the_gpu_that_was_named_and_on_no_other(watch: Watch) -> None:
-    """Not the first one, on which everything is that was not told where to be."""
+    """Not the first one: that is where a tensor is that was sent nowhere."""
     engine = SteppedEngine(make_model("tiny", device="cuda:1", slots=4))
     # Another thread would begin with the first GPU.
     watch.current = torch.device("cuda", 0)
