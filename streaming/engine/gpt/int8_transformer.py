@@ -21,23 +21,33 @@ from streaming.engine.kernels.int8_kernel import (
     run_head,
     run_layers,
 )
-from streaming.engine.kernels.int8_product import PANEL
+from streaming.engine.kernels.int8_product import GROUP, GROUP_BYTES, PANEL, WEIGHT_BYTES
 
 WEIGHT_MAX = 127.0
 
 
 def pack_linear(linears: Sequence[LinearWeights]) -> Linear:
-    """Float weights of one kind, layer by layer, to int8 with a scale per output, in panels."""
+    """Float weights of one kind, layer by layer, to int8 with a scale per output and group of inputs, in panels."""
     outputs, inputs = linears[0].weight.shape
-    panels = -(-outputs // PANEL)
-    weights = np.zeros((len(linears), panels * PANEL, inputs), np.int8)
-    scales, biases = (np.zeros((len(linears), panels * PANEL), np.float32) for _ in range(2))
+    panels, groups = -(-outputs // PANEL), inputs // GROUP
+    packed = np.zeros((len(linears), panels, groups, GROUP_BYTES), np.int8)
+    biases = np.zeros((len(linears), panels * PANEL), np.float32)
     for layer, linear in enumerate(linears):
-        scale = linear.weight.abs().amax(dim=1).clamp(min=1e-12) / WEIGHT_MAX
-        weights[layer, :outputs] = torch.round(linear.weight / scale[:, None]).to(torch.int8).numpy()
-        scales[layer, :outputs], biases[layer, :outputs] = scale.numpy(), _array(linear.bias)
-    pairs = weights.reshape(len(linears), panels, PANEL, inputs // 2, 2)
-    return Linear(np.ascontiguousarray(pairs.transpose(0, 1, 3, 2, 4)), scales, biases)
+        weight = torch.zeros(panels * PANEL, inputs)
+        weight[:outputs] = linear.weight
+        weight = weight.view(panels, PANEL, groups, GROUP)
+        scales = _short_floats(weight.abs().amax(dim=3).clamp_(min=1e-12) / WEIGHT_MAX)
+        pairs = torch.round(weight / scales[..., None]).to(torch.int8).view(panels, PANEL, groups, GROUP // 2, 2)
+        packed[layer, :, :, :WEIGHT_BYTES] = pairs.permute(0, 2, 3, 1, 4).reshape(panels, groups, -1).numpy()
+        upper_halves = scales.view(torch.int16).view(panels, PANEL, groups, 2)[..., 1].transpose(1, 2)
+        packed[layer, :, :, WEIGHT_BYTES:] = upper_halves.contiguous().view(torch.int8).numpy()
+        biases[layer, :outputs] = _array(linear.bias)
+    return Linear(packed, biases)
+
+
+def _short_floats(scales: Tensor) -> Tensor:
+    """Those above the given ones, none of them zero, whose lower 16 bits are: so no weight is beyond WEIGHT_MAX."""
+    return ((scales.view(torch.int32) + 0xFFFF) & ~0xFFFF).view(torch.float32)
 
 
 def pack_norm(norms: Sequence[NormWeights]) -> Norm:
@@ -78,8 +88,8 @@ class Int8Transformer:
         self._crew = crew
         self._most_rows = max(most_rows, slots)
         width = weights.width
-        if width % PANEL:
-            raise ValueError(f"int8 needs a model whose width is a multiple of {PANEL}, and this one's is {width}.")
+        if width % GROUP:
+            raise ValueError(f"int8 needs a model whose width is a multiple of {GROUP}, and this one's is {width}.")
         shape = (len(layers), slots, weights.heads, positions, width // weights.heads)
         self._cache = Cache(np.zeros(shape, np.uint16), np.zeros(shape, np.uint16))
         rows = self._most_rows
@@ -94,7 +104,7 @@ class Int8Transformer:
             meeting=np.zeros(1, np.int64),
         )
         self._audio_tokens = weights.audio_head.weight.shape[0]
-        self._logits = np.zeros((rows, self._head.scale.shape[1]), np.float32)
+        self._logits = np.zeros((rows, self._head.bias.shape[1]), np.float32)
 
     def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
         """hidden (rows, width) of any number of rows, those of one slot one after the other; returns the latents (rows,

@@ -1,8 +1,9 @@
 """A GPT-2 transformer in int8, compiled for the processor that it runs on: one function that all threads run side by side.
 
-Weights are int8 with a scale per output; activations are quantised row by row to 12 bits, which leaves the weights as the
-only coarse part (the products of a pair are 16-bit either way). Sums of integers are exact and attention runs
-over one row at a time, so a row comes out the same to the last bit, whatever stands next to it.
+Weights are int8 with a scale for each output and each GROUP of inputs; activations are quantised row by row to 16 bits,
+which leaves the weights as the only coarse part (what multiplies them takes 16 bits either way). Sums of integers are exact,
+those of floats are taken in one order, and attention runs over one row at a time, so a row comes out the same to the last
+bit, whatever stands next to it.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from streaming.engine.kernels.compiled import compiled_with_reordered_sums as _compile
 from streaming.engine.kernels.int8_product import (
+    GROUP,
+    GROUP_BYTES,
     MOST_ROWS,
     PANEL,
     product_1,
@@ -31,18 +34,17 @@ Halves = NDArray[np.uint16]
 Shorts = NDArray[np.int16]
 Longs = NDArray[np.int64]
 
-# The inputs of a group of rows: what stays in a core's second-level cache beside a panel of weights.
-GROUP_INPUTS = 1 << 18
+# The inputs of rows that take turns with a panel of weights: what stays in a core's second-level cache beside it.
+ROWS_INPUTS = 1 << 18
 # Rows a power of two apart would fall into the same few lines of the cache.
 PADDING = 32
 
 
 class Linear(NamedTuple):
-    """Every layer's linear of one kind: weight [layers, panels, inputs / 2, PANEL, 2], scale and bias [layers, panels *
+    """Every layer's linear of one kind: weight [layers, panels, groups, GROUP_BYTES] with its scales, bias [layers, panels *
     PANEL]. Outputs that fill up the last panel are zero."""
 
     weight: Bytes
-    scale: Floats
     bias: Floats
 
 
@@ -85,38 +87,28 @@ class Scratch(NamedTuple):
 
 @_compile
 def _multiply_rows(
-    left: int,
-    panel: int,
-    x: int,
-    stride: int,
-    pairs: int,
-    row_scales: int,
-    scales: int,
-    bias: int,
-    add: int,
-    out: int,
-    step: int,
+    left: int, panel: int, x: int, stride: int, groups: int, row_scales: int, bias: int, add: int, out: int, step: int
 ) -> int:
     """One panel times as many of the `left` rows as a tile holds; returns how many. See `int8_product.make_product`."""
     if left >= 12 and MOST_ROWS >= 12:
-        product_12(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_12(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 12
     if left >= 8 and MOST_ROWS >= 8:
-        product_8(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_8(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 8
     if left >= 6:
-        product_6(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_6(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 6
     if left >= 4:
-        product_4(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_4(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 4
     if left == 3:
-        product_3(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_3(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 3
     if left == 2:
-        product_2(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+        product_2(panel, x, stride, groups, row_scales, bias, add, out, step)
         return 2
-    product_1(panel, x, stride, pairs, row_scales, scales, bias, add, out, step)
+    product_1(panel, x, stride, groups, row_scales, bias, add, out, step)
     return 1
 
 
@@ -125,26 +117,26 @@ def _linear(
     layer: int, linear: Linear, first: int, last: int, rows: int, scratch: Scratch, out: Floats, add: int
 ) -> None:
     """Panels first to last of a linear, for all rows: written to `out`, or added to it."""
-    weight, scale, bias = linear.weight[layer], linear.scale[layer], linear.bias[layer]
-    pairs = weight.shape[1]
-    quantised = scratch.narrow_input if 2 * pairs == scratch.hidden.shape[1] else scratch.wide_input
+    weight, bias = linear.weight[layer], linear.bias[layer]
+    groups = weight.shape[1]
+    inputs = groups * GROUP
+    quantised = scratch.narrow_input if inputs == scratch.hidden.shape[1] else scratch.wide_input
     stride, step = quantised.shape[1], out.shape[1]
-    # Rows in groups that fit the second cache, so that a weight is read from memory once a group.
-    group = max(MOST_ROWS, GROUP_INPUTS // (2 * pairs))
-    for start in range(0, rows, group):
-        end = min(rows, start + group)
+    # As many rows as fit the second cache, so that a weight is read from memory once for all of them.
+    together = max(MOST_ROWS, ROWS_INPUTS // inputs)
+    for start in range(0, rows, together):
+        end = min(rows, start + together)
         for panel in range(first, last):
             begin = panel * PANEL
             row = start
             while row < end:
                 row += _multiply_rows(
                     end - row,
-                    weight.ctypes.data + begin * 2 * pairs,
+                    weight.ctypes.data + panel * groups * GROUP_BYTES,
                     quantised.ctypes.data + 2 * row * stride,
                     stride,
-                    pairs,
+                    groups,
                     scratch.row_scale.ctypes.data + 4 * row,
-                    scale.ctypes.data + 4 * begin,
                     bias.ctypes.data + 4 * begin,
                     add,
                     out.ctypes.data + 4 * (row * step + begin),

@@ -11,8 +11,8 @@ from streaming.engine.kernels.simd import bits_of_float, float_from_bits
 Floats = NDArray[np.float32]
 Shorts = NDArray[np.int16]
 
-# 4095 * 127 * 4096 products still fit 32 bits.
-ACTIVATION_MAX = 4095.0
+# The sum of a group's products with int8 still fits 32 bits.
+ACTIVATION_MAX = 32767.0
 
 
 @compiled
@@ -55,7 +55,7 @@ def narrow(value: float) -> int:
 
 @_compile
 def quantise(values: Floats, into: Shorts) -> float:
-    """Round a row to 12 bits; returns what one step of it is worth."""
+    """Round a row to 16 bits; returns what one step of it is worth."""
     largest = np.float32(0.0)
     for i in range(values.shape[0]):
         largest = max(largest, abs(values[i]))
