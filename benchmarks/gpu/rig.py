@@ -116,8 +116,8 @@ class Rig:
     def decoded(
         self, latents: Tensor, dtype: torch.dtype, *, captured: bool = True, chunk: int = CHUNK, streams: int = 1
     ) -> Tensor:
-        """The samples of `latents` (n, width), streamed in chunks, as the engine has it on this device; on a GPU beside others,
-        so that there are `streams`."""
+        """The samples of `latents` (n, width), streamed in chunks, as the engine has it on this device; on a GPU beside
+        others, so that there are `streams`."""
         speaker = self.weights.speakers[self.voices[0]][1].flatten()
         if not self.has_kernels:
             return plainly_decoded(self.vocoder(dtype), latents, speaker)
