@@ -15,45 +15,39 @@ from torch import Tensor
 
 from streaming.engine.gpt.cuda_graphs import Capture
 from streaming.engine.gpu.convolution_kernels import interpolate
+from streaming.engine.gpu.frame_table import TERMS, FrameTable, frame_table
 from streaming.engine.gpu.generator import WindowGenerator
 from streaming.engine.gpu.latent_store import LatentStore
 from streaming.engine.gpu.transfer import Array, Fetched, Mark, send
-from streaming.engine.vocoder.latent_grid import Floats, LatentGrid
+from streaming.engine.vocoder.latent_grid import Floats
 from streaming.engine.vocoder.stream_position import StreamPosition, Window
-from streaming.engine.vocoder.weights import FRAME_SCALES, SAMPLE_RATE, HifiganWeights
+from streaming.engine.vocoder.weights import SAMPLE_RATE, HifiganWeights
 
 # Frames that the windows of one call give, and how many windows it has.
-FRAMES = (8, 16, 32, 64, 128)
+FRAMES = (8, 16, 24, 32, 48, 64, 96, 128)
 WINDOWS = (1, 2, 4, 8, 16, 32)
-# Latents that go into a frame at most, with `speed` up to 4.
-TERMS = 16
-# coqui's bound: slower than this, speech would have no end.
-_SLOWEST = 0.05
 
 
 class StoredStream:
     """One sequence's speech. Made by `GpuVocoder.stream`."""
 
-    def __init__(self, slot: int, first_row: int, position: StreamPosition) -> None:
+    def __init__(self, slot: int, first_row: int, table: FrameTable, context: int) -> None:
         """`first_row`: the row of its first latent in the store."""
         self.slot = slot
-        self.first_row = first_row
-        self.position = position
+        self.position = StreamPosition(table.grid, context)
+        self._first_row, self._table = first_row, table
 
     def push_steps(self, latents: Sequence[Tensor | None]) -> None:
         """So many more latents are in the store."""
         self.position.add(len(latents))
 
     def frames(self, window: Window, begins: Array, weights: Array) -> None:
-        """Fill in from where and how the window's frames are summed up: begins (n,), weights (n, TERMS), zeros before."""
-        grid, count = self.position.grid, self.position.count
-        first, matrix = grid.weights(window.first, window.end, count, at_once=window.at_once)
-        begin = (matrix != 0.0).argmax(1)
-        terms = begin[:, None] + np.arange(TERMS)
-        inside = terms < matrix.shape[1]
-        taken = np.take_along_axis(matrix, np.minimum(terms, matrix.shape[1] - 1), 1)
-        weights[: len(matrix)] = np.where(inside, taken, 0.0)
-        begins[: len(matrix)] = self.first_row + first + begin
+        """Fill in from which row of the store on, and how, the window's frames are summed up: begins (n,), weights (n,
+        TERMS)."""
+        count = window.end - window.first
+        sums = self._table.sums(window.first, window.end, self.position.count, at_once=window.at_once)
+        begins[:count] = self._first_row + sums.begins
+        weights[:count] = sums.weights
 
 
 class StoredDue(NamedTuple):
@@ -142,8 +136,7 @@ class GpuVocoder:
         """The sequence that has just begun in `slot`, by `speaker`, an embedding (512,); `speed` above 1 shortens it."""
         biases = self._weights.speaker_biases(speaker.reshape(1, -1).to("cpu", torch.float32))
         send(torch.cat(biases, 1).numpy(), self._biases[slot : slot + 1])
-        grid = LatentGrid((1.0 / max(speed, _SLOWEST), *FRAME_SCALES))
-        return StoredStream(slot, self._store.first(slot), StreamPosition(grid, self.context))
+        return StoredStream(slot, self._store.first(slot), frame_table(speed), self.context)
 
     @torch.inference_mode()
     def start(self, due: Sequence[StoredDue]) -> Decoding:
