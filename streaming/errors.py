@@ -72,6 +72,10 @@ class EngineFailed(SpeechError):
     """The engine gave this utterance up, or died in the middle of it."""
 
 
+class TextRefused(SpeechError):
+    """What would be said is far longer than the text."""
+
+
 class UnknownLanguage(SpeechError):
     """The engine does not speak the language of the voice or of the settings."""
 
@@ -133,6 +137,7 @@ UNKNOWN_DICTIONARY = Fault(
     POLICY_VIOLATION,
     HTTPStatus.NOT_FOUND,
 )
+TEXT_REFUSED = Fault(TOO_MUCH_TEXT, "The text is too long to say.", POLICY_VIOLATION, HTTPStatus.BAD_REQUEST)
 STALLED = Fault(
     "client_stalled",
     "The client stopped reading its audio for too long.",
@@ -143,6 +148,7 @@ STALLED = Fault(
 # The table. The first kind that fits says which fault it is; the error's own words are the message.
 _FAULTS: tuple[tuple[type[SpeechError], Fault], ...] = (
     (ClientStalled, STALLED),
+    (TextRefused, TEXT_REFUSED),
     (Overloaded, OVERLOADED),
     (EngineUnavailable, ENGINE_UNAVAILABLE),
     (UnknownDictionary, UNKNOWN_DICTIONARY),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
-from streaming.errors import EngineFailed
+from streaming.errors import EngineFailed, TextRefused
 
 
 class Canceller(Protocol):
@@ -71,9 +71,9 @@ class SpeechStream(Job):
             case PcmChunk():
                 self.queued_seconds -= len(event.samples) / self.sample_rate
                 return event
-            case Failed(message=message):
+            case Failed(message=message, is_text=is_text):
                 self._is_over = True
-                raise EngineFailed(message)
+                raise TextRefused(message) if is_text else EngineFailed(message)
             case _:
                 self._is_over = True
                 raise StopAsyncIteration

@@ -113,10 +113,11 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The last event of a request that the engine could not finish. The engine itself goes on. The message may be shown to
-    the client."""
+    the client; `is_text`: because of its text."""
 
     request_id: str
     message: str
+    is_text: bool = False
 
 
 EngineEvent = PcmChunk | Prepared | Finished | Failed

@@ -21,6 +21,7 @@ from streaming.engine.preparations import Preparations, named, told
 from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import SharedModel
+from streaming.text.normalization.expansion import SaysTooMuch
 
 logger = logging.getLogger("streaming.engine.xtts")
 
@@ -163,7 +164,8 @@ class XttsEngine(ABC):
         except torch.AcceleratorError:
             raise
         except Exception as error:
-            sink(Failed(request.request_id, told(error, "A request cannot be spoken")))
+            message = told(error, "A request cannot be spoken")
+            sink(Failed(request.request_id, message, is_text=isinstance(error, SaysTooMuch)))
             return
         if utterance.has_more:
             self._admit(utterance)

@@ -291,6 +291,12 @@ async def test_a_text_over_the_limit(client: httpx.AsyncClient) -> None:
     assert "40000" in detail["message"]
 
 
+async def test_signs_that_would_be_spoken_for_minutes(client: httpx.AsyncClient) -> None:
+    status, detail = await refused(client, "POST", path(), params=PCM, json={"text": "½" * 1900})
+    assert (status, detail["status"]) == (400, "max_character_limit_exceeded")
+    assert "too many signs" in detail["message"]
+
+
 async def test_an_unknown_dictionary(client: httpx.AsyncClient) -> None:
     locators = [{"pronunciation_dictionary_id": "nobodys", "version_id": None}]
     body = {"text": "Hello.", "pronunciation_dictionary_locators": locators}

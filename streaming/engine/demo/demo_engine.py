@@ -14,6 +14,7 @@ from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Si
 from streaming.engine.demo.spelling import can_be_said, readable, without_idle_stops
 from streaming.engine.demo.steps import audible_steps
 from streaming.engine.demo.voices import ENGLISH, Voice, Voices
+from streaming.text.normalization.expansion import SaysTooMuch, require_speakable
 from streaming.text.normalization.normalizer import normalize
 from streaming.text.scripts import runs
 
@@ -79,6 +80,8 @@ class DemoEngine:
                     break
                 spoken_by[voice] = None
                 sink(chunk)
+        except SaysTooMuch as error:
+            sink(Failed(request.request_id, str(error), is_text=True))
         except Exception as error:
             logger.exception("An utterance failed")
             sink(Failed(request.request_id, f"{type(error).__name__}: {error}"))
@@ -102,7 +105,8 @@ class DemoEngine:
         for run in runs(request.text, request.language):
             voice = self._voices.of(run.language)
             only_unreadable = not request.apply_text_normalization
-            rewriting = normalize(request.text[run.start : run.end], run.language, only_unreadable=only_unreadable)
+            part = request.text[run.start : run.end]
+            rewriting = require_speakable(normalize(part, run.language, only_unreadable=only_unreadable))
             text = readable(rewriting.spoken, run.language)
             for step in audible_steps(text, partial(_is_audible, voice), is_cancelled, run.language, run.start):
                 end = run.start + rewriting.original_end(step.end)

@@ -20,6 +20,7 @@ from streaming.engine.text.tails import Tails
 from streaming.engine.text.timing import SpokenLength
 from streaming.text.boundaries import NEXT_WORD, Strength, best_cut, boundaries, last_edge
 from streaming.text.language_codes import primary_subtag
+from streaming.text.normalization.expansion import require_speakable
 from streaming.text.normalization.normalizer import normalize
 
 # The most that is said for a text of the longest length, in cleaned characters for each character of the text.
@@ -73,7 +74,7 @@ class TextFrontEnd:
     def pieces(self, text: str, language: str, *, apply_text_normalization: bool = True) -> Iterator[TextPiece]:
         """The pieces of `text`, in order, each made when it is asked for. `text_end` of the last is `len(text)`; a text
         that says nothing has none. `language` may name a region ("zh-CN", "en_US"). Raises ValueError at once for an
-        unknown language, and nothing for any text.
+        unknown language, and SaysTooMuch, when a piece is asked for, where what would be said is far longer than the text.
 
         Numbers, signs and markup are said as `normalize` has them; without it, coqui's cleaners read what they can.
 
@@ -133,7 +134,7 @@ class TextFrontEnd:
         start = 0
         while start < len(text):
             end = start + _part_length(text, start, language)
-            part = normalize(text[start:end], language, only_unreadable=not is_normalized)
+            part = require_speakable(normalize(text[start:end], language, only_unreadable=not is_normalized))
             for piece in self._pieces_as_spoken(part.spoken, limits):
                 yield replace(piece, text_end=start + part.original_end(piece.text_end))
             start = end

@@ -6,6 +6,7 @@ from streaming.errors import (
     Overloaded,
     ProtocolError,
     Refused,
+    TextRefused,
     UnknownDictionary,
     UnknownLanguage,
     VoiceUnusable,
@@ -23,6 +24,7 @@ from streaming.http.problems import Problem, problem_of
         (EngineUnavailable("Not yet."), 503, "engine_unavailable"),
         (Refused(401, "quota_exceeded", "Spent."), 401, "quota_exceeded"),
         (EngineFailed("It broke."), 500, "engine_failed"),
+        (TextRefused("Too many signs."), 400, "max_character_limit_exceeded"),
         (VoiceUnusable("Gone."), 500, "internal_error"),
     ],
 )

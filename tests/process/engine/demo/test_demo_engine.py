@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from streaming.engine.contract import EngineEvent, Finished, PcmChunk, SpeechRequest
+from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, SpeechRequest
 from streaming.engine.demo.demo_engine import DemoEngine
 from streaming.engine.demo.piper_voice import MOST_PHONEMES, PiperVoice
 from streaming.engine.demo.steps import MOST_PER_STEP
@@ -172,7 +172,7 @@ def test_inaudible_text_can_be_cancelled(engine: DemoEngine, counted: Counted) -
     assert counted.characters <= MOST_PER_STEP
 
 
-@pytest.mark.parametrize("text", ["x" * 500, "9" * 80, "%" * 80, "word " * 60, SENTENCE * 3])
+@pytest.mark.parametrize("text", ["x" * 500, "9" * 80, "100% " * 20, "word " * 60, SENTENCE * 3])
 def test_what_cannot_be_interrupted_is_short(engine: DemoEngine, counted: Counted, text: str) -> None:
     spoken = chunks(speak_with(engine, SpeechRequest("1", text, seed=1, speed=2.0)))
     assert 0 < max(counted.phonemes) <= MOST_PHONEMES
@@ -188,3 +188,10 @@ def test_many_phonemes_can_be_cancelled_within_their_step(engine: DemoEngine) ->
     rest = collect(events, 1)
     assert len(rest) <= 2
     assert rest[-1] == Finished("1", cancelled=True)
+
+
+def test_a_text_whose_signs_would_be_spoken_for_minutes_is_refused(engine: DemoEngine) -> None:
+    [event] = speak_with(engine, SpeechRequest("1", "½" * 500))
+    assert isinstance(event, Failed)
+    assert event.is_text
+    assert "A text of 500 characters" in event.message
