@@ -88,6 +88,10 @@ class EngineSlots:
         return self.slots - (len(self._jobs) - self._preparing)
 
     @property
+    def reads_ahead(self) -> bool:
+        return self.process.info is not None and self.process.info.reads_ahead
+
+    @property
     def is_preparing(self) -> bool:
         return self._preparing > 0
 

@@ -15,6 +15,7 @@ from functools import partial
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
 from streaming.dispatch.engine_slots import STOPPED, EngineSlots, EngineSlotsStatus
+from streaming.dispatch.expected_text import ExpectedText
 from streaming.dispatch.jobs import Job, Place, Preparation, SpeechStream
 from streaming.dispatch.shared_calls import SharedCalls
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
@@ -78,6 +79,8 @@ class Executor:
         self._max_waiting = max_waiting
         self._waiting: deque[SpeechStream] = deque()
         self._preparations: deque[Preparation] = deque()
+        # Of each client the one text that is expected.
+        self._expected: dict[object, ExpectedText] = {}
         self._preparing: SharedCalls[bytes] = SharedCalls()
         self._awaiting_ready: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,6 +116,11 @@ class Executor:
         )
 
     @property
+    def reads_ahead(self) -> bool:
+        """Whether a process that is ready can use text that is still arriving."""
+        return any(engine.reads_ahead for engine in self._ready_engines())
+
+    @property
     def engine_pids(self) -> list[int | None]:
         return [engine.process.pid for engine in self._engines]
 
@@ -132,8 +140,33 @@ class Executor:
                 self._awaiting_ready.discard(waiter)
         return _info_of(ready[0])
 
-    def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
-        """Put the utterance in line, at its `place` among those of its client. Raises EngineUnavailable and Overloaded.
+    def expect(self, request: SpeechRequest, client: object) -> ExpectedText | None:
+        """Tell an engine that reads ahead, and has a free slot, what will probably be spoken; None if there is none. A
+        client has one such text: the one before is dropped. Whoever is given it has it spoken, or forgets it."""
+        if before := self._expected.pop(client, None):
+            before.drop()
+        engine = self._freest(lambda engine: engine.reads_ahead and engine.free_slots > 0)
+        if engine is None or self._waiting:
+            return None
+        expected = self._expected[client] = ExpectedText(engine, request)
+        return expected
+
+    def forget(self, expected: ExpectedText, client: object) -> None:
+        """It will not be spoken."""
+        expected.drop()
+        if self._expected.get(client) is expected:
+            del self._expected[client]
+
+    def speak(
+        self,
+        request: SpeechRequest,
+        *,
+        continues: bool = False,
+        place: Place | None = None,
+        expected: ExpectedText | None = None,
+    ) -> SpeechStream:
+        """Put the utterance in line, at its `place` among those of its client. `expected`: what an engine was told of it
+        under its id. Raises EngineUnavailable and Overloaded.
 
         An utterance that `continues` a speech is not refused, however long the line: each stream of a connection has one
         utterance in line at most, so the number of streams bounds these.
@@ -142,7 +175,9 @@ class Executor:
         has_room = any(engine.free_slots > 0 for engine in ready) or len(self._waiting) < self._max_waiting
         if not has_room and not continues:
             raise Overloaded(f"The queue is full ({len(self._waiting)} utterances are waiting); try again later.")
-        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place)
+        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place, expected)
+        if expected and self._expected.get(stream.place.client) is expected:
+            del self._expected[stream.place.client]
         self._waiting.append(stream)
         self._order(stream.place.client)
         self._fill_slots()
@@ -180,6 +215,8 @@ class Executor:
         for line in (self._waiting, self._preparations):
             if job in line:
                 line.remove(job)  # type: ignore[arg-type] # it is in there
+                if isinstance(job, SpeechStream) and job.expected:
+                    job.expected.drop()
         for engine in self._engines:
             engine.cancel(job)
 
@@ -197,9 +234,20 @@ class Executor:
         """Send what waits to the processes that have room for it."""
         while self._preparations and (engine := self._freest(lambda engine: not engine.is_preparing)):
             engine.send(self._preparations.popleft())
-        while self._waiting and (engine := self._freest(lambda engine: engine.free_slots > 0)):
+        while self._waiting and (engine := self._engine_for(self._waiting[0])):
             engine.send(self._waiting.popleft())
             self._first = (self._engines.index(engine) + 1) % len(self._engines)
+
+    def _engine_for(self, stream: SpeechStream) -> EngineSlots | None:
+        """The process that expects it, if that has room; else the freest one, which has to read all of it."""
+        freest = self._freest(lambda engine: engine.free_slots > 0)
+        if freest is None or stream.expected is None or stream.expected.is_dropped:
+            return freest
+        expecting = stream.expected.engine
+        if expecting.is_ready and expecting.free_slots > 0:
+            return expecting
+        stream.expected.drop()
+        return freest
 
     def _freest(self, has_room: Callable[[EngineSlots], bool]) -> EngineSlots | None:
         """Of the ready processes that have room, the one with the most free slots."""

@@ -2,10 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
 from streaming.errors import EngineFailed, TextRefused
+
+if TYPE_CHECKING:
+    from streaming.dispatch.expected_text import ExpectedText
 
 
 class Canceller(Protocol):
@@ -47,9 +50,15 @@ class SpeechStream(Job):
     `was_awaited`: the last chunk was not there yet when it was asked for."""
 
     def __init__(
-        self, executor: Canceller, request: SpeechRequest, sample_rate: int, place: Place | None = None
+        self,
+        executor: Canceller,
+        request: SpeechRequest,
+        sample_rate: int,
+        place: Place | None = None,
+        expected: "ExpectedText | None" = None,
     ) -> None:
         super().__init__(request)
+        self.expected = expected
         self._executor = executor
         # Without a place, every utterance counts as a client of its own.
         self.place = place or Place(object())

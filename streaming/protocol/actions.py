@@ -23,6 +23,15 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class Expect:
+    """The next item of the stream will probably be an utterance that begins like this one. Only where the rules say that
+    the engine reads ahead."""
+
+    utterance: Utterance
+    stream_number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """The stream is over: do not speak what is left of it."""
 
@@ -40,4 +49,4 @@ class Close:
     reason: str = ""
 
 
-Action = Open | Speak | Stop | Send | Close
+Action = Open | Speak | Expect | Stop | Send | Close

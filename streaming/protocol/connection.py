@@ -33,7 +33,7 @@ from streaming.errors import (
     Fault,
     ProtocolError,
 )
-from streaming.protocol.actions import Action, Close, Open, Send, Speak
+from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak
 from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import ClientMessage, error_message
 from streaming.protocol.opening import Rules, opening_parameters
@@ -194,7 +194,10 @@ class Connection(ABC):
         return self._streams.begin(name, self._parameters, self._dialect, now=self._active_at)
 
     def _speak(self, stream: Stream, message: ClientMessage) -> list[Action]:
-        return [Speak(item, stream.number) for item in stream.receive(message, now=self._active_at)]
+        actions: list[Action] = [Speak(item, stream.number) for item in stream.receive(message, now=self._active_at)]
+        if self._rules.reads_ahead and (expected := stream.expected()):
+            actions.append(Expect(expected, stream.number))
+        return actions
 
     # Faults
 

@@ -4,6 +4,7 @@
 nothing of sockets, closing or errors to send: text and settings in, utterances out.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,11 @@ from typing import Any
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.parameters import ELEVENLABS_SCHEDULE, Parameters
 from streaming.protocol.ssml import MAX_PAUSE, Break, Part, SsmlFilter
-from streaming.protocol.text_buffer import Piece, TextBuffer
+from streaming.protocol.text_buffer import MAX_UTTERANCE, Piece, TextBuffer
+
+# Words are over at a blank, in scripts without blanks at a mark. Of less news than this many characters nobody is told.
+_WORD_END = re.compile(r"\s+|[、。，！？；：]+")
+LEAST_NEWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Context:
         self._turn = 0
         self._index = 0
         self._begun = False
+        # How many characters of the buffer have been told as what is expected.
+        self._told = 0
 
     @property
     def latest(self) -> Parameters:
@@ -68,6 +75,16 @@ class Context:
         if message.text and message.text.strip():
             self._begun = True
         return self._speak_text(message)
+
+    def expected(self) -> Utterance | None:
+        """What the next utterance will probably begin with, if it is words longer than when it was last asked for: whole
+        words, up to the most that an utterance has."""
+        text = self._buffer.beginning(most=MAX_UTTERANCE)
+        *_, end = (0, *(match.end() for match in _WORD_END.finditer(text)))
+        if end == self._told or self._told < end < self._told + LEAST_NEWS:
+            return None
+        self._told = end
+        return Utterance(self._turn, self._index, text[:end], self._current) if end else None
 
     def apply(self, changed: Mapping[str, Any]) -> None:
         """Take in changed settings."""
@@ -113,6 +130,8 @@ class Context:
             for index, piece in enumerate(pieces, self._index)
         ]
         self._index += len(pieces)
+        if pieces:
+            self._told = 0
         return utterances
 
     def _begin_turn(self) -> None:

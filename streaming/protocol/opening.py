@@ -29,6 +29,8 @@ class Rules:
     default_format: str | None = None
     # Why forward mode cannot work here; None if it can.
     forward_refusal: str | None = None
+    # Whether the engine can use text that is still arriving.
+    reads_ahead: bool = False
 
 
 def may_generate(query: Mapping[str, str]) -> bool:

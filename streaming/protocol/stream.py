@@ -58,6 +58,10 @@ class Stream:
         self._pending_chars += sum(map(_weight, items))
         return items
 
+    def expected(self) -> Utterance | None:
+        """What will probably be spoken next, if there is news of it."""
+        return self._context.expected()
+
     def spoken(self, item: Utterance | TurnEnd, *, now: float) -> None:
         """Everything of `item` has been delivered. Raises ValueError if it was not the next."""
         if not self._pending or self._pending[0] is not item:

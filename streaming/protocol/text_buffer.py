@@ -60,6 +60,13 @@ class TextBuffer:
     def __len__(self) -> int:
         return self._appended - self._taken
 
+    def beginning(self, *, most: int) -> str:
+        """The text, if it is no longer than that and no pause is in it. Does not look at what is longer."""
+        if len(self) > most or self._pauses:
+            return ""
+        self._gather()
+        return self._text[self._start :]
+
     def append(self, text: str) -> None:
         is_blank = not text.strip()
         if len(self) or not is_blank:

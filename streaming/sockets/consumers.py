@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, cast
 
@@ -16,7 +17,7 @@ from streaming.audio.formats import FORMATS
 from streaming.connection.transport import ABORT_KEY, close_reason
 from streaming.dispatch.executor import Place
 from streaming.errors import ClientStalled, Fault, ProtocolError, fault_of, is_of_the_connection
-from streaming.protocol.actions import Action, Close, Open, Send, Speak, Stop
+from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
@@ -95,7 +96,7 @@ class SpeechConsumer(AsyncConsumer):
         fault = await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
-            self._rules,
+            replace(self._rules, reads_ahead=self._executor.reads_ahead),
             now=self._now(),
             refusal=fault or visitor.refusal,
             silence_refusal=None if visitor.is_known else fault_of(refusals.late_key()),
@@ -147,6 +148,8 @@ class SpeechConsumer(AsyncConsumer):
                     await self._send_text(text, urgent=is_closing)
                 case Speak(item, stream_number):
                     self._stream_tasks.put(item, stream_number)
+                case Expect(utterance, stream_number):
+                    self._stream_tasks.expect(utterance, stream_number)
                 case Stop(stream_number):
                     self._stream_tasks.stop(stream_number)
                 case Open(parameters):

@@ -27,12 +27,20 @@ class StreamTasks:
 
     def put(self, item: Utterance | TurnEnd, stream_number: int) -> None:
         """Queue the item for its stream, whose task is started if it has none."""
+        if speaker := self._speaker(stream_number):
+            speaker.put(item)
+
+    def expect(self, utterance: Utterance, stream_number: int) -> None:
+        """Tell the stream's speaker what it will probably be given next."""
+        if speaker := self._speaker(stream_number):
+            speaker.expect(utterance)
+
+    def _speaker(self, stream_number: int) -> Speaker | None:
         running = self._running.get(stream_number)
         if running is None:
             speaker = self._make_speaker(stream_number)
             running = self.start(stream_number, speaker.run, speaker)
-        if running.speaker:
-            running.speaker.put(item)
+        return running.speaker
 
     def start(
         self, stream_number: int, work: Callable[[], Awaitable[None]], speaker: Speaker | None = None

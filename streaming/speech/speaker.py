@@ -31,6 +31,10 @@ class Speaker:
         self._queue.put(item)
         self._submit_ahead()
 
+    def expect(self, utterance: Utterance) -> None:
+        """The text of this one is still arriving: it will probably be put next, whole."""
+        self._queue.expect(utterance)
+
     async def run(self) -> None:
         """Speak until cancelled, or until `on_spoken` closes this speaker. Raises SpeechError when an utterance cannot be
         spoken."""

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.errors import SpeechError
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.speaking_rate import Tempo
+from streaming.speech.expectation import Expectation
 from streaming.speech.request_maker import RequestMaker
 from streaming.text.rewriting import Rewriting
 
@@ -54,6 +55,7 @@ class SpeechQueue:
         # made.
         self._between_seconds = 0.0
         self._arrived = asyncio.Event()
+        self._expectation = Expectation(executor, requests, place.client if place else self)
 
     def put(self, item: Utterance | TurnEnd) -> None:
         queued = Queued(item)
@@ -105,8 +107,14 @@ class SpeechQueue:
         ends = [self._submitted[0], self._submitted[-1]] if len(self._submitted) > 1 else self._submitted
         return self._between_seconds + sum(submitted.audio.queued_seconds for submitted in ends)
 
+    def expect(self, utterance: Utterance) -> None:
+        """The next utterance will probably begin with the text of this one."""
+        if not self._unsubmitted:
+            self._expectation.become(utterance)
+
     def close(self) -> None:
         """Cancel what is submitted, and drop the rest."""
+        self._expectation.close()
         for submitted in self._submitted:
             submitted.audio.cancel()
         for items in (self._queue, self._submitted, self._unsubmitted):
@@ -124,7 +132,11 @@ class SpeechQueue:
 
     def _submit(self, queued: Queued, utterance: Utterance) -> None:
         request, text = self._requests.make(utterance)
-        audio = self._executor.speak(request, continues=utterance.index > 0, place=self._place)
+        expected = self._expectation.current
+        if expected:
+            request = replace(request, request_id=expected.request_id)
+        audio = self._executor.speak(request, continues=utterance.index > 0, place=self._place, expected=expected)
+        self._expectation.fulfil()
         if len(self._submitted) > 1:
             self._between_seconds += self._submitted[-1].audio.queued_seconds
         queued.submitted = Submitted(text, audio, self._requests.tempo_of(request))

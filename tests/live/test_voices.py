@@ -243,3 +243,28 @@ async def test_for_a_language_that_the_engine_does_not_speak_there_is_the_voices
 async def test_a_voice_set_to_such_a_language_is_not(server: CloningServer) -> None:
     assert error(await say(server, "swede"))[:2] == (1011, "internal_error")
     assert (await say(server, "swede", f"{PCM}&language_code=en")).packets
+
+
+SOCKETS = [("connect", "&mode=generate"), ("connect", ""), ("connect_contexts", "")]
+
+
+@pytest.mark.parametrize(("endpoint", "query"), SOCKETS, ids=["native", "elevenlabs", "multi"])
+async def test_an_engine_that_reads_ahead_is_told_of_words_as_they_arrive(
+    server: CloningServer, endpoint: str, query: str
+) -> None:
+    told, spoken = (len(noted(server.folder, did)) for did in ("expect", "submit"))
+    context = {"context_id": "one"} if endpoint == "connect_contexts" else {}
+    async with getattr(server, endpoint)("anna", PCM + query) as socket, asyncio.timeout(60):
+        for text in ("Good morning, ", "and wel", "come to "):
+            await send(socket, text=text, **context)
+        # The engine has heard of it before the text is whole.
+        while len(noted(server.folder, "expect")) == told:
+            await asyncio.sleep(0.01)
+        await send(socket, text="the show.", flush=True, **context)
+        while len(noted(server.folder, "submit")) == spoken:
+            await asyncio.sleep(0.01)
+    expected = noted(server.folder, "expect")[told:]
+    (submitted,) = noted(server.folder, "submit")[spoken:]
+    assert {note["id"] for note in expected} == {submitted["id"]}
+    assert expected[-1]["text"] == "Good morning, and welcome to "
+    assert submitted["text"] == "Good morning, and welcome to the show."

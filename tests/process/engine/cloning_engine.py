@@ -73,18 +73,26 @@ class CloningEngine:
         self._stopped = threading.Event()
         self._cancelled: set[str] = set()
         languages = ("en", "de", "pt", "zh")
-        self.info = EngineInfo("cloning", RATE, languages, clones=True, fingerprint=fingerprint)
+        self.info = EngineInfo("cloning", RATE, languages, clones=True, fingerprint=fingerprint, reads_ahead=True)
 
     def warm_up(self) -> None:
         pass
 
+    def expect(self, request: SpeechRequest) -> None:
+        self._note("expect", id=request.request_id, text=request.text)
+
+    def expect_text(self, request_id: str, text: str) -> None:
+        self._note("expect", id=request_id, text=text)
+
     def submit(self, request: SpeechRequest, sink: Sink) -> None:
+        self._note("submit", id=request.request_id, text=request.text)
         self._pool.submit(self._speak, request, sink)
 
     def prepare(self, request_id: str, voice: VoiceRef, sink: Sink) -> None:
         self._pool.submit(self._prepare, request_id, voice, sink)
 
     def cancel(self, request_id: str) -> None:
+        self._note("cancel", id=request_id)
         self._cancelled.add(request_id)
 
     def run(self) -> None:

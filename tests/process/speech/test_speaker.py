@@ -13,6 +13,7 @@ from streaming.audio.formats import FORMATS
 from streaming.audio.pcm import decode_pcm16
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor, Place, SpeechStream
+from streaming.dispatch.expected_text import ExpectedText
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.errors import EngineUnavailable, SourceError, SpeechError
 from streaming.forwarding.forwarder import Forwarder
@@ -48,8 +49,15 @@ class Watched(Executor):
         super().__init__(spec, max_running=max_running, max_waiting=max_waiting)
         self.asked: list[SpeechRequest] = []
 
-    def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
-        stream = super().speak(request, continues=continues, place=place)
+    def speak(
+        self,
+        request: SpeechRequest,
+        *,
+        continues: bool = False,
+        place: Place | None = None,
+        expected: ExpectedText | None = None,
+    ) -> SpeechStream:
+        stream = super().speak(request, continues=continues, place=place, expected=expected)
         self.asked.append(request)
         return stream
 

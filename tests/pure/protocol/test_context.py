@@ -172,3 +172,61 @@ def test_a_text_is_cut_as_the_language_of_the_request_is_written() -> None:
 
     assert first("en") == "It came, as anybody could have told them, to 31. "
     assert first("de") == "It came, as anybody could have told them, "
+
+
+# Text that is still arriving
+
+
+def told(context: Context, *texts: str) -> list[str | None]:
+    """What is expected after each text."""
+    found = []
+    for text in texts:
+        say(context, text)
+        expected = context.expected()
+        found.append(expected.text if expected else None)
+    return found
+
+
+def test_whole_words_are_expected_as_they_arrive() -> None:
+    context = native_context()
+    assert told(context, "Hello ", "there, ", "al", "l of ", "you.") == [
+        "Hello ",
+        "Hello there, ",
+        None,
+        "Hello there, all of ",
+        None,
+    ]
+
+
+def test_one_letter_is_no_news() -> None:
+    assert told(native_context(), "Hello ", "a ", "b ", "c ") == ["Hello ", None, "Hello a b ", None]
+
+
+def test_chinese_is_expected_by_clauses() -> None:
+    assert told(native_context(), "今天天气", "很好，", "孩子们") == [None, "今天天气很好，", None]
+
+
+def test_what_was_spoken_is_expected_no_more() -> None:
+    context = native_context()
+    assert told(context, "Hello there ") == ["Hello there "]
+    say(context, flush=True)
+    assert context.expected() is None
+    assert told(context, "Hello there ") == ["Hello there "]
+
+
+def test_what_is_expected_stands_where_it_will_be_spoken() -> None:
+    context = native_context()
+    say(context, "One.", flush=True)
+    say(context, "Two ", settings={"seed": 7})
+    expected = context.expected()
+    assert expected == Utterance(0, 1, "Two ", Parameters())
+    say(context, "")
+    say(context, "Three ")
+    assert context.expected() == Utterance(1, 0, "Three ", Parameters(seed=7))
+
+
+def test_more_than_an_utterance_and_pauses_are_not_expected() -> None:
+    context = native_context()
+    assert told(context, "word " * 50, "more ")[1:] == [None]
+    paused = native_context()
+    assert told(paused, "Hello there <break time='1s'/> ", "all of you ") == [None, None]

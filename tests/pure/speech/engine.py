@@ -2,12 +2,29 @@
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
 from streaming.dispatch.executor import Executor, ExecutorStatus, Place, SpeechStream
+from streaming.dispatch.expected_text import ExpectedText
 from streaming.dispatch.jobs import Job
 from streaming.engine.contract import EngineInfo, Finished, PcmChunk, Samples, SpeechRequest
 from streaming.errors import Overloaded
 
 RATE = 16_000
 INFO = EngineInfo("stand-in", RATE, ("en", "de"), clones=True)
+
+
+class NotedText(ExpectedText):
+    """What the engine would have been told: `texts`, one after the other."""
+
+    def __init__(self, request: SpeechRequest) -> None:
+        self.request = request
+        self.request_id = request.request_id
+        self.texts = [request.text]
+        self.is_dropped = False
+
+    def become(self, text: str) -> None:
+        self.texts.append(text)
+
+    def drop(self) -> None:
+        self.is_dropped = True
 
 
 class StandIn(Executor):
@@ -20,19 +37,34 @@ class StandIn(Executor):
         self.streams: list[SpeechStream] = []
         self.continued: list[bool] = []
         self.cancelled: list[Job] = []
+        self.expected: list[NotedText] = []
         self.is_full = False
 
     @property
     def status(self) -> ExecutorStatus:
         return ExecutorStatus(EngineState.READY, self.info, None, 0, 0, 0, ())
 
-    def speak(self, request: SpeechRequest, *, continues: bool = False, place: Place | None = None) -> SpeechStream:
+    def speak(
+        self,
+        request: SpeechRequest,
+        *,
+        continues: bool = False,
+        place: Place | None = None,
+        expected: ExpectedText | None = None,
+    ) -> SpeechStream:
         if self.is_full:
             raise Overloaded("There is no room.")
         self.asked.append(request)
         self.continued.append(continues)
-        self.streams.append(SpeechStream(self, request, RATE, place))
+        self.streams.append(SpeechStream(self, request, RATE, place, expected))
         return self.streams[-1]
+
+    def expect(self, request: SpeechRequest, client: object) -> ExpectedText | None:
+        self.expected.append(NotedText(request))
+        return self.expected[-1]
+
+    def forget(self, expected: ExpectedText, client: object) -> None:
+        expected.drop()
 
     def cancel(self, job: Job) -> None:
         self.cancelled.append(job)

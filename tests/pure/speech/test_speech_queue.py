@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streaming.engine.contract import Samples, VoiceRef
-from streaming.errors import Overloaded
+from streaming.errors import EngineFailed, Overloaded
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.parameters import Parameters
 from streaming.speech.language import LanguageChooser
@@ -119,3 +119,88 @@ async def test_closing_cancels_what_is_submitted() -> None:
     executor.generate(0, SECOND)
     queue.submit_ahead(0.0)
     assert len(executor.asked) == 1
+
+
+# Text that is still arriving
+
+
+async def told(executor: StandIn, queue: SpeechQueue, *texts: str) -> None:
+    for text in texts:
+        queue.expect(utterance(0, text))
+        await asyncio.sleep(0)  # the voice is looked up
+        await asyncio.sleep(0)
+
+
+async def test_the_engine_is_told_of_a_text_as_it_grows_and_then_has_it_spoken_under_its_id() -> None:
+    executor = StandIn()
+    queue, whole = make_queue(executor), utterance(0, "Hello there, all.")
+    await told(executor, queue, "Hello ", "Hello there, ")
+    (expected,) = executor.expected
+    assert expected.texts == ["Hello ", "Hello there, "]
+    queue.put(whole)
+    await queue.submit(await queue.first(), whole)
+    (request,) = executor.asked
+    assert (request.request_id, request.text) == (expected.request_id, "Hello there, all.")
+    assert executor.streams[0].expected is expected
+    # It is fulfilled: closing takes nothing back.
+    queue.close()
+    assert not expected.is_dropped
+
+
+async def test_what_is_expected_has_the_settings_of_its_utterance() -> None:
+    executor = StandIn()
+    queue = make_queue(executor)
+    await told(executor, queue, "Hello ")
+    queue.expect(Utterance(0, 0, "Hello there ", Parameters(language="de")))
+    english, german = executor.expected
+    assert (english.request.language, german.request.language) == ("en", "de")
+    assert english.texts == ["Hello "]
+
+
+async def test_nothing_is_expected_while_something_waits_to_be_submitted() -> None:
+    executor = StandIn()
+    queue = await begun(executor, utterance(1, "Two."))
+    queue.expect(utterance(2, "Three, "))
+    assert executor.expected == []
+    executor.generate(0, SECOND)
+    queue.submit_ahead(0.0)
+    queue.expect(utterance(2, "Three, "))
+    assert [expected.texts for expected in executor.expected] == [["Three, "]]
+
+
+async def test_what_an_engine_was_told_for_another_stream_is_told_anew() -> None:
+    """The executor has dropped it."""
+    executor = StandIn()
+    queue, whole = make_queue(executor), utterance(0, "Hello there, all.")
+    await told(executor, queue, "Hello ")
+    executor.expected[0].drop()
+    await told(executor, queue, "Hello there, ")
+    assert [expected.texts for expected in executor.expected] == [["Hello "], ["Hello there, "]]
+    executor.expected[1].drop()
+    queue.put(whole)
+    await queue.submit(await queue.first(), whole)
+    assert executor.streams[0].expected is None
+    assert executor.asked[0].request_id not in {expected.request_id for expected in executor.expected}
+
+
+async def test_closing_takes_back_what_is_expected() -> None:
+    executor = StandIn()
+    queue = make_queue(executor)
+    await told(executor, queue, "Hello ")
+    queue.close()
+    assert executor.expected[0].is_dropped
+
+
+async def test_a_voice_that_cannot_be_had_is_an_error_only_when_it_is_to_speak() -> None:
+    async def nobody() -> VoiceRef:
+        raise EngineFailed("There is no such voice.")
+
+    executor = StandIn()
+    queue = SpeechQueue(
+        executor, RequestMaker(executor, SpeakerVoice(nobody, "en", 1.0), LanguageChooser()), max_ahead=10
+    )
+    await told(executor, queue, "Hello ", "Hello there, ")
+    assert executor.expected == []
+    queue.put(utterance(0))
+    with pytest.raises(EngineFailed):
+        await queue.submit(await queue.first(), utterance(0))
