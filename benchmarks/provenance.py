@@ -30,9 +30,11 @@ def _is_installed(package: str) -> bool:
 
 
 def commit() -> str:
-    """The short hash, with a + where files differ from it. A copy without its history is told it by COMMIT."""
+    """The short hash, with a + where files differ from it. COMMIT says it for a copy that has no history, or another one."""
+    if told := os.environ.get("COMMIT"):
+        return told
     name = _git("rev-parse", "--short", "HEAD")
-    return f"{name}+" if name and _git("status", "--porcelain") else name or os.environ.get("COMMIT") or "unknown"
+    return f"{name}+" if name and _git("status", "--porcelain") else name or "unknown"
 
 
 def cpu_name() -> str:

@@ -176,7 +176,9 @@ def waits(rig: Rig) -> Verdict:
         return Verdict(skipped="there is nothing to wait for on a CPU")
     verdict = Verdict()
     sequences, together = rig.sequences(2), rig.batch(torch.float16)
-    together.begin(Spoken(2, rig.voices[0]))
+    # An engine has recorded all its calls when it begins, and this is the call that is counted below.
+    for _ in range(2):
+        together.begin(Spoken(2, rig.voices[0]))
     together.speak(sequences, 4)
     with counted() as waited:
         for _ in range(10):
