@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.engine.kernels.attention import attend
 from streaming.engine.kernels.compiled import compiled_with_reordered_sums as _compile
 from streaming.engine.kernels.int8_product import (
     GROUP,
@@ -25,7 +26,7 @@ from streaming.engine.kernels.int8_product import (
     product_8,
     product_12,
 )
-from streaming.engine.kernels.row_arithmetic import exponential, gelu, narrow, normalise, quantise, widen
+from streaming.engine.kernels.row_arithmetic import gelu, narrow, normalise, quantise
 from streaming.engine.kernels.simd import wait_for_all
 
 Floats = NDArray[np.float32]
@@ -164,34 +165,6 @@ def _store(
 
 
 @_compile
-def _attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Floats, out: Floats) -> None:
-    """One row, one head: `out` = softmax(query keys / sqrt(size)) values, over the first `length` positions."""
-    size = query.shape[0]
-    factor = np.float32(1.0) / np.sqrt(np.float32(size))
-    largest = np.float32(-1e30)
-    for position in range(length):
-        key = keys[position]
-        total = np.float32(0.0)
-        for i in range(size):
-            total += query[i] * widen(key[i])
-        scores[position] = total * factor
-        largest = max(largest, scores[position])
-    total = np.float32(0.0)
-    for position in range(length):
-        scores[position] = exponential(scores[position] - largest)
-        total += scores[position]
-    out[:] = np.float32(0.0)
-    for position in range(length):
-        value = values[position]
-        share = scores[position]
-        for i in range(size):
-            out[i] += share * widen(value[i])
-    inverse = np.float32(1.0) / total
-    for i in range(size):
-        out[i] *= inverse
-
-
-@_compile
 def _quantise_rows(thread: int, threads: int, rows: int, values: Floats, into: Shorts, scratch: Scratch) -> None:
     for row in range(thread, rows, threads):
         scratch.row_scale[row] = quantise(values[row], into[row])
@@ -224,7 +197,7 @@ def _attention(
         part = slice(head * size, (head + 1) * size)
         keys, values = cache.keys[layer, slots[row], head], cache.values[layer, slots[row], head]
         length = positions[row] + 1
-        _attend(scratch.wide[row, part], keys, values, length, scratch.scores[thread], scratch.mixed[row, part])
+        attend(scratch.wide[row, part], keys, values, length, scratch.scores[thread], scratch.mixed[row, part])
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 

@@ -27,6 +27,7 @@ from streaming.engine.kernels.llvm_vectors import (
     load,
     multiply_add,
     pointer,
+    prefetch,
     rolled_loop,
     spread,
     store,
@@ -76,14 +77,6 @@ def _indices(numbers: Sequence[int]) -> ir.Constant:
     return ir.Constant(ir.VectorType(INT, len(numbers)), list(numbers))
 
 
-def _prefetch(builder: ir.IRBuilder, place: ir.Value) -> None:
-    """Only a hint: an address that does not exist does no harm."""
-    kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
-    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, keep_close, data = (ir.Constant(INT, number) for number in (0, 3, 1))
-    builder.call(prefetch, [place, read, keep_close, data])
-
-
 def _accumulate(
     builder: ir.IRBuilder,
     weights: ir.Value,
@@ -93,7 +86,7 @@ def _accumulate(
 ) -> None:
     """Pair `index` of each row times line `index` of the weights, added to the row's two vectors of sums."""
     line = at(builder, weights, builder.mul(index, ir.Constant(LONG, 2 * PANEL)))
-    _prefetch(builder, at(builder, line, PREFETCH_BYTES))
+    prefetch(builder, at(builder, line, PREFETCH_BYTES))
     halves = [
         builder.sext(load(builder, at(builder, line, 2 * LANES * half), _BYTES, align=1), _PAIRS) for half in (0, 1)
     ]
@@ -122,7 +115,7 @@ def _add_group(
     with rolled_loop(builder, ir.Constant(LONG, 0), ir.Constant(LONG, GROUP // 2)) as index:
         _accumulate(builder, group, starts, sums, index)
     scales = at(builder, group, WEIGHT_BYTES)
-    _prefetch(builder, at(builder, scales, PREFETCH_BYTES))
+    prefetch(builder, at(builder, scales, PREFETCH_BYTES))
     for half in (0, 1):
         scale = _scale(builder, scales, half)
         for part, total in list(zip(sums, totals, strict=True))[half::2]:

@@ -50,6 +50,14 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, function), [a, b, c])
 
 
+def prefetch(builder: ir.IRBuilder, place: ir.Value) -> None:
+    """What lies there will be read soon. Only a hint: an address that does not exist does no harm."""
+    kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    read, keep_close, data = (ir.Constant(INT, number) for number in (0, 3, 1))
+    builder.call(function, [place, read, keep_close, data])
+
+
 @contextmanager
 def rolled_loop(builder: ir.IRBuilder, start: ir.Value, stop: ir.Value) -> Iterator[ir.Value]:
     """`for index in range(start, stop)`, which LLVM leaves as it is.

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from streaming.engine.gpt.int8_transformer import WEIGHT_MAX, pack_linear
 from streaming.engine.gpt.weights import LinearWeights
-from streaming.engine.kernels.int8_kernel import PADDING, Scratch, _attend, run_head
+from streaming.engine.kernels.int8_kernel import PADDING, Scratch, run_head
 from streaming.engine.kernels.int8_product import GROUP, PANEL, WEIGHT_BYTES
 from streaming.engine.kernels.row_arithmetic import ACTIVATION_MAX
 
@@ -99,15 +99,3 @@ def test_an_activation_far_from_the_others_leaves_them_their_digits() -> None:
     run_head(0, 1, 1, head, x, found, scratch(1, 1024))
     exact = x @ weight.T
     assert np.linalg.norm(found[:, :64] - exact) < 0.008 * np.linalg.norm(exact)
-
-
-def test_attention_is_pytorchs() -> None:
-    query = random_floats(1, 64)
-    keys, values = (torch.from_numpy(random_floats(seed, 30, 64)).to(torch.bfloat16) for seed in (2, 3))
-    out = np.zeros(64, np.float32)
-    halves = [tensor.view(torch.int16).numpy().view(np.uint16) for tensor in (keys, values)]
-    _attend(query, halves[0], halves[1], 20, np.zeros(30, np.float32), out)
-    expected = torch.nn.functional.scaled_dot_product_attention(
-        torch.from_numpy(query)[None], keys[:20].float(), values[:20].float()
-    )
-    assert np.abs(out - expected.numpy()[0]).max() < 1e-5

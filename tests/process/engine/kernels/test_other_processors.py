@@ -22,7 +22,7 @@ LOOK = """
 from streaming.engine.kernels import processor
 print((processor.FLOAT_LANES, processor.INTEGER_LANES, processor.HAS_FUSED_MULTIPLY_ADD))
 """
-INT8 = ("int8_product", "int8_kernel")
+INT8 = ("int8_product", "int8_kernel", "attention")
 ALL = (*INT8, "float_kernels", "filter_layers", "row_arithmetic")
 
 
