@@ -81,7 +81,8 @@ def test_a_quantised_row_is_within_half_a_step(width: int, seed: int, spread: fl
     step = quantise(row, into)
     assert step == pytest.approx(np.abs(row).max() / ACTIVATION_MAX, rel=1e-5)
     assert np.abs(into[:width]).max() == ACTIVATION_MAX
-    assert np.abs(into[:width] * np.float64(step) - row).max() <= 0.501 * step
+    # Three roundings of float32 are up to 0.006 of a step of 16 bits.
+    assert np.abs(into[:width] * np.float64(step) - row).max() <= 0.506 * step
     assert (into[width:] == 99).all()
 
 
