@@ -113,6 +113,11 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
     return values.pin_memory().to(device, non_blocking=True)
 
 
+def latent_bytes(weights: GptWeights) -> int:
+    """Of the latents of a slot, which stay on a GPU for the vocoder: those of two sequences, float32."""
+    return 2 * 4 * (len(weights.audio_positions) + 1) * weights.width
+
+
 def choose_slots(
     wanted: int | None,
     device: torch.device,
@@ -135,6 +140,6 @@ def choose_slots(
         for layer in weights.layers
         for linear in (layer.attention_in, layer.attention_out, layer.mlp_in, layer.mlp_out)
     )
-    slot = 2 * itemsize * len(weights.layers) * positions * weights.width
+    slot = 2 * itemsize * len(weights.layers) * positions * weights.width + latent_bytes(weights)
     room = (_SHARE_OF_MEMORY * free - kept - voice_cache_bytes - _WORKSPACE_BYTES) / slot
     return max(1, min(MOST_AUTOMATIC_SLOTS, int(room)))
