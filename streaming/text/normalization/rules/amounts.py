@@ -65,9 +65,15 @@ class Amounts:
         for pattern in self._patterns:
             match = pattern.match(text, start)
             if match and (words := self._said(match)):
-                end = match.end() + self._hyphen_before_suffix(match)
+                end = match.end() + self._hyphen_before_suffix(match) + self._stop_of_unit(match)
                 return Said(end - ends_a_sentence(text, end, self._language.code), words)
         return None
+
+    def _stop_of_unit(self, match: re.Match[str]) -> int:
+        """ "5 ч. 30 мин": the full stop of a unit is not said."""
+        end = match.end()
+        is_unit = "unit" in match.re.groupindex and match.string[end : end + 1] == "."
+        return int(is_unit and not ends_a_sentence(match.string, end + 1, self._language.code))
 
     def _hyphen_before_suffix(self, match: re.Match[str]) -> int:
         """ "10-en": in words the ending follows without a hyphen."""

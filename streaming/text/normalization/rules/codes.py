@@ -13,7 +13,8 @@ class Codes:
     """ "ISBN 978-3-16-148410-0", "PIN 4711", "IBAN DE89 3704 0044": digit by digit, with a pause between the groups. So is a
     chain of groups that is too long for anything else ("123-45-6789")."""
 
-    _LEAST_IN_CHAIN = 9
+    # Digits: "code 12" may be the verb.
+    _LEAST, _LEAST_IN_CHAIN = 3, 9
     _CHAIN = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9}){2,8}(?![0-9]|-[0-9])")
     _GROUPS = re.compile(r"[0-9]{1,30}(?:[ \u00a0-][0-9]{1,12}){0,9}(?![0-9]|[.,:/][0-9])")
 
@@ -39,4 +40,6 @@ class Codes:
         if not match:
             return None
         groups = re.findall("[0-9]+", match[0])
+        if sum(map(len, groups)) < self._LEAST:
+            return None
         return Said(match.end(), self._pause.join(map(self._numerals.code, groups)))
