@@ -191,8 +191,11 @@ class Gpt:
             self._room += forgotten.nbytes
 
     def clear(self, slot: int) -> None:
-        """After a sequence whose numbers have overflowed, so that the slot's next one does not inherit them."""
+        """After a sequence whose numbers have overflowed, so that no other inherits them: neither the slot's next one nor,
+        since a voice is read in one call with a text, one with a voice that is kept."""
         self._transformer.clear(slot)
+        self._room += sum(prefix.nbytes for prefix in self._prefixes.values())
+        self._prefixes.clear()
 
     def warm_up(self) -> None:
         self._transformer.warm_up()

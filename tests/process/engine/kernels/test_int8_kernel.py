@@ -51,11 +51,11 @@ ONE_LARGE_INPUT = GAUSSIAN * np.where(np.arange(1024) == 300, np.float32(20), np
 
 @pytest.mark.parametrize(
     ("weight", "most"),
-    [(GAUSSIAN, 0.0062), (HEAVY_TAILED, 0.0105), (ONE_LARGE_INPUT, 0.0115)],
+    [(GAUSSIAN, 0.0062), (HEAVY_TAILED, 0.0092), (ONE_LARGE_INPUT, 0.0108)],
     ids=["Gaussian", "heavy-tailed", "one input 20 times as large"],
 )
 def test_a_weight_far_from_the_others_is_coarse_for_its_group_alone(weight: Floats, most: float) -> None:
-    """The error of the weights, as a share of them; with one scale per output it is 0.8, 2.2 and 4.0 %."""
+    """The error of the weights, as a share of them; with one scale per output it is 0.8, 1.7 and 3.7 %."""
     found, _ = unpacked(weight)
     assert np.linalg.norm(found - weight) < most * np.linalg.norm(weight)
     scale = np.abs(weight).max(axis=1, keepdims=True) / WEIGHT_MAX
