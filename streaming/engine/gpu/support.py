@@ -10,7 +10,7 @@ from streaming.engine.checkpoint.tensors import SpeechWeights
 
 # Ampere and later: their tensor cores, and copies that go on beside the arithmetic.
 _LEAST_CAPABILITY = (8, 0)
-# Of a head, and of a layer of the vocoder: what tensor cores multiply at the least.
+# What tensor cores multiply at the least: of a head and of a layer of the vocoder, and of the transformer's width.
 _FEWEST = 16
 _FEWEST_CHANNELS = 128
 
@@ -27,11 +27,13 @@ def why_not(weights: SpeechWeights, device: torch.device) -> str:
 
 
 def fits(weights: SpeechWeights) -> bool:
-    """Whether the kernels can be made for these sizes."""
-    width, heads = weights.gpt.width, weights.gpt.heads
-    narrowest = min(len(stage.upsampling.weight) // stage.upsampling.factor for stage in weights.vocoder.stages)
-    is_power = width & (width - 1) == 0 and heads & (heads - 1) == 0
-    return is_power and width >= _FEWEST_CHANNELS and width // heads >= _FEWEST and narrowest >= _FEWEST
+    """Whether the kernels can be made for these sizes: their tiles are powers of two."""
+    width, heads, vocoder = weights.gpt.width, weights.gpt.heads, weights.vocoder
+    channels = [len(stage.upsampling.weight) // stage.upsampling.factor for stage in vocoder.stages]
+    sizes = [width, heads, len(vocoder.first.weight), *channels]
+    if any(size & (size - 1) for size in sizes):
+        return False
+    return width >= _FEWEST_CHANNELS and width // heads >= _FEWEST and min(channels) >= _FEWEST
 
 
 def _has_compiler() -> bool:
