@@ -93,7 +93,8 @@ class CapturedEngine(XttsEngine):
     def _run_round(self) -> None:
         self._start_newcomers()
         step = self._send_step()
-        if not step and self._preparations:
+        # Meanwhile, unless there are texts to be read: those who have asked for speech come first.
+        if self._preparations and not self._model.decoder.is_reading:
             self._preparations.work()
         before, self._before = self._before, step
         if before:
@@ -119,8 +120,14 @@ class CapturedEngine(XttsEngine):
     def _send_step(self) -> Step | None:
         taking_part = self._scheduler.next_step(now=time.monotonic())
         pieces = [piece for scheduled in taking_part if (piece := self._pieces_of(scheduled.slot)) and _goes_on(piece)]
-        if not pieces and not self._model.decoder.is_reading:
-            return None
+        being_read = [piece for piece in self._pieces.values() if not piece.steps]
+        sent: list[Step] = []
+        # One that fails may have taken something of any text.
+        utterances = [piece.utterance for piece in (*pieces, *being_read)]
+        self._attempt(utterances, lambda _: sent.append(self._step(pieces)))
+        return sent[0] if sent else None
+
+    def _step(self, pieces: Sequence[_Piece]) -> Step:
         step = self._model.decoder.step([piece.utterance.slot for piece in pieces])
         drawn = [self._pieces[slot] for slot in step.slots]
         for piece in drawn:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from streaming.engine.contract import (
     VoiceRef,
 )
 from streaming.engine.stepped_engine import SteppedEngine
+from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_loading import load_engine
 
 MIRA, TOMAS = VoiceRef(speaker="Mira Holm"), VoiceRef(speaker="Tomas Vale")
@@ -32,10 +33,11 @@ VERY_LONG = " ".join([HELLO] * 1000)
 _SECONDS = 120
 
 Events = list[EngineEvent]
+AnyEngine = TypeVar("AnyEngine", bound=XttsEngine)
 
 
 @contextmanager
-def running(engine: SteppedEngine) -> Iterator[SteppedEngine]:
+def running(engine: AnyEngine) -> Iterator[AnyEngine]:
     thread = threading.Thread(target=engine.run)
     thread.start()
     try:
@@ -115,7 +117,7 @@ class Listener:
         self._events.setdefault(event.request_id, []).append(event)
 
 
-def speak(engine: SteppedEngine, *requests: SpeechRequest) -> list[Events]:
+def speak(engine: XttsEngine, *requests: SpeechRequest) -> list[Events]:
     """All at once; the events of each."""
     listener = Listener()
     for request in requests:
