@@ -33,10 +33,13 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no 
         self.current: torch.device | None = None
         self.launches: Counter[str] = Counter()
         self.waits: list[str] = []
+        # Copies between host and GPU that do not wait.
+        self.copies = 0
 
     def forget(self) -> None:
         self.launches.clear()
         self.waits.clear()
+        self.copies = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = str(func), kwargs or {}
@@ -50,7 +53,10 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no 
         except DataDependentOutputException:  # one number, to be read
             return self.read(args[0]).item()
         if func.namespace == "aten":
-            self._note(func, _devices((args, kwargs)), _devices(result), bool(kwargs.get("non_blocking")))
+            is_sent = kwargs.get("non_blocking") or (name == "aten.copy_.default" and True in args[2:])
+            # The host has the number to fill with.
+            read = _devices(args[:1] if name == "aten.fill_.Tensor" else (args, kwargs))
+            self._note(func, read, _devices(result), bool(is_sent))
         return result
 
     def read(self, tensor: Tensor) -> Any:
@@ -63,7 +69,9 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no 
         for device in read | made:
             assert device.type == "cpu" or device == self.current, f"{func} on {device}; current is {self.current}"
         if len({device.type for device in read | made}) > 1:
-            if not is_sent:
+            if is_sent:
+                self.copies += 1
+            else:
                 self.waits.append(str(func))
         elif not func.is_view and made and all(device.type == "cuda" for device in made):
             self.launches[str(func)] += 1
