@@ -1,7 +1,7 @@
 """The XTTS engine: one thread, one loop, all utterances of a device in one batch.
 
 What a round of the loop does depends on how the device computes: `stepped_engine.py` waits for the result of each step,
-`captured_engine.py` does not.
+`gpu/engine.py` does not.
 """
 
 import logging
