@@ -22,7 +22,7 @@ from streaming.engine.gpu.layers import COLUMNS, Layers, StoredPrefix
 from streaming.engine.gpu.transfer import Array, Fetched, send
 from streaming.engine.gpu.transformer_kernels import embed, product
 
-# Rows of one call at most: an H100 is through with them in 6 ms.
+# Rows of one call at most, where there are no more slots: an H100 is through with them in 6 ms.
 MOST_ROWS = 512
 # Stands for a slot's next audio token in place of a position.
 _NEXT = -1
@@ -75,6 +75,8 @@ class Decoder:
     ) -> None:
         self._weights, self._layers, self._sampler, self._store = weights, layers, sampler, store
         self._device, self._capture, self._slots = device, capture, slots
+        # All sequences have to fit into a step.
+        self._most_rows = max(MOST_ROWS, slots)
         self._room = voice_cache_bytes
         self._prefixes: OrderedDict[str, StoredPrefix] = OrderedDict()
         self._readings: list[Reading] = []
@@ -91,8 +93,8 @@ class Decoder:
         self._nowhere = self._first_audio_place + len(weights.audio_positions)
         self._places = torch.cat([weights.text_positions, weights.audio_positions, nowhere]).to(device)
         self._state = torch.zeros(slots + 1, 4, device=device, dtype=torch.int32)
-        self._rows = torch.zeros(MOST_ROWS, 4, device=device, dtype=torch.int32)
-        self._wanted = torch.zeros(MOST_ROWS, 2, device=device, dtype=torch.int64)
+        self._rows = torch.zeros(self._most_rows, 4, device=device, dtype=torch.int32)
+        self._wanted = torch.zeros(self._most_rows, 2, device=device, dtype=torch.int64)
         self._calls: dict[int, tuple[Tensor, Callable[[], object]]] = {}
 
     @property
@@ -143,9 +145,9 @@ class Decoder:
         count = len(slots)
         parts: list[Reading] = []
         for reading in self._readings:
-            if count == MOST_ROWS:
+            if count == self._most_rows:
                 break
-            taken = reading.take(MOST_ROWS - count)
+            taken = reading.take(self._most_rows - count)
             rows.append(taken)
             count += len(taken)
             parts.append(reading)
@@ -159,7 +161,7 @@ class Decoder:
 
     def warm_up(self) -> None:
         """Record every call that can come."""
-        for size in reversed(_sizes(MOST_ROWS)):
+        for size in reversed(_sizes(self._most_rows)):
             self._call(size)
 
     def stop(self) -> None:
@@ -199,7 +201,7 @@ class Decoder:
     def _run(self, rows: Array, wanted: Array) -> Tensor:
         """rows (n, 4) as `embed` takes them, wanted (m, 2): the numbers of the rows from which a token is drawn, and their
         slots. Returns the tokens (m or more,)."""
-        size = next(size for size in _sizes(MOST_ROWS) if size >= len(rows))
+        size = next(size for size in _sizes(self._most_rows) if size >= len(rows))
         tokens, repeat = self._call(size)
         self._name(size, rows, wanted)
         repeat()

@@ -98,6 +98,14 @@ def test_texts_longer_than_a_call_are_read_in_parts_beside_the_steps_of_others(
     assert stage.capture.repeats > 16
 
 
+def test_more_sequences_than_a_call_has_rows_by_default_have_a_row_each(
+    make: Callable[..., CapturedStage], waiting: Callable[..., Stage]
+) -> None:
+    lines = [Line(slot, SHORT, voice, seed=slot, most=4) for slot, voice in enumerate((ANNA, BEN, CARL, ANNA, BEN))]
+    make(most_rows=3).run(*lines)
+    assert_same(lines, alone(waiting(), lines))
+
+
 def test_a_new_voice_is_shared_with_those_who_began_with_it_at_the_same_time(
     make: Callable[..., CapturedStage], waiting: Callable[..., Stage]
 ) -> None:
