@@ -100,8 +100,9 @@ class CapturedEngine(XttsEngine):
         if before:
             self._take_in(before)
             now = time.monotonic()
-            # From one step to the next: what is done beside the steps counts too.
-            self._step_pace.add(now - max(before.begun, self._taken_in_at))
+            # From one step to the next: what is done beside the steps counts too, a pause before them does not.
+            if step:
+                self._step_pace.add(now - max(before.begun, self._taken_in_at))
             self._taken_in_at = now
         self._send_chunks()
         # With no step on its way there is nothing to do meanwhile.
