@@ -107,7 +107,7 @@ class CapturedEngine(XttsEngine):
         self._send_chunks()
         # With no step on its way there is nothing to do meanwhile.
         while self._decodes and (self._decodes[0].decoding.is_there or not (step or before)):
-            self._hand_out(self._decodes.popleft())
+            self._hand_out_to_all(self._decodes.popleft())
 
     def _is_current(self, piece: _Piece) -> bool:
         """Whether its utterance is still at it: not cancelled, failed, or gone on."""
@@ -160,6 +160,10 @@ class CapturedEngine(XttsEngine):
     def _decode(self, pieces: Sequence[_Piece]) -> None:
         due = [StoredDue(cast(StoredStream, piece.utterance.stream), *piece.utterance.take_due()) for piece in pieces]
         self._decodes.append(Decode(self._model.vocoder.start(due), time.monotonic(), pieces))
+
+    def _hand_out_to_all(self, decode: Decode) -> None:
+        hearers = [piece.utterance for piece in decode.pieces if self._is_current(piece)]
+        self._attempt(hearers, lambda _: self._hand_out(decode))
 
     def _hand_out(self, decode: Decode) -> None:
         decoded = decode.decoding.read()

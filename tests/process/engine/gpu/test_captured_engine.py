@@ -25,6 +25,7 @@ from streaming.engine.gpu import vocoder as vocoder_module
 from streaming.engine.gpu.engine import CapturedEngine
 from streaming.engine.gpu.vocoder import Decoding, StoredDue
 from streaming.engine.text.piece import Timing
+from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_engine import XttsEngine
 from tests.process.engine.gpu.engines import PREPARED, captured_engine, endless, small_weights, stepped_engine
 from tests.process.engine.xtts import Events, audio, chunks, running, speak
@@ -347,6 +348,22 @@ def test_a_decode_that_fails_leaves_alone_those_who_were_not_in_it(
     monkeypatch.undo()
     rounds.run_to_the_end()
     assert rounds.of("a") == [Failed("a", "RuntimeError: no memory")]
+    assert_same(rounds.of("b"), expected(request("b", LONG[:20], 2)))
+
+
+def test_a_chunk_that_cannot_be_handed_out_ends_its_speech_and_the_engine_goes_on(
+    rounds: Rounds, expected: Expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Utterance, "deliver", fail)
+        rounds.submit(request("a"))
+        rounds.run_to_the_end()
+    assert rounds.of("a") == [Failed("a", "RuntimeError: no memory")]
+    rounds.submit(request("b", LONG[:20], 2))
+    rounds.run_to_the_end()
     assert_same(rounds.of("b"), expected(request("b", LONG[:20], 2)))
 
 
