@@ -50,8 +50,8 @@ class Rig:
 
     @property
     def steps(self) -> int:
-        """Of a sequence: some 3 s of speech, on a CPU 1 s, which takes as long."""
-        return 60 if self.is_gpu else 20
+        """Of a sequence: some 3 s of speech; on a CPU a few, which show that everything runs."""
+        return 60 if self.is_gpu else 6
 
     @property
     def voices(self) -> list[str]:

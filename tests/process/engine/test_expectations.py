@@ -131,7 +131,7 @@ def test_a_text_that_arrives_word_by_word_is_spoken_like_one_that_comes_at_once(
     assert counted.rows[0] < at_once / 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data())
 def test_whatever_was_expected_before_the_text_is_spoken_as_it_is(engine: SteppedEngine, data: st.DataObject) -> None:
     """Texts grow, shrink, or turn into others; some are read in part only, beside others that speak."""
