@@ -7,8 +7,10 @@ from dataclasses import dataclass
 FIRST_LOOK_AHEAD = 2.0
 # Fewer latents than this and the first chunk would be empty.
 LEAST_FIRST = 3
+# While a listener is about to run dry. Smaller ones would cost more than they bring.
+LEAST_BY_LEAD = 3
 # From small chunks, which come soon, to large ones, which cost less: see benchmarks/chunk_plans.py.
-STEPS = (4, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10)
+STEPS = (4, 4, 4, 5, 6, 8, 10)
 # Of a listener's lead, what may pass before the next chunk is there. The rest is for what nobody foresees.
 _SHARE_OF_LEAD = 0.7
 
@@ -33,7 +35,7 @@ class ChunkPlan:
         if self.given == 0:
             return max(LEAST_FIRST, min(self.size, STEPS[0]))
         if self.by_lead:
-            return max(1, min(self.size, max(self._allowed, STEPS[1])))
+            return max(1, min(self.size, max(self._allowed, LEAST_BY_LEAD)))
         return max(1, min(self.size, STEPS[self.given] if self.given < len(STEPS) else self.size))
 
     @property

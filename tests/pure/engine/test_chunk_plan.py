@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.chunk_plans import Cost, FixedPlan, course, slowest_step
-from streaming.engine.chunk_plan import FIRST_LOOK_AHEAD, STEPS, ChunkPlan
+from streaming.engine.chunk_plan import FIRST_LOOK_AHEAD, LEAST_BY_LEAD, STEPS, ChunkPlan
 
 # A decode of one thread, about: 24 ms for itself, 10.5 ms for each latent.
 CPU = Cost(0.0, 0.024, 0.0105)
@@ -27,14 +27,14 @@ def test_by_lead_a_chunk_is_as_large_as_the_listener_can_wait_for() -> None:
     plan = ChunkPlan(50, by_lead=True)
     assert plan.latents == STEPS[0]
     plan.given += 1
-    assert plan.latents == STEPS[1]
+    assert plan.latents == LEAST_BY_LEAD
     plan.allow(lead=1.0, step=0.02, decode=0.1)
     # 0.6 s are left of 70 % of the lead, after the decode.
     assert plan.latents == 30
     plan.allow(lead=10.0, step=0.02, decode=0.1)
     assert plan.latents == 50
     plan.allow(lead=-1.0, step=0.02, decode=0.1)
-    assert plan.latents == STEPS[1]
+    assert plan.latents == LEAST_BY_LEAD
 
 
 def test_without_a_measured_step_the_size_is_what_was_asked_for() -> None:
