@@ -13,24 +13,13 @@ from torch.nn.functional import gelu, layer_norm, linear, scaled_dot_product_att
 
 from streaming.engine.devices import sent
 from streaming.engine.gpt.cuda_graphs import Capture
+from streaming.engine.gpt.key_value_cache import KeyValueCache, TensorPrefix
 from streaming.engine.gpt.weights import GptWeights, LayerWeights, LinearWeights, NormWeights
 
 # Attention of a fixed step reads this many positions at least; then twice as many, and so on.
 _FEWEST_POSITIONS = 128
 # Fused attention takes masks whose rows have a multiple of so many positions; any other is copied in every layer.
 _POSITION_STEP = 16
-
-
-@dataclass(frozen=True, slots=True)
-class TensorPrefix:
-    """Keys and values of a sequence's first positions: (layers, heads, positions, size)."""
-
-    keys: Tensor
-    values: Tensor
-
-    @property
-    def nbytes(self) -> int:
-        return self.keys.nbytes + self.values.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +50,17 @@ class TorchTransformer:
     ) -> None:
         self._device, self._dtype = device, dtype
         self._heads = weights.heads
-        self._layers = [_layer_to(layer, device, dtype) for layer in weights.layers]
+        self._layers = [layer.to(device, dtype) for layer in weights.layers]
         # The last two norms and the head decide what is said: they stay in float32.
-        self._final_norms = [_norm_to(norm, device, torch.float32) for norm in weights.final_norms]
-        self._head = _linear_to(weights.audio_head, device, torch.float32)
+        self._final_norms = [norm.to(device, torch.float32) for norm in weights.final_norms]
+        self._head = weights.audio_head.to(device, torch.float32)
         self._slots = slots
         # One position more than any sequence has: rows of a fixed step that are not in use write there.
         self._spare = positions
         self._positions = _up_to_step(positions + 1)
         shape = (len(self._layers), slots, weights.heads, self._positions, weights.width // weights.heads)
-        self._keys = torch.zeros(shape, device=device, dtype=dtype)
-        self._values = torch.zeros(shape, device=device, dtype=dtype)
+        self._cache = KeyValueCache(shape, device, dtype)
+        self._keys, self._values = self._cache.keys, self._cache.values
         self._head_index = torch.arange(weights.heads, device=device)[None]
         self._capture = capture
         self._steps: dict[tuple[int, int], _Step] = {}
@@ -102,12 +91,10 @@ class TorchTransformer:
 
     def save_prefix(self, slot: int, length: int) -> TensorPrefix:
         """The first `length` positions of a slot, for `load_prefix` into any slot."""
-        return TensorPrefix(self._keys[:, slot, :, :length].clone(), self._values[:, slot, :, :length].clone())
+        return self._cache.save_prefix(slot, length)
 
     def load_prefix(self, slot: int, prefix: TensorPrefix) -> None:
-        length = prefix.keys.shape[2]
-        self._keys[:, slot, :, :length] = prefix.keys
-        self._values[:, slot, :, :length] = prefix.values
+        self._cache.load_prefix(slot, prefix)
 
     def clear(self, slot: int) -> None:
         """Forget a slot's keys and values, and what captured steps hold of it."""
@@ -230,22 +217,3 @@ def _apply(weights: LinearWeights, x: Tensor) -> Tensor:
 def _mlp(layer: LayerWeights, x: Tensor) -> Tensor:
     inner = gelu(_apply(layer.mlp_in, _normalise(layer.norm_2, x)), approximate="tanh")
     return _apply(layer.mlp_out, inner)
-
-
-def _layer_to(layer: LayerWeights, device: torch.device, dtype: torch.dtype) -> LayerWeights:
-    return LayerWeights(
-        _norm_to(layer.norm_1, device, dtype),
-        _linear_to(layer.attention_in, device, dtype),
-        _linear_to(layer.attention_out, device, dtype),
-        _norm_to(layer.norm_2, device, dtype),
-        _linear_to(layer.mlp_in, device, dtype),
-        _linear_to(layer.mlp_out, device, dtype),
-    )
-
-
-def _norm_to(norm: NormWeights, device: torch.device, dtype: torch.dtype) -> NormWeights:
-    return NormWeights(norm.weight.to(device, dtype), norm.bias.to(device, dtype))
-
-
-def _linear_to(weights: LinearWeights, device: torch.device, dtype: torch.dtype) -> LinearWeights:
-    return LinearWeights(weights.weight.to(device, dtype).contiguous(), weights.bias.to(device, dtype))

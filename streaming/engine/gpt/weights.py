@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from streaming.engine.checkpoint.config import SpeechConfig
@@ -16,6 +17,9 @@ class NormWeights:
     weight: Tensor
     bias: Tensor
 
+    def to(self, device: torch.device, dtype: torch.dtype) -> "NormWeights":
+        return NormWeights(self.weight.to(device, dtype), self.bias.to(device, dtype))
+
 
 @dataclass(frozen=True, slots=True)
 class LinearWeights:
@@ -23,6 +27,9 @@ class LinearWeights:
 
     weight: Tensor
     bias: Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "LinearWeights":
+        return LinearWeights(self.weight.to(device, dtype).contiguous(), self.bias.to(device, dtype))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,16 @@ class LayerWeights:
     norm_2: NormWeights
     mlp_in: LinearWeights
     mlp_out: LinearWeights
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "LayerWeights":
+        return LayerWeights(
+            self.norm_1.to(device, dtype),
+            self.attention_in.to(device, dtype),
+            self.attention_out.to(device, dtype),
+            self.norm_2.to(device, dtype),
+            self.mlp_in.to(device, dtype),
+            self.mlp_out.to(device, dtype),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from torch.nn import functional
 
 from streaming.engine.conditioning import CONDITIONING_LENGTH, Conditioning
 from streaming.engine.gpt.cuda_graphs import Capture
+from streaming.engine.gpt.key_value_cache import TensorPrefix
 from streaming.engine.gpt.sampling import Sampler, SamplingSettings
-from streaming.engine.gpt.weights import GptWeights, LinearWeights, NormWeights
+from streaming.engine.gpt.weights import GptWeights, LinearWeights
 from streaming.engine.gpu.latent_store import LatentStore
-from streaming.engine.gpu.layers import COLUMNS, Layers, StoredPrefix
+from streaming.engine.gpu.layers import COLUMNS, Layers
 from streaming.engine.gpu.transfer import Array, Fetched, send
 from streaming.engine.gpu.transformer_kernels import embed, product
 
@@ -78,10 +79,10 @@ class Decoder:
         # All sequences have to fit into a step.
         self._most_rows = max(MOST_ROWS, slots)
         self._room = voice_cache_bytes
-        self._prefixes: OrderedDict[str, StoredPrefix] = OrderedDict()
+        self._prefixes: OrderedDict[str, TensorPrefix] = OrderedDict()
         self._readings: list[Reading] = []
         _, last = weights.final_norms
-        self._last_norm = NormWeights(last.weight.to(device), last.bias.to(device))
+        self._last_norm = last.to(device, torch.float32)
         self._head = _padded_head(weights.audio_head, device)
         # Texts' tokens, audio tokens, and the voices of sequences that nobody has read before.
         voices = torch.zeros((slots + 1) * CONDITIONING_LENGTH, weights.width)

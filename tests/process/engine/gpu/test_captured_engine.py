@@ -299,7 +299,7 @@ def test_what_is_not_a_number_ends_its_utterance_and_no_other(
     others = [request("b", LONG[:20], 2, seed=2), request("c", LONG[:20], 3, seed=3)]
     rounds.submit(request("broken", LONG), *others)
     rounds.run_until(lambda: len(rounds.events) > 2)
-    rounds.engine._model.decoder._layers._values[:, 0] = torch.nan
+    rounds.engine._model.decoder._layers._cache.values[:, 0] = torch.nan
     rounds.submit(request("a"))
     rounds.run_to_the_end()
     assert rounds.of("broken")[-1] == Failed("broken", "The model's result is not a number.")

@@ -230,7 +230,7 @@ def test_rows_that_are_nobodys_change_nothing(make: Callable[..., CapturedStage]
     """In calls of four rows for three sequences, and more often than a sequence has steps."""
     stage, lines = make(), [Line(slot, SHORT, ANNA, seed=slot, most=3) for slot in (0, 1, 3)]
     stage.run(*lines)
-    untouched = stage.layers._keys[:, [2, 4]]
+    untouched = stage.layers._cache.keys[:, [2, 4]]
     kept = stage.decoder._state.clone(), stage.store.latents[: SLOTS * 2 * STEPS].clone()
     with torch.inference_mode():
         for _ in range(len(weights.gpt.audio_positions) + 10):
@@ -252,7 +252,7 @@ def test_what_is_not_a_number_stays_in_its_row_and_ends_with_its_sequence(
         while stage.decoder.is_reading:
             stage.keep(stage.decoder.step([]), lines)
         # All of the first one's keys.
-        stage.layers._keys[:, 0] = float("nan")
+        stage.layers._cache.keys[:, 0] = float("nan")
         while len(lines[1].tokens) < 12:
             stage.keep(stage.decoder.step([0, 1]), lines)
     assert set(lines[0].tokens[1:]) == {-1}
