@@ -57,10 +57,15 @@ class ToneEngine:
 def serve_with(spec: EngineSpec) -> None:
     """Run `manage.py serve` with this engine, whichever one the settings choose."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
+    use_engine(spec)
+    execute_from_command_line(["manage.py", "serve"])
+
+
+def use_engine(spec: EngineSpec) -> None:
+    """In this process, before it imports any other part of the server."""
     from streaming.dispatch import engine_choice
 
     def own_spec(config: Config) -> tuple[list[EngineSpec], str]:
         return [spec], "this program has its own engine"
 
-    engine_choice.engine_specs = own_spec  # before any part of the server imports it
-    execute_from_command_line(["manage.py", "serve"])
+    engine_choice.engine_specs = own_spec

@@ -76,6 +76,9 @@ class ServiceConfig(Section):
     max_ahead_seconds: Seconds = 10.0
     stall_timeout_seconds: Seconds = 20.0
     engine_timeout_seconds: Seconds = 60.0
+    engine_heartbeat_seconds: Seconds = 5.0
+    engine_step_seconds: Seconds = 20.0
+    engine_wait_seconds: Seconds = 20.0
 
 
 class StreamsConfig(Section):
@@ -159,6 +162,7 @@ class ForwardConfig(Section):
     allowed_prefixes: tuple[Annotated[str, Field(min_length=1)], ...] = ("sess:",)
     raw_channels: bool = True
     max_queued_seconds: Seconds = 120.0
+    timeout_seconds: Seconds = 5.0
 
 
 class AccessConfig(Section):

@@ -1,7 +1,8 @@
-"""One engine process, as seen from the server: started, listened to, started again when it dies.
+"""One engine process, as seen from the server: started, listened to, started again when it dies or hangs.
 
 Two threads hold the pipe, one for each direction, so that neither a busy engine nor a long queue ever holds up the server's
-event loop. No asyncio here: what comes from the engine is handed to `on_frame`, in the reading thread.
+event loop. A third one asks the process whether it is alive. No asyncio here: what comes from the engine is handed to
+`on_frame`, in the reading thread.
 """
 
 import json
@@ -21,22 +22,25 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from streaming.dispatch.heartbeat import Condition, Heartbeat, HeartbeatLimits
 from streaming.engine.contract import EngineInfo
-from streaming.engine.framing import LARGEST_FRAME, Broken, Frame, FramingError, Ready, Stop, decode, encode
+from streaming.engine.framing import LARGEST_FRAME, Broken, Frame, FramingError, Ping, Pong, Ready, Stop, decode, encode
 
 logger = logging.getLogger("streaming.engine")
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
+# The next process is started at once, but later and later after one that dies soon.
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 30.0
-# A process that has been ready for this long has earned a fresh start of the back-off.
-HEALTHY_AFTER_SECONDS = 60.0
+# A process that has been ready for this long did not die soon.
+HEALTHY_AFTER_SECONDS = 10.0
 STOP_SECONDS = 3.0
 
 
 class EngineState(Enum):
     STARTING = "starting"
     READY = "ready"
+    UNRESPONSIVE = "unresponsive"
     RESTARTING = "restarting"
     STOPPED = "stopped"
 
@@ -50,8 +54,8 @@ class EngineSpec:
 
 
 class EngineProcess:
-    """`on_frame`: called with every event of the engine. `on_lost`: called when a process has ended, with its number (the
-    first is 1). `on_ready`: called when one has become ready. All come from the reading thread."""
+    """`on_frame`: called with every event of the engine, in the reading thread. `on_lost`: called when a process has ended,
+    or is given up, with its number (the first is 1). `on_ready`: called when one has become ready, or answers again."""
 
     def __init__(
         self,
@@ -59,19 +63,24 @@ class EngineProcess:
         on_frame: Callable[[Frame], None],
         on_lost: Callable[[int], None],
         on_ready: Callable[[], None] = lambda: None,
+        limits: HeartbeatLimits | None = None,
     ) -> None:
         self._spec = spec
+        self._limits = limits or HeartbeatLimits()
         self._on_frame = on_frame
         self._on_lost = on_lost
         self._on_ready = on_ready
         self._outbox: queue.SimpleQueue[list[bytes] | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
+        self._turning = threading.Lock()
         self._thread = threading.Thread(target=self._supervise, name="engine", daemon=True)
         self.state = EngineState.STARTING
         self.info: EngineInfo | None = None
         self.error: str | None = None
         self.lives = 0
+        # Why the present process ends, where that is known.
+        self._reason: str | None = None
 
     @property
     def restarts(self) -> int:
@@ -95,8 +104,9 @@ class EngineProcess:
 
     def ask_to_stop(self) -> None:
         """Begin to end the process for good. Returns at once."""
-        self._stopping.set()
-        self.state = EngineState.STOPPED
+        with self._turning:
+            self._stopping.set()
+            self.state = EngineState.STOPPED
         self.send(Stop())
 
     def stop(self) -> None:
@@ -112,21 +122,31 @@ class EngineProcess:
         if self._thread.ident:
             self._thread.join(STOP_SECONDS)
 
+    def _turn(self, state: EngineState, only_from: EngineState | None = None) -> bool:
+        """Go into another state, unless the process has been stopped. Says whether that was done."""
+        with self._turning:
+            may_turn = not self._stopping.is_set() and only_from in (None, self.state)
+            if may_turn:
+                self.state = state
+            return may_turn
+
     def _supervise(self) -> None:
-        back_off = FIRST_BACK_OFF_SECONDS
+        back_off = 0.0
         while not self._stopping.is_set():
             self.lives += 1
             ready_seconds = self._live()
-            if not self._stopping.is_set():
-                self.state = EngineState.RESTARTING
+            self._turn(EngineState.RESTARTING)
             self._on_lost(self.lives)
             if self._stopping.is_set():
                 return
-            if ready_seconds > HEALTHY_AFTER_SECONDS:
-                back_off = FIRST_BACK_OFF_SECONDS
+            if self._process and self._process.poll() is None:
+                logger.error("Process %d cannot be ended; the next one has to wait", self._process.pid)
+                self._process.wait()
+            if ready_seconds >= HEALTHY_AFTER_SECONDS:
+                back_off = 0.0
             logger.error("The engine process ended (%s); starting it again in %g s", self.error, back_off)
             self._stopping.wait(back_off)
-            back_off = min(2 * back_off, LONGEST_BACK_OFF_SECONDS)
+            back_off = min(max(2 * back_off, FIRST_BACK_OFF_SECONDS), LONGEST_BACK_OFF_SECONDS)
 
     def _live(self) -> float:
         """One life of the process, from start to end. Returns for how long it was ready, in seconds. Raises nothing: the
@@ -146,36 +166,65 @@ class EngineProcess:
         if self._stopping.is_set():
             outbox.put(encode(Stop()))  # the stop that was asked for went to the process before this one
         writer = threading.Thread(target=_write_all, args=(ours, outbox), name="engine-writer", daemon=True)
+        heartbeat = Heartbeat(self._limits, partial(self.send, Ping()), partial(self._take_note, ours))
+        self._reason = None
         writer.start()
-        ready_at: float | None = None
-        reason: str | None = None
-        while frame := _read(ours):
-            match frame:
-                case Ready(info):
-                    ready_at = time.monotonic()
-                    logger.info(
-                        "The engine %s is ready (%d Hz, %d concurrent utterances, process %d)",
-                        *(info.name, info.sample_rate, info.slots, process.pid),
-                    )
-                    self._become_ready(info)
-                case Broken(message):
-                    reason = message
-                    if not self._stopping.is_set():
-                        # Nothing more is sent to it while it ends.
-                        self.state = EngineState.RESTARTING
-                case _:
-                    self._on_frame(frame)
+        heartbeat.start()
+        ready_at = self._listen(ours, process.pid, heartbeat)
+        heartbeat.end()
         ours.close()
         exit_code = _end(process)
-        self.error = reason or f"exit code {exit_code}"
+        self.error = self._reason or f"exit code {exit_code}"
         outbox.put(None)
         writer.join()
         return time.monotonic() - ready_at if ready_at else 0.0
 
+    def _listen(self, ours: Connection, pid: int, heartbeat: Heartbeat) -> float | None:
+        """Hear the process until its end. Returns when it became ready, if it did."""
+        ready_at: float | None = None
+        while frame := _read(ours):
+            heartbeat.heard(frame.step_seconds if isinstance(frame, Pong) else 0.0)
+            match frame:
+                case Pong():
+                    pass
+                case Ready(info):
+                    ready_at = time.monotonic()
+                    heartbeat.is_ready()
+                    logger.info(
+                        "The engine %s is ready (%d Hz, %d concurrent utterances, process %d)",
+                        *(info.name, info.sample_rate, info.slots, pid),
+                    )
+                    self._become_ready(info)
+                case Broken(message):
+                    self._reason = message
+                    # Nothing more is sent to it while it ends.
+                    self._turn(EngineState.RESTARTING)
+                case _:
+                    self._on_frame(frame)
+        return ready_at
+
+    def _take_note(self, ours: Connection, condition: Condition, complaint: str) -> None:
+        """The heartbeat has changed. In its thread."""
+        match condition:
+            case Condition.ALIVE:
+                if self._turn(EngineState.READY, only_from=EngineState.UNRESPONSIVE):
+                    logger.warning("The engine process answers again")
+                    self._on_ready()
+            case Condition.UNRESPONSIVE:
+                if self._turn(EngineState.UNRESPONSIVE, only_from=EngineState.READY):
+                    logger.warning("The engine process does not answer: %s", complaint)
+            case Condition.HUNG:
+                self._reason = complaint
+                self._turn(EngineState.RESTARTING)
+                logger.error("The engine process hangs (%s); killing it", complaint)
+                self.kill()
+                # One that hangs in a driver does not die of that, and its end of the pipe stays open.
+                with socket.socket(fileno=os.dup(ours.fileno())) as pipe:
+                    pipe.shutdown(socket.SHUT_RDWR)
+
     def _become_ready(self, info: EngineInfo) -> None:
         self.info, self.error = info, None
-        if not self._stopping.is_set():
-            self.state = EngineState.READY
+        if self._turn(EngineState.READY):
             self._on_ready()
 
     def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
@@ -205,13 +254,15 @@ def _read(connection: Connection) -> Frame | None:
         return None
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """The pipe is closed, so it is about to end, or else it is made to."""
-    try:
-        return process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+def _end(process: subprocess.Popen[bytes]) -> int | None:
+    """The pipe is closed, so it is about to end, or else it is made to. The exit code; None if it cannot be ended, because
+    it hangs in a driver, say."""
+    for _ in range(2):
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return None
 
 
 def _write_all(connection: Connection, outbox: "queue.SimpleQueue[list[bytes] | None]") -> None:

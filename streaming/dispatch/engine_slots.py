@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
+from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.dispatch.jobs import Job, Preparation
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Prepared
 from streaming.engine.framing import Cancel, Frame
+from streaming.errors import EngineFailed
 
 logger = logging.getLogger("streaming.dispatch.executor")
 
@@ -37,7 +39,8 @@ class EngineSlots:
 
     `max_running`: generations at once; None: as many as the engine says. `on_loop` passes what the engine's thread reports
     to the event loop, where everything else happens. On the loop, these are called: `on_ready` when the process has become
-    ready, `on_room` when a job has ended, `on_lost` when the process has ended.
+    ready, or answers again, `on_room` when a job has ended, `on_lost` when the process has ended. `heartbeat`: when it is
+    taken for dead.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class EngineSlots:
         *,
         max_running: int | None,
         silence_limit: float,
+        heartbeat: HeartbeatLimits,
         on_loop: Callable[..., None],
         on_ready: Callable[[], None],
         on_room: Callable[[], None],
@@ -56,6 +60,7 @@ class EngineSlots:
             on_frame=lambda frame: on_loop(self._receive, frame),
             on_lost=lambda life: on_loop(self._lose, life),
             on_ready=lambda: on_loop(on_ready),
+            limits=heartbeat,
         )
         self._max_running = max_running
         self._silence_limit = silence_limit
@@ -106,7 +111,7 @@ class EngineSlots:
             self.process.send(job.frame)
         except Exception as error:
             logger.exception("A request could not be sent to the engine")
-            job.fail(f"The request cannot be sent to the engine: {error}")
+            job.fail(EngineFailed(f"The request cannot be sent to the engine: {error}"))
             return
         self._jobs[job.request_id] = job
         job.touch()
@@ -155,6 +160,6 @@ class EngineSlots:
         lost = [job for job in self._jobs.values() if job.process_life <= life]
         for job in lost:
             del self._jobs[job.request_id]
-            job.fail(STOPPED)
+            job.fail(EngineFailed(STOPPED))
         self._end_watch_if_idle()
         self._on_lost()

@@ -8,43 +8,23 @@ own queue, and the engine's last word frees the slot even if they have not been 
 import asyncio
 import logging
 import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
-from streaming.dispatch.engine_slots import STOPPED, EngineSlots, EngineSlotsStatus
+from streaming.dispatch.engine_slots import STOPPED, EngineSlots
+from streaming.dispatch.executor_status import ExecutorStatus
 from streaming.dispatch.expected_text import ExpectedText
+from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.dispatch.jobs import Job, Place, Preparation, SpeechStream
 from streaming.dispatch.shared_calls import SharedCalls
+from streaming.dispatch.waiting_line import Outage, WaitingLine
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
-from streaming.errors import EngineUnavailable, Overloaded
+from streaming.errors import EngineFailed, EngineUnavailable, Overloaded
 
 __all__ = ["Executor", "ExecutorStatus", "Place", "SpeechStream"]
 
 logger = logging.getLogger("streaming.dispatch.executor")
-
-# The state of several processes is that of the one that is furthest on its way.
-_BEST_FIRST = (EngineState.READY, EngineState.STARTING, EngineState.RESTARTING, EngineState.STOPPED)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorStatus:
-    """What health checks report: of all processes together, and of each."""
-
-    state: EngineState
-    info: EngineInfo | None
-    error: str | None
-    restarts: int
-    running: int
-    waiting: int
-    processes: tuple[EngineSlotsStatus, ...]
-    spoken_by: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def is_ready(self) -> bool:
-        return self.state is EngineState.READY
 
 
 class Executor:
@@ -52,8 +32,8 @@ class Executor:
     its share.
 
     At most `max_running` generations at once in each process (None: as many as its engine says); at most `max_waiting`
-    requests in one line before them all, first come first served. All methods but `stop` belong to the event loop on which
-    `start` was called.
+    requests in one line before them all, first come first served. While no process is ready, what is in the line is kept for
+    `away_limit` seconds. All methods but `stop` belong to the event loop on which `start` was called.
     """
 
     def __init__(
@@ -63,12 +43,15 @@ class Executor:
         max_running: int | None,
         max_waiting: int,
         silence_limit: float = 60.0,
+        heartbeat: HeartbeatLimits | None = None,
+        away_limit: float = 20.0,
     ) -> None:
         self._engines = [
             EngineSlots(
                 spec,
                 max_running=max_running,
                 silence_limit=silence_limit,
+                heartbeat=heartbeat or HeartbeatLimits(),
                 on_loop=self._on_loop,
                 on_ready=self._greet,
                 on_room=self._fill_slots,
@@ -77,8 +60,8 @@ class Executor:
             for spec in ([specs] if isinstance(specs, EngineSpec) else specs)
         ]
         self._max_waiting = max_waiting
-        self._waiting: deque[SpeechStream] = deque()
-        self._preparations: deque[Preparation] = deque()
+        self._line = WaitingLine()
+        self._outage = Outage(away_limit, self._give_up)
         # Of each client the one text that is expected.
         self._expected: dict[object, ExpectedText] = {}
         self._preparing: SharedCalls[bytes] = SharedCalls()
@@ -102,18 +85,7 @@ class Executor:
 
     @property
     def status(self) -> ExecutorStatus:
-        each = tuple(engine.status for engine in self._engines)
-        first = min(each, key=lambda status: _BEST_FIRST.index(status.state))
-        return ExecutorStatus(
-            state=first.state,
-            info=first.info or next((status.info for status in each if status.info), None),
-            error=next((status.error for status in each if status.error), None),
-            restarts=sum(status.restarts for status in each),
-            running=sum(status.running for status in each),
-            waiting=len(self._waiting),
-            processes=each,
-            spoken_by=sum((Counter(status.spoken_by) for status in each), Counter[str]()),
-        )
+        return ExecutorStatus.of([engine.status for engine in self._engines], waiting=len(self._line.streams))
 
     @property
     def reads_ahead(self) -> bool:
@@ -146,7 +118,7 @@ class Executor:
         if before := self._expected.pop(client, None):
             before.drop()
         engine = self._freest(lambda engine: engine.reads_ahead and engine.free_slots > 0)
-        if engine is None or self._waiting:
+        if engine is None or self._line.streams:
             return None
         expected = self._expected[client] = ExpectedText(engine, request)
         return expected
@@ -169,28 +141,35 @@ class Executor:
         under its id. Raises EngineUnavailable and Overloaded.
 
         An utterance that `continues` a speech is not refused, however long the line: each stream of a connection has one
-        utterance in line at most, so the number of streams bounds these.
+        utterance in line at most, so the number of streams bounds these. It also waits for an engine that starts again.
         """
-        ready = self._require_ready()
-        has_room = any(engine.free_slots > 0 for engine in ready) or len(self._waiting) < self._max_waiting
+        if continues and self._is_away_for_now:
+            self._outage.begin()
+        else:
+            self._require_ready()
+        has_room = any(engine.free_slots > 0 for engine in self._ready_engines()) or (
+            len(self._line.streams) < self._max_waiting
+        )
         if not has_room and not continues:
-            raise Overloaded(f"The queue is full ({len(self._waiting)} utterances are waiting); try again later.")
-        stream = SpeechStream(self, request, _info_of(ready[0]).sample_rate, place, expected)
+            raise Overloaded(f"The queue is full ({len(self._line.streams)} utterances are waiting); try again later.")
+        stream = SpeechStream(self, request, self._sample_rate, place, expected)
         if expected and self._expected.get(stream.place.client) is expected:
             del self._expected[stream.place.client]
-        self._waiting.append(stream)
-        self._order(stream.place.client)
+        self._line.add(stream)
         self._fill_slots()
         return stream
 
-    def _order(self, client: object) -> None:
-        """A client's newest streams take the first of the places that the client has in line."""
-        places = [index for index, waiting in enumerate(self._waiting) if waiting.place.client is client]
-        newest_first = sorted(
-            (self._waiting[index] for index in places), key=lambda waiting: -waiting.place.stream_number
-        )
-        for index, waiting in zip(places, newest_first, strict=True):
-            self._waiting[index] = waiting
+    @property
+    def _is_away_for_now(self) -> bool:
+        """Whether no process is ready, but one was, not long ago."""
+        status = self.status
+        is_away = status.state in (EngineState.UNRESPONSIVE, EngineState.RESTARTING)
+        return is_away and status.info is not None and not self._outage.is_too_long
+
+    @property
+    def _sample_rate(self) -> int:
+        """That of all processes, where one has been ready."""
+        return next(engine.process.info.sample_rate for engine in self._engines if engine.process.info)
 
     async def prepare(self, voice: VoiceRef) -> bytes:
         """The conditioning of the voice's clips. Raises EngineUnavailable and EngineFailed.
@@ -203,7 +182,7 @@ class Executor:
     async def _prepare(self, voice: VoiceRef) -> bytes:
         self._require_ready()
         preparation = Preparation(Prepare(uuid.uuid4().hex, voice))
-        self._preparations.append(preparation)
+        self._line.preparations.append(preparation)
         self._fill_slots()
         try:
             return await preparation.result()
@@ -212,11 +191,7 @@ class Executor:
 
     def cancel(self, job: Job) -> None:
         """Take the job out of the line, or tell the engine to drop it. Its slot is free when the engine says so."""
-        for line in (self._waiting, self._preparations):
-            if job in line:
-                line.remove(job)  # type: ignore[arg-type] # it is in there
-                if isinstance(job, SpeechStream) and job.expected:
-                    job.expected.drop()
+        self._line.remove(job)
         for engine in self._engines:
             engine.cancel(job)
 
@@ -232,10 +207,11 @@ class Executor:
 
     def _fill_slots(self) -> None:
         """Send what waits to the processes that have room for it."""
-        while self._preparations and (engine := self._freest(lambda engine: not engine.is_preparing)):
-            engine.send(self._preparations.popleft())
-        while self._waiting and (engine := self._engine_for(self._waiting[0])):
-            engine.send(self._waiting.popleft())
+        preparations, streams = self._line.preparations, self._line.streams
+        while preparations and (engine := self._freest(lambda engine: not engine.is_preparing)):
+            engine.send(preparations.popleft())
+        while streams and (engine := self._engine_for(streams[0])):
+            engine.send(streams.popleft())
             self._first = (self._engines.index(engine) + 1) % len(self._engines)
 
     def _engine_for(self, stream: SpeechStream) -> EngineSlots | None:
@@ -264,21 +240,26 @@ class Executor:
             logger.debug("The event loop closed before the engine's last event arrived")
 
     def _greet(self) -> None:
-        """A process has become ready."""
+        """A process has become ready, or answers again."""
+        self._outage.end()
         for waiter in self._awaiting_ready:
             if not waiter.done():
                 waiter.set_result(None)
         self._fill_slots()
 
     def _lose(self) -> None:
-        """A process has ended: unless another one serves the line, what waits in it fails."""
-        if not self._ready_engines():
-            lost = [*self._waiting, *self._preparations]
-            self._waiting.clear()
-            self._preparations.clear()
-            for job in lost:
-                job.fail(STOPPED)
+        """A process has ended: what waits is kept for the next one, unless there will be none."""
+        if all(engine.process.state is EngineState.STOPPED for engine in self._engines):
+            self._line.fail_all(lambda: EngineFailed(STOPPED))
+        elif not self._ready_engines():
+            self._outage.begin()
         self._fill_slots()
+
+    def _give_up(self) -> None:
+        """No process has become ready for too long."""
+        if self._line:
+            logger.error("What waits for the engine is given up, since none has become ready in time")
+        self._line.fail_all(lambda: EngineUnavailable("The speech engine has not come back in time; try again later."))
 
 
 def _info_of(engine: EngineSlots) -> EngineInfo:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk, Prepare, Prepared, SpeechRequest
-from streaming.errors import EngineFailed, TextRefused
+from streaming.errors import EngineFailed, SpeechError, TextRefused
 
 if TYPE_CHECKING:
     from streaming.dispatch.expected_text import ExpectedText
@@ -29,12 +29,13 @@ class Job:
     def touch(self) -> None:
         self.heard_at = self._loop.time()
 
-    def put(self, event: EngineEvent) -> None:
+    def put(self, event: EngineEvent | SpeechError) -> None:
         """One more event, on the event loop."""
         self.touch()
 
-    def fail(self, message: str) -> None:
-        self.put(Failed(self.request_id, message))
+    def fail(self, error: SpeechError) -> None:
+        """The last event, from the server: who waits for the job is told this."""
+        self.put(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class SpeechStream(Job):
         # Without a place, every utterance counts as a client of its own.
         self.place = place or Place(object())
         self.sample_rate = sample_rate
-        self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
+        self._events: asyncio.Queue[EngineEvent | SpeechError] = asyncio.Queue()
         self._is_over = False
         self.was_awaited = False
         self.is_generated = False
@@ -80,6 +81,9 @@ class SpeechStream(Job):
             case PcmChunk():
                 self.queued_seconds -= len(event.samples) / self.sample_rate
                 return event
+            case SpeechError():
+                self._is_over = True
+                raise event
             case Failed(message=message, is_text=is_text):
                 self._is_over = True
                 raise TextRefused(message) if is_text else EngineFailed(message)
@@ -96,7 +100,7 @@ class SpeechStream(Job):
         self._executor.cancel(self)
         self._events.put_nowait(Finished(self.request_id, cancelled=True))  # releases a reader that waits in __anext__
 
-    def put(self, event: EngineEvent) -> None:
+    def put(self, event: EngineEvent | SpeechError) -> None:
         super().put(event)
         if isinstance(event, PcmChunk):
             self.queued_seconds += len(event.samples) / self.sample_rate
@@ -110,18 +114,20 @@ class Preparation(Job):
 
     def __init__(self, request: Prepare) -> None:
         super().__init__(request)
-        self._outcome: asyncio.Future[EngineEvent] = self._loop.create_future()
+        self._outcome: asyncio.Future[EngineEvent | SpeechError] = self._loop.create_future()
 
-    def put(self, event: EngineEvent) -> None:
+    def put(self, event: EngineEvent | SpeechError) -> None:
         super().put(event)
         if not self._outcome.done():
             self._outcome.set_result(event)
 
     async def result(self) -> bytes:
-        """The conditioning. Raises EngineFailed."""
-        match await self._outcome:
+        """The conditioning. Raises EngineFailed and EngineUnavailable."""
+        match outcome := await self._outcome:
             case Prepared(conditioning=conditioning):
                 return conditioning
+            case SpeechError():
+                raise outcome
             case Failed(message=message):
                 raise EngineFailed(message)
             case _:

@@ -4,7 +4,7 @@ machine.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,3 +178,11 @@ class ReadsAhead(SpeechEngine, Protocol):
 
     def expect_text(self, request_id: str, text: str) -> None:
         """The text that is expected under this id is now this one. Unknown ids do nothing."""
+
+
+@runtime_checkable
+class ReportsSteps(Protocol):
+    """An engine that works in steps, in the thread of `run`. A step that never ends is noticed, also while nobody speaks."""
+
+    def step_seconds(self) -> float:
+        """For how long the present step has lasted; 0 while there is nothing to do. May be called from any thread."""

@@ -53,8 +53,20 @@ class Stop:
     """Finish and leave the process."""
 
 
-Command = SpeechRequest | Expect | ExpectText | Prepare | Cancel | Stop
-Frame = Command | PcmChunk | Prepared | Finished | Failed | Ready | Broken
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Is the process alive? It answers with a Pong, also while it loads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """It is. `step_seconds`: for how long the present step has lasted, if the engine reports steps; otherwise 0."""
+
+    step_seconds: float = 0.0
+
+
+Command = SpeechRequest | Expect | ExpectText | Prepare | Cancel | Stop | Ping
+Frame = Command | PcmChunk | Prepared | Finished | Failed | Ready | Broken | Pong
 
 
 class FramingError(Exception):
@@ -113,6 +125,8 @@ _BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "Prepare": _announced,
     "Cancel": Cancel,
     "Stop": Stop,
+    "Ping": Ping,
+    "Pong": Pong,
     "PcmChunk": _pcm_chunk,
     "Prepared": Prepared,
     "Finished": _finished,

@@ -3,6 +3,10 @@
 It speaks the contract's values over one end of a socket pair, whose file descriptor is FD. SPEC is JSON: the engine's name
 and its options. The main thread belongs to the engine (torch wants it); a second thread reads commands, and whoever has an
 event writes it. When the server is gone, however it went, reading ends and so does this process.
+
+The second thread answers pings as well. Its answer proves that the process runs, that commands are obeyed, and that no
+thread keeps the interpreter to itself; it says nothing of the main thread. So the answer carries what the engine reports of
+that one: how long its present step has lasted. A long step, or minutes of loading, delay no answer.
 """
 
 import json
@@ -24,10 +28,23 @@ from streaming.engine.contract import (
     Failed,
     Prepare,
     ReadsAhead,
+    ReportsSteps,
     SpeechEngine,
     SpeechRequest,
 )
-from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
+from streaming.engine.framing import (
+    LARGEST_FRAME,
+    Broken,
+    Cancel,
+    Frame,
+    FramingError,
+    Ping,
+    Pong,
+    Ready,
+    Stop,
+    decode,
+    encode,
+)
 
 logger = logging.getLogger("streaming.engine.host")
 
@@ -95,6 +112,8 @@ class Host:
     def _obey(self, frame: Frame) -> None:
         engine = self._engine
         match frame:
+            case Ping():
+                self._send(Pong(engine.step_seconds() if isinstance(engine, ReportsSteps) else 0.0))
             case Stop() if engine is None:
                 os._exit(0)  # still loading: there is nothing to close
             case Stop() if engine is not None:

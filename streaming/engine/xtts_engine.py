@@ -7,6 +7,7 @@ What a round of the loop does depends on how the device computes: `stepped_engin
 import logging
 import queue
 import secrets
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -43,6 +44,7 @@ class XttsEngine(ABC):
         self._preparations = Preparations(model.conditioner)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._is_stopping = False
+        self._round_began: float | None = None
         self.info = EngineInfo(
             "xtts",
             model.sample_rate,
@@ -67,6 +69,10 @@ class XttsEngine(ABC):
     def stop(self) -> None:
         self._inbox.put(self._stop)
 
+    def step_seconds(self) -> float:
+        began = self._round_began
+        return 0.0 if began is None else time.monotonic() - began
+
     # In the engine's thread
 
     @torch.inference_mode()
@@ -86,9 +92,11 @@ class XttsEngine(ABC):
     def run(self) -> None:
         devices.enter(self._model.device)
         while not self._is_stopping:
+            self._round_began = time.monotonic()
             self._take_all()
             if not self._is_stopping:
                 self._run_round()
+        self._round_began = None
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))
         self._preparations.fail_all("The engine was stopped.")
@@ -97,7 +105,10 @@ class XttsEngine(ABC):
     def _take_all(self) -> None:
         """Take all that has arrived; wait for something if there is nothing to do."""
         if self._is_idle:
-            self._inbox.get()()
+            self._round_began = None
+            work = self._inbox.get()
+            self._round_began = time.monotonic()
+            work()
         while not self._inbox.empty():
             self._inbox.get()()
 

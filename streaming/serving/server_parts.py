@@ -9,6 +9,7 @@ from streaming.conf import Config
 from streaming.connection.capacity import Capacity
 from streaming.dispatch.engine_choice import engine_specs
 from streaming.dispatch.executor import Executor
+from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
 from streaming.sockets.open_sockets import OpenSockets
@@ -36,9 +37,11 @@ class ServerParts:
         ).within_this_process()
         self.executor = Executor(
             specs,
-            max_running=config.service.max_concurrency,
-            max_waiting=config.service.max_waiting,
-            silence_limit=config.service.engine_timeout_seconds,
+            max_running=service.max_concurrency,
+            max_waiting=service.max_waiting,
+            silence_limit=service.engine_timeout_seconds,
+            heartbeat=HeartbeatLimits(service.engine_heartbeat_seconds, service.engine_step_seconds),
+            away_limit=service.engine_wait_seconds,
         )
         self.gate = Gate(config.limits)
         self.forwarding = Forwarding(config.forward, config.redis_url)

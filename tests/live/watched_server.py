@@ -1,4 +1,4 @@
-"""`manage.py serve`, and what it holds: `python -m tests.live.watched_server`.
+"""`manage.py serve`, and what it holds: `python -m tests.live.watched_server [ENGINE]`, with an engine of its own as JSON.
 
 `GET /held` lists the tasks of the event loop and the connections that the process has, so that a test can see what is left
 behind.
@@ -7,15 +7,15 @@ behind.
 import asyncio
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from django.core.management import execute_from_command_line
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
-
-from xtts_site import asgi
+from benchmarks.tone_engine import use_engine
+from streaming.dispatch.engine_process import EngineSpec
 
 
 def held() -> dict[str, Any]:
@@ -39,5 +39,10 @@ class Watched:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
+    if len(sys.argv) > 1:
+        use_engine(EngineSpec(**json.loads(sys.argv[1])))
+    from xtts_site import asgi
+
     asgi.application = Watched(asgi.application)  # before `serve` takes it
     execute_from_command_line(["manage.py", "serve"])

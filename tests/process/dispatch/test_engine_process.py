@@ -4,30 +4,35 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.stepping_engine import stepping_spec
 from streaming.dispatch import engine_process as process
 from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
+from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.engine.contract import Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.framing import Frame
 from tests.process.engine.cloning_engine import cloning_spec, conditioning_of
 
 UNKNOWN = EngineSpec("no such engine")
 DEMO = EngineSpec("demo", {"threads": 1})
+# No process is taken for dead, however busy the machine is.
+PATIENT = HeartbeatLimits(600.0, 600.0)
 
 
 class Watched(EngineProcess):
     """Keeps what it was told, and knows every process that it had."""
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec, limits: HeartbeatLimits = PATIENT) -> None:
         self.frames: queue.Queue[Frame] = queue.Queue()
         self.losses = 0
         self.starts = 0
-        super().__init__(spec, self.frames.put, self._lost, self._started)
+        super().__init__(spec, self.frames.put, self._lost, self._started, limits)
 
     def _lost(self, _life: int) -> None:
         self.losses += 1
@@ -41,8 +46,8 @@ class Watched(EngineProcess):
 def make() -> Iterator[Callable[[EngineSpec], Watched]]:
     made: list[Watched] = []
 
-    def start(spec: EngineSpec = DEMO) -> Watched:
-        made.append(Watched(spec))
+    def start(spec: EngineSpec = DEMO, limits: HeartbeatLimits = PATIENT) -> Watched:
+        made.append(Watched(spec, limits))
         made[-1].start()
         return made[-1]
 
@@ -93,6 +98,69 @@ def test_killing_is_dying(make: Callable[..., Watched]) -> None:
     assert engine.losses == 1
 
 
+def test_one_that_was_ready_for_long_is_started_again_at_once(
+    make: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(process, "HEALTHY_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(process, "FIRST_BACK_OFF_SECONDS", 600.0)
+    engine = make(cloning_spec(tmp_path))
+    for starts in (1, 2, 3):
+        until(lambda starts=starts: engine.starts == starts)
+        engine.kill()
+
+
+def test_one_that_stands_still_while_there_is_nothing_to_do_is_replaced(
+    make: Callable[..., Watched], tmp_path: Path
+) -> None:
+    engine = make(cloning_spec(tmp_path), HeartbeatLimits(silence=2.0))
+    until(lambda: engine.state is EngineState.READY)
+    pid = engine.pid
+    os.kill(pid or 0, signal.SIGSTOP)
+    until(lambda: engine.losses == 1, 60)
+    assert "no sign of life" in (engine.error or "")
+    assert not is_alive(pid)
+    until(lambda: engine.state is EngineState.READY, 60)
+
+
+def test_one_that_cannot_be_killed_is_given_up(
+    make: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As if it hung in a driver."""
+    engine = make(cloning_spec(tmp_path), HeartbeatLimits(silence=2.0))
+    until(lambda: engine.state is EngineState.READY)
+    monkeypatch.setattr(process, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(subprocess.Popen, "kill", lambda _: None)
+    pid = engine.pid
+    os.kill(pid or 0, signal.SIGSTOP)
+    until(lambda: engine.losses == 1, 60)
+    assert (engine.state, engine.lives, is_alive(pid)) == (EngineState.RESTARTING, 1, True)
+    monkeypatch.undo()
+    engine.kill()
+    until(lambda: engine.state is EngineState.READY, 60)
+
+
+def test_one_that_answers_again_is_ready_again(make: Callable[..., Watched], tmp_path: Path) -> None:
+    engine = make(cloning_spec(tmp_path), HeartbeatLimits(silence=10.0))
+    until(lambda: engine.state is EngineState.READY)
+    os.kill(engine.pid or 0, signal.SIGSTOP)
+    until(lambda: engine.state is EngineState.UNRESPONSIVE, 60)
+    os.kill(engine.pid or 0, signal.SIGCONT)
+    until(lambda: engine.state is EngineState.READY, 60)
+    until(lambda: engine.starts == 2)
+    assert engine.losses == 0
+
+
+def test_a_step_that_never_ends_is_noticed(make: Callable[..., Watched], tmp_path: Path) -> None:
+    engine = make(stepping_spec(folder=tmp_path), HeartbeatLimits(silence=10.0, step=0.5))
+    until(lambda: engine.state is EngineState.READY)
+    pid = engine.pid
+    (tmp_path / "hold-step").touch()
+    engine.send(SpeechRequest("1", "Hello."))
+    until(lambda: engine.losses == 1, 600)
+    assert "a step has lasted" in (engine.error or "")
+    assert not is_alive(pid)
+
+
 def test_what_was_sent_to_the_dead_does_not_reach_the_living(make: Callable[..., Watched]) -> None:
     engine = make()
     until(lambda: engine.state is EngineState.READY)
@@ -113,7 +181,7 @@ def test_an_engine_that_cannot_be_loaded_is_retried_less_and_less_often(
     with caplog.at_level(logging.ERROR, "streaming.engine"):
         engine = make(UNKNOWN)
         until(lambda: len(caplog.records) == 4)
-    assert [record.args[1] for record in caplog.records if isinstance(record.args, tuple)] == [0.01, 0.02, 0.03, 0.03]
+    assert [record.args[1] for record in caplog.records if isinstance(record.args, tuple)] == [0, 0.01, 0.02, 0.03]
     assert all("no such engine" in record.getMessage() for record in caplog.records)
     assert engine.info is None
 
@@ -151,13 +219,14 @@ def test_stopping_during_the_start_leaves_no_process(make: Callable[..., Watched
     assert not is_alive(engine.pid)
 
 
-def test_stopping_while_the_next_attempt_waits(make: Callable[..., Watched]) -> None:
+def test_stopping_while_the_next_attempt_waits(make: Callable[..., Watched], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "FIRST_BACK_OFF_SECONDS", 30.0)
     engine = make(UNKNOWN)
-    until(lambda: engine.losses == 1)
+    until(lambda: engine.losses == 2)
     engine.stop()
     assert engine.state is EngineState.STOPPED
     assert not is_alive(engine.pid)
-    assert engine.losses == 1
+    assert engine.losses == 2
 
 
 def test_what_was_never_started_can_be_stopped() -> None:

@@ -156,18 +156,27 @@ async def test_a_process_that_comes_back_takes_from_the_line(engines: Engines) -
     assert (executor.status.waiting, executor.status.restarts) == (0, 1)
 
 
-async def test_when_all_have_died_the_line_is_told(engines: Engines) -> None:
+async def test_when_all_have_died_the_line_waits_for_the_next(engines: Engines) -> None:
     executor = await engines.two()
-    engines.hold("speech")
+    release = engines.hold("speech")
     streams = [executor.speak(request()) for _ in range(3)]
     for pid in executor.engine_pids:
         os.kill(pid or 0, signal.SIGKILL)
-    for stream in streams:
+    for stream in streams[:2]:
         with pytest.raises(EngineFailed):
             await listen(stream)
-    assert (executor.status.running, executor.status.waiting, executor.status.is_ready) == (0, 0, False)
-    with pytest.raises(EngineUnavailable):
-        executor.speak(request())
+    release.unlink()
+    assert len(await listen(streams[2])) == 1
+
+
+async def test_stopping_does_not_let_the_line_wait(engines: Engines) -> None:
+    executor = await engines.start()
+    engines.hold("speech")
+    streams = [executor.speak(request()) for _ in range(3)]
+    await asyncio.to_thread(executor.stop)
+    for stream in streams[1:]:
+        with pytest.raises(EngineFailed):
+            await listen(stream)
 
 
 async def test_one_process_that_is_ready_is_enough(engines: Engines) -> None:
@@ -258,17 +267,16 @@ async def test_without_an_engine_nothing_is_prepared(tmp_path: Path) -> None:
         await executor.prepare(VOICE)
 
 
-async def test_a_process_that_dies_ends_its_preparations_and_those_in_line(engines: Engines) -> None:
+async def test_a_process_that_dies_ends_its_preparations_and_the_next_makes_those_in_line(engines: Engines) -> None:
     executor = await engines.start()
     release = engines.hold("preparation")
     tasks = [asyncio.create_task(executor.prepare(VoiceRef(str(n), (RECORDING,)))) for n in range(2)]
     await until(lambda: engines.noted("prepare") == 1)
     os.kill(executor.engine_pid or 0, signal.SIGKILL)
-    failures = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(failure) for failure in failures] == [EngineFailed] * 2
+    with pytest.raises(EngineFailed):
+        await tasks[0]
     release.unlink()
-    await executor.ready()
-    assert await executor.prepare(VOICE)
+    assert await tasks[1] == conditioning_of((RECORDING,))
 
 
 async def test_an_engine_that_hangs_while_it_prepares_is_replaced(engines: Engines) -> None:

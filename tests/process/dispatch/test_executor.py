@@ -15,6 +15,8 @@ import pytest_asyncio
 
 from streaming.dispatch.engine_process import EngineSpec, EngineState
 from streaming.dispatch.executor import Executor, Place, SpeechStream
+from streaming.dispatch.heartbeat import HeartbeatLimits
+from streaming.dispatch.waiting_line import Outage
 from streaming.engine.contract import PcmChunk, SpeechRequest
 from streaming.errors import EngineFailed, EngineUnavailable, Overloaded, SpeechError
 
@@ -25,7 +27,13 @@ MAX_RUNNING = 2
 MAX_WAITING = 3
 # About a minute of speech: it cannot be over by accident.
 LONG = "The weather is fine today, and the birds are singing in the trees. " * 15
+# Only the limit of silence decides here.
+UNHURRIED = HeartbeatLimits(600.0, 600.0)
 ids = count()
+
+
+def sound(chunks: list[PcmChunk]) -> bytes:
+    return b"".join(chunk.samples.tobytes() for chunk in chunks)
 
 
 def request(text: str = "Hello.") -> SpeechRequest:
@@ -34,7 +42,14 @@ def request(text: str = "Hello.") -> SpeechRequest:
 
 def make_executor(*, max_running: int = MAX_RUNNING, max_waiting: int = MAX_WAITING, silence: float = 60) -> Executor:
     spec = EngineSpec("demo", {"threads": max_running})
-    return Executor(spec, max_running=max_running, max_waiting=max_waiting, silence_limit=silence)
+    return Executor(
+        spec,
+        max_running=max_running,
+        max_waiting=max_waiting,
+        silence_limit=silence,
+        heartbeat=UNHURRIED,
+        away_limit=600,
+    )
 
 
 async def until(condition: Callable[[], bool], seconds: float = 120) -> None:
@@ -260,17 +275,35 @@ async def test_while_the_engine_starts_nothing_is_taken() -> None:
     await asyncio.to_thread(executor.stop)
 
 
-async def test_a_killed_process_fails_who_runs_and_who_waits_and_comes_back(own_executor: Executor) -> None:
-    streams = [own_executor.speak(request(LONG)) for _ in range(3)]
-    await anext(streams[0])
+async def test_a_killed_process_fails_who_runs_and_who_waits_is_served_by_the_next(own_executor: Executor) -> None:
+    alone = await listen(own_executor.speak(request()))
+    running = own_executor.speak(request(LONG))
+    waiting = [own_executor.speak(request()) for _ in range(2)]
+    await anext(running)
     os.kill(own_executor.engine_pid or 0, signal.SIGKILL)
-    assert [await ending(stream) for stream in streams] == ["EngineFailed"] * 3
-    assert is_idle(own_executor)
+    assert await ending(running) == "EngineFailed"
+    assert (own_executor.status.running, own_executor.status.waiting) == (0, 2)
     with pytest.raises(EngineUnavailable):
         own_executor.speak(request())
-    await until(lambda: own_executor.status.is_ready)
+    goes_on = own_executor.speak(request(), continues=True)
+    for stream in [*waiting, goes_on]:
+        assert sound(await listen(stream)) == sound(alone)
     assert own_executor.status.restarts == 1
-    assert (await listen(own_executor.speak(request())))[-1].last
+
+
+async def test_who_waits_for_an_engine_that_does_not_come_back_is_told_so(
+    own_executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_executor, "_outage", Outage(0.2, own_executor._give_up))
+    running, waiting = own_executor.speak(request(LONG)), own_executor.speak(request())
+    await anext(running)
+    own_executor._engines[0].process._spec = EngineSpec("no such engine")
+    os.kill(own_executor.engine_pid or 0, signal.SIGKILL)
+    assert await ending(running) == "EngineFailed"
+    assert await ending(waiting) == "EngineUnavailable"
+    assert is_idle(own_executor)
+    with pytest.raises(EngineUnavailable):
+        own_executor.speak(request(), continues=True)
 
 
 async def test_an_engine_that_hangs_with_a_listener_is_replaced(impatient: Executor) -> None:
@@ -278,8 +311,8 @@ async def test_an_engine_that_hangs_with_a_listener_is_replaced(impatient: Execu
     streams = [impatient.speak(request()) for _ in range(2)]
     with pytest.raises(EngineFailed):
         await listen(streams[0])
-    assert await ending(streams[1]) == "EngineFailed"
-    await until(lambda: impatient.status.is_ready)
+    assert await ending(streams[1]) == "finished"
+    assert impatient.status.restarts == 1
 
 
 async def test_an_engine_that_hangs_after_its_listener_left_is_replaced(impatient: Executor) -> None:
@@ -287,7 +320,8 @@ async def test_an_engine_that_hangs_after_its_listener_left_is_replaced(impatien
     os.kill(impatient.engine_pid or 0, signal.SIGSTOP)
     await impatient.speak(request()).aclose()
     waiting = impatient.speak(request())
-    assert await ending(waiting) == "EngineFailed"
+    assert await ending(waiting) == "finished"
+    assert impatient.status.restarts == 1
 
 
 async def test_waiting_in_line_for_longer_than_the_silence_limit_is_no_fault(impatient: Executor) -> None:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.stepping_engine import stepping_spec
 from streaming.engine.contract import (
     EngineInfo,
     Failed,
@@ -26,7 +28,7 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
-from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Ready, Stop, decode, encode
+from streaming.engine.framing import LARGEST_FRAME, Broken, Cancel, Frame, Ping, Pong, Ready, Stop, decode, encode
 from tests.process.engine.cloning_engine import cloning_spec, conditioning_of, noted
 from xtts_site.config import PROJECT_DIR
 
@@ -69,6 +71,8 @@ class RunningHost:
         self.process.wait()
         self.connection.close()
 
+    close = end
+
 
 @pytest.fixture
 def host() -> Iterator[RunningHost]:
@@ -107,6 +111,32 @@ def test_it_speaks_what_is_asked_for_and_ends_when_told(ready: RunningHost) -> N
     assert ready.last_word() == Finished("1")
     ready.send(Stop())
     assert ready.exit_code() == 0
+
+
+def test_it_answers_while_it_loads(host: RunningHost) -> None:
+    host.send(Ping())
+    assert host.receive() == Pong(0.0)
+    assert isinstance(host.receive(), Ready)
+
+
+def test_it_answers_during_a_step_and_says_how_long_that_lasts(tmp_path: Path) -> None:
+    spec = stepping_spec(folder=tmp_path)
+    with closing(RunningHost(spec.name, spec.options)) as host:
+        assert isinstance(host.receive(), Ready)
+        host.send(Ping())
+        assert host.receive() == Pong(0.0)
+        (tmp_path / "hold-step").touch()
+        host.send(SpeechRequest("1", "Hello."))
+        lasted = [0.0]
+        while len(lasted) < 4:
+            host.send(Ping())
+            answer = host.receive()
+            assert isinstance(answer, Pong)
+            if answer.step_seconds:
+                lasted.append(answer.step_seconds)
+        assert lasted == sorted(set(lasted))
+        (tmp_path / "hold-step").unlink()
+        assert host.last_word() == Finished("1")
 
 
 def test_stop_during_loading_ends_it(host: RunningHost) -> None:

@@ -20,7 +20,7 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
-from streaming.engine.framing import Broken, Cancel, Frame, FramingError, Ready, Stop, decode, encode
+from streaming.engine.framing import Broken, Cancel, Frame, FramingError, Ping, Pong, Ready, Stop, decode, encode
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 whole = st.integers(-(2**63), 2**63)
@@ -57,6 +57,8 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(Prepared, texts, blobs),
     st.builds(Cancel, texts),
     st.just(Stop()),
+    st.just(Ping()),
+    st.builds(Pong, st.floats(0, 1000)),
     st.builds(Finished, texts, st.booleans()),
     st.builds(Failed, texts, texts),
     st.builds(Broken, texts),
