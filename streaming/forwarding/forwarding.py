@@ -8,7 +8,8 @@ from typing import Any
 from streaming.audio.formats import FORMATS
 from streaming.conf import ForwardConfig
 from streaming.forwarding.forwarder import Forwarder, ForwardMeter
-from streaming.forwarding.subscription import Subscription, guarded, listen_to_layer, listen_to_redis, logger
+from streaming.forwarding.listeners import guarded, listen_to_layer, listen_to_redis, logger
+from streaming.forwarding.subscription import Subscription
 from streaming.protocol.parameters import Parameters
 from streaming.speech.outlet import Outlet
 
@@ -54,10 +55,11 @@ class Forwarding:
     @asynccontextmanager
     async def subscribe(self, audio_channel: str, *, sample_rate: int) -> AsyncIterator[Subscription]:
         """Listen to a channel in every way that the settings open. Raises SourceError."""
+        patience = self._config.timeout_seconds
         subscription = Subscription(self._config.max_queued_seconds, self._count_dropped)
-        listeners: list[Coroutine[Any, Any, None]] = [listen_to_layer(audio_channel, subscription)]
+        listeners: list[Coroutine[Any, Any, None]] = [listen_to_layer(audio_channel, subscription, patience)]
         if self._config.raw_channels and self._redis_url:
-            listeners.append(listen_to_redis(audio_channel, sample_rate, self._redis_url, subscription))
+            listeners.append(listen_to_redis(audio_channel, sample_rate, self._redis_url, subscription, patience))
         tasks = [asyncio.create_task(guarded(listener, subscription)) for listener in listeners]
         try:
             yield subscription

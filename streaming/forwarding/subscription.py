@@ -1,41 +1,18 @@
-"""Forward mode: audio that somebody else makes, from Redis to a session. The only room that touches a channel layer.
-
-Two ways lead to a session that listens to an `audio_channel`:
-
-* raw Redis Pub/Sub on the channel of that name, from any producer: `{"audio": base64 PCM16 mono at the session's rate,
-  "isFinal": bool}`;
-* `Publisher`, for Django code: a channel-layer group whose events carry their sample rate and a sequence number, so that
-  they are resampled, and a lost one is noticed.
-"""
+"""Forward mode: audio that somebody else makes, as it is published and as it waits to be played."""
 
 import asyncio
 import base64
 import json
 import logging
-import sys
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any, Self
-
-from msgpack.exceptions import UnpackException
 
 from streaming.audio.pcm import decode_pcm16
 from streaming.errors import SourceError
-from streaming.forwarding.publisher import ForwardedAudio, default_layer, group_name
+from streaming.forwarding.publisher import ForwardedAudio
 
 logger = logging.getLogger("streaming.forwarding.subscription")
-
-CONNECT_SECONDS = 5.0
-
-
-def _connection_errors() -> tuple[type[Exception], ...]:
-    """What a lost connection to Redis raises: errors of its own only where its client has been imported."""
-    if "redis" not in sys.modules:
-        return (OSError, TimeoutError)
-    from redis.exceptions import RedisError
-
-    return (RedisError, OSError, TimeoutError)
 
 
 def parse_raw(data: bytes, sample_rate: int) -> ForwardedAudio:
@@ -129,60 +106,3 @@ class Subscription:
         audio = self._queued.popleft()
         self._seconds -= audio.seconds
         return audio
-
-
-async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscription) -> None:
-    try:
-        await listener
-    except SourceError as error:
-        subscription.fail(error)
-    except _connection_errors() as error:
-        logger.warning("Forward mode lost its connection to Redis: %s", error)
-        subscription.fail(SourceError("The server lost its connection to Redis."))
-    except Exception:
-        logger.exception("Forward mode failed")
-        subscription.fail(SourceError("Internal server error while forwarding audio."))
-
-
-async def listen_to_redis(audio_channel: str, sample_rate: int, url: str, subscription: Subscription) -> None:
-    # Here, since it is a quarter of what a server does to start. Where settings name a Redis, checking them has imported it.
-    import redis.asyncio
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-
-    # No retries: a reconnection would hide that publications were missed in between.
-    client = redis.asyncio.Redis.from_url(
-        url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=CONNECT_SECONDS, socket_keepalive=True
-    )
-    async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
-        await pubsub.subscribe(audio_channel)
-        while True:
-            message = await pubsub.get_message(timeout=None)
-            if message is not None:
-                _take(subscription, lambda data: parse_raw(data, sample_rate), message["data"])
-
-
-async def listen_to_layer(audio_channel: str, subscription: Subscription) -> None:
-    layer = default_layer()
-    group, order = group_name(audio_channel), EventOrder()
-    channel = await layer.new_channel()
-    await layer.group_add(group, channel)
-    try:
-        while True:
-            try:
-                message = await layer.receive(channel)
-            except (ValueError, TypeError, UnpackException) as error:  # it is not what the layer sends
-                subscription.drop(error)
-                await asyncio.sleep(0)  # whatever the layer does, others come to their turn
-                continue
-            _take(subscription, order.take, message)
-    finally:
-        with suppress(*_connection_errors()):
-            await layer.group_discard(group, channel)
-
-
-def _take(subscription: Subscription, decode: Callable[[Any], ForwardedAudio], data: Any) -> None:
-    try:
-        subscription.put(decode(data))
-    except ValueError as error:
-        subscription.drop(error)

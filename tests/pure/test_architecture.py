@@ -285,14 +285,14 @@ def test_one_file_touches_a_channel_layer() -> None:
         if path.as_posix() != "xtts_site/settings.py"
     }
     calling = {path.as_posix() for path in SOURCES if CHANNEL_LAYER_NAMES & set(names(path))}
-    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/listeners.py"}
     assert touching == {"streaming/forwarding/publisher.py"}
     assert calling == {*forwarding, "xtts_site/settings.py"}
 
 
 def test_two_rooms_know_the_names_on_the_wire() -> None:
     knowing = {path.as_posix() for path in SOURCES if any(map(is_wire_key, constants(path)))}
-    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/listeners.py"}
     assert knowing == {"streaming/protocol/messages.py", *forwarding}
 
 
