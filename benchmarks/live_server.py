@@ -113,6 +113,7 @@ class LiveServer:
     settings_file: Path
     command: tuple[str, ...] = ("manage.py", "serve")
     process: subprocess.Popen[bytes] = field(init=False)
+    directory: Path = field(init=False, default=PROJECT_DIR)
 
     def __post_init__(self) -> None:
         settings = yaml.safe_load(self.settings_file.read_text())
@@ -125,7 +126,7 @@ class LiveServer:
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command],
-                cwd=PROJECT_DIR,
+                cwd=self.directory,
                 env=command_environment(self.settings_file),
                 stdout=log,
                 stderr=subprocess.STDOUT,
