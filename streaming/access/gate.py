@@ -167,6 +167,8 @@ class Lease:
         self._reserved = 0
         # Charged since audio came last.
         self._unheard = 0
+        # Audio that is not counted yet: that is done every second, not for every packet.
+        self._uncounted_seconds = 0.0
         self._count(Amounts(requests=1))
         try:
             client.require_voice(voice_id)
@@ -194,7 +196,9 @@ class Lease:
     def spoke(self, seconds: float) -> None:
         """That much audio was generated from the charged text."""
         self._unheard = 0
-        self._count(Amounts(audio_seconds=seconds))
+        self._uncounted_seconds += seconds
+        if self._uncounted_seconds >= 1.0:
+            self._count(Amounts())
 
     def failed(self) -> None:
         """The text that was charged last is not spoken: give it back."""
@@ -209,8 +213,7 @@ class Lease:
         if self._is_open:
             self._is_open = False
             self._gate.end_stream(self._trust.client)
-            if self._reserved:
-                self._count(Amounts(characters=-self._reserved))
+            self._count(Amounts(characters=-self._reserved))
 
     async def _take(self, characters: int) -> None:
         if characters <= 0:
@@ -224,6 +227,8 @@ class Lease:
             await spend(self._slot, characters)
 
     def _count(self, amounts: Amounts) -> None:
+        amounts.audio_seconds += self._uncounted_seconds
+        self._uncounted_seconds = 0.0
         self._gate.book.add(self._slot, amounts)
 
 

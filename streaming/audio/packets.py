@@ -5,6 +5,7 @@ shards that are short enough for one packet.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -27,14 +28,25 @@ class FrameJoiner:
         """What is held, however little (the utterance is over); None if there is nothing."""
         if not self._held:
             return None
-        joined = np.concatenate(self._held)
+        frames = joined(self._held)
         self._held.clear()
         del self._wanted[:1]
-        return joined
+        return frames
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """All of them in one. The only one with samples in it is not copied."""
+    full = [part for part in parts if len(part)]
+    return full[0] if len(full) == 1 else np.concatenate(full or parts)
 
 
 def shards(samples: Samples, *, most: int) -> list[Samples]:
     """`samples` cut into the fewest parts of at most `most` samples, as equal as can be: no short last packet."""
-    if not len(samples):
-        return []
-    return np.array_split(samples, -(-len(samples) // most))
+    length = len(samples)
+    if length <= most:
+        return [samples] if length else []
+    # The first ones have one sample more, where they cannot all be equal.
+    count = -(-length // most)
+    least, longer = divmod(length, count)
+    ends = [number * least + min(number, longer) for number in range(count + 1)]
+    return [samples[start:end] for start, end in pairwise(ends)]

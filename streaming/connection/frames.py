@@ -1,5 +1,5 @@
-"""What a WebSocket client may send beside whole messages: fragments of one, and control frames. Servers put no bound on
-either, and answer each ping.
+"""WebSocket frames (RFC 6455): what a server sends for a text; and what a client may send beside whole messages: fragments
+of one, and control frames. Servers put no bound on either, and answer each ping.
 """
 
 # A message may come in as many fragments. Even an empty one costs memory until the last has come.
@@ -9,6 +9,17 @@ MAX_AFTER_CLOSE = 1024
 # Pings and pongs together. Clients send one in some seconds.
 CONTROL_FRAMES_PER_SECOND = 10.0
 CONTROL_FRAMES_AT_ONCE = 100
+
+
+def text_frame(text: str) -> bytes:
+    """A whole text message as a server sends it: without a mask (RFC 6455, 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return b"%c%c%b" % (0x81, size, payload)
+    if size < 65_536:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
 
 
 class ControlFrames:

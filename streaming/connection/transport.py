@@ -12,6 +12,9 @@ LIMIT_KEY = "streaming.limit"
 CHECKED_KEY = "streaming.is_checked"
 # In the scope of a socket: whether its client is gone, although what it sent before may wait to be handled.
 GONE_KEY = "streaming.is_gone"
+# In the scope of a socket: sends a text if the client has room for it, and returns whether it did. Where it did not, or is
+# missing, `send` waits for room. That way leads through every layer of ASGI, and costs a packet several times as much.
+SEND_NOW_KEY = "streaming.send_now"
 # The kernel doubles what it is asked for. A few seconds of PCM, and at 100 ms of round trip still over 1 MB/s.
 SEND_BUFFER_BYTES = 65_536
 # A client that plays while it reads may hear the last audio this long after it was sent; the close waits for that.

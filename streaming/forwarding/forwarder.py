@@ -70,7 +70,7 @@ class Forwarder:
     async def _deliver(self, packets: Iterable[Packet]) -> None:
         for packet in packets:
             await self._meter.pay(packet.seconds)
-            await self._outlet.deliver([packet])
+            await self._outlet.send(packet)
             self._meter.delivered(packet.seconds)
 
     def _packets(self, audio: ForwardedAudio) -> list[Packet]:

@@ -15,6 +15,26 @@ from streaming.protocol.speaking_rate import Tempo, weight
 from streaming.text.rewriting import Rewriting
 
 
+class Untimed:
+    """In place of an Aligner, for a client that is not told any times: only how fast the voice speaks is learned."""
+
+    def __init__(self, text: Rewriting, tempo: Tempo, begin: float = 0.0) -> None:
+        self._text = text
+        self._tempo = tempo
+        self._begin = begin
+
+    def extend(self, until: float, text_end: int | None, piece_end: int | None) -> None:
+        """See `Aligner`."""
+
+    def finish(self, until: float, *, piece_end: int | None, last_packet_start: float, end: float) -> None:
+        """The speech is complete, at `until`."""
+        if spoken := sum(map(weight, self._text.spoken)):
+            self._tempo.learn(spoken, until - self._begin)
+
+    def take(self, start: float, end: float, *, last: bool) -> tuple[None, None]:
+        return None, None
+
+
 class Aligner:
     """The spans of one utterance's characters: as the client wrote them, and as they are spoken.
 

@@ -23,7 +23,7 @@ LEAST_NEWS = 4
 class Utterance:
     """One piece of text for the engine, with the settings that it is spoken with, and the seconds of silence after it.
 
-    An utterance with an empty text is only that silence.
+    An utterance with an empty text is only that silence. `is_timed`: the client is told when its characters are heard.
     """
 
     turn: int
@@ -31,6 +31,7 @@ class Utterance:
     text: str
     parameters: Parameters
     pause: float = 0.0
+    is_timed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,15 @@ class Context:
 
     `by_turn`: changed settings wait for the next turn, as in the native dialect; otherwise they hold from the next
     utterance on. `default_schedule`: whether long text is spoken by ElevenLabs' schedule where the client sets none;
-    otherwise such text waits for a flush, a trigger or the end.
+    otherwise such text waits for a flush, a trigger or the end. `always_timed`: the times of characters are told without
+    `sync_alignment`, too.
     """
 
-    def __init__(self, parameters: Parameters, *, by_turn: bool, default_schedule: bool) -> None:
+    def __init__(
+        self, parameters: Parameters, *, by_turn: bool, default_schedule: bool, always_timed: bool = True
+    ) -> None:
         self._by_turn = by_turn
+        self._always_timed = always_timed
         self._default_schedule = ELEVENLABS_SCHEDULE if default_schedule else None
         self._ssml = SsmlFilter()
         self._buffer = TextBuffer(max_pause=MAX_PAUSE)
@@ -125,8 +130,9 @@ class Context:
         return ready
 
     def _utterances(self, pieces: list[Piece]) -> list[Utterance]:
+        is_timed = self._always_timed or self._current.sync_alignment
         utterances = [
-            Utterance(self._turn, index, piece.text, self._current, piece.pause)
+            Utterance(self._turn, index, piece.text, self._current, piece.pause, is_timed)
             for index, piece in enumerate(pieces, self._index)
         ]
         self._index += len(pieces)

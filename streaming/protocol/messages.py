@@ -8,7 +8,7 @@ is for (`context_of`), the content for that stream (`message_of`, `context_messa
 """
 
 import json
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,11 +164,14 @@ def _section(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def audio_message(packet: Packet, context: str | None) -> str:
-    audio = b64encode(packet.payload).decode("ascii")
+    audio = b2a_base64(packet.payload, newline=False).decode("ascii")
+    original, normalized = packet.alignment, packet.normalized_alignment
+    normalized_text = _alignment(normalized)
+    text = normalized_text if original is normalized else _alignment(original)
     # Built by hand: json.dumps would scan every packet's base64 text for characters to escape.
     return (
-        f'{{"audio": "{audio}", "isFinal": false, "normalizedAlignment": {_alignment(packet.normalized_alignment)}, '
-        f'"alignment": {_alignment(packet.alignment)}{_context_suffix(context)}}}'
+        f'{{"audio": "{audio}", "isFinal": false, "normalizedAlignment": {normalized_text}, '
+        f'"alignment": {text}{_context_suffix(context)}}}'
     )
 
 

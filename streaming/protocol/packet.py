@@ -1,7 +1,7 @@
 """The one type of a packet, from the encoder to the socket or the HTTP response."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 
@@ -21,7 +21,7 @@ class Alignment:
 
     def shifted(self, offset_ms: int) -> Self:
         """The same characters, each later by the offset."""
-        return replace(self, starts_ms=[start + offset_ms for start in self.starts_ms])
+        return type(self)(self.chars, [start + offset_ms for start in self.starts_ms], self.durations_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,12 @@ class Packet:
 
     def shifted(self, offset_ms: int, normalized_offset_ms: int) -> Self:
         """The same packet with the times of its alignment, and those of its normalized one, later by the offsets."""
+        original, normalized = self.alignment, self.normalized_alignment
+        shifted = original and original.shifted(offset_ms)
+        # Where the text is spoken as it was written, the two are one object, and stay one.
+        is_one = normalized is original and normalized_offset_ms == offset_ms
         return self._with_alignments(
-            self.alignment and self.alignment.shifted(offset_ms),
-            self.normalized_alignment and self.normalized_alignment.shifted(normalized_offset_ms),
+            shifted, shifted if is_one else normalized and normalized.shifted(normalized_offset_ms)
         )
 
     def since_beginning(self) -> Self:
@@ -55,7 +58,9 @@ class Packet:
         return self._with_alignments(None, None)
 
     def _with_alignments(self, alignment: Alignment | None, normalized_alignment: Alignment | None) -> Self:
-        return replace(self, alignment=alignment, normalized_alignment=normalized_alignment)
+        if alignment is self.alignment and normalized_alignment is self.normalized_alignment:
+            return self
+        return type(self)(self.payload, self.seconds, self.start, alignment, normalized_alignment)
 
 
 def milliseconds(seconds: float) -> int:

@@ -59,8 +59,8 @@ class Session(Connection):
         found.spoken(item, now=now)
         return self._settled(self._end_turn(found)) if isinstance(item, TurnEnd) and not self.is_closed else []
 
-    def audio(self, packet: Packet, stream_number: int, *, now: float) -> list[Action]:
-        """A packet is due."""
+    def audio(self, packet: Packet, stream_number: int, *, now: float) -> list[Send]:
+        """A packet is due. No deadline comes earlier by this."""
         found = self._streams.get(stream_number)
         if found is None or self.is_closed:
             return []

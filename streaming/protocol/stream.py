@@ -6,7 +6,7 @@ from typing import Any
 
 from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
-from streaming.protocol.packet import Packet
+from streaming.protocol.packet import Packet, milliseconds
 from streaming.protocol.parameters import Parameters
 
 
@@ -73,10 +73,10 @@ class Stream:
     def send(self, packet: Packet, *, now: float) -> None:
         """The packet goes out."""
         self.touch(now=now)
-        placed = packet.since_beginning()
-        self._told_ms = placed.alignment.end_ms if placed.alignment else self._told_ms
-        if placed.normalized_alignment:
-            self._normalized_told_ms = placed.normalized_alignment.end_ms
+        if packet.alignment:
+            self._told_ms = milliseconds(packet.start) + packet.alignment.end_ms
+        if packet.normalized_alignment:
+            self._normalized_told_ms = milliseconds(packet.start) + packet.normalized_alignment.end_ms
 
     @property
     def is_synchronised(self) -> bool:
@@ -90,7 +90,8 @@ class Stream:
         Clients (Pipecat) keep a clock of their own, to which they add the end of each message's last character. The first
         character of a message begins at that time, but for a pause between them that belongs to no text.
         """
-        return packet.since_beginning().shifted(-self._told_ms, -self._normalized_told_ms)
+        start_ms = milliseconds(packet.start)
+        return packet.shifted(start_ms - self._told_ms, start_ms - self._normalized_told_ms)
 
 
 def _weight(item: Utterance | TurnEnd) -> int:

@@ -27,7 +27,7 @@ class Streams:
 
     def begin(self, name: str | None, parameters: Parameters, dialect: Dialect, *, now: float) -> Stream:
         is_native = dialect is Dialect.NATIVE
-        context = Context(parameters, by_turn=is_native, default_schedule=not is_native)
+        context = Context(parameters, by_turn=is_native, default_schedule=not is_native, always_timed=not is_native)
         stream = self._streams[self._begun] = Stream(self._begun, name, context, now=now)
         self._begun += 1
         return stream

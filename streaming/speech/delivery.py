@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from streaming.audio.encoder import Encoder, Samples
-from streaming.audio.packets import FrameJoiner, shards
+from streaming.audio.packets import FrameJoiner, joined, shards
 from streaming.audio.resample import Resampler
-from streaming.protocol.alignment import Aligner
+from streaming.protocol.alignment import Aligner, Untimed
 from streaming.protocol.packet import Packet
 from streaming.protocol.speaking_rate import Tempo
 from streaming.text.rewriting import Rewriting
@@ -22,7 +22,7 @@ class Delivery:
     Every sample leaves once: the packets' audio is `encode(resample(all chunks))`, whatever the chunking. `encoder` is the
     stream's, and goes from utterance to utterance. `pause` seconds of silence follow the utterance and belong to it. With
     `flush`, enough silence follows that no decoder holds a sound back. Without it, the next utterance or the end of the
-    stream brings out the rest, and the last packet may have an empty payload.
+    stream brings out the rest, and the last packet may have an empty payload. Without `is_timed`, packets have no alignment.
 
     `tempo`: how fast the text is probably spoken. `begin`: samples of the stream before this utterance, at the encoder's
     rate. The times of packets and characters are those of the decoded stream, to which a codec may add silence at its
@@ -41,6 +41,7 @@ class Delivery:
         flush: bool = True,
         tempo: Tempo | None = None,
         begin: int = 0,
+        is_timed: bool = True,
     ) -> None:
         self._source_rate = source_rate
         self._encoder = encoder
@@ -52,7 +53,8 @@ class Delivery:
         self._resampler = Resampler(source_rate, self._rate)
         self._begin = begin
         self._origin = begin + encoder.delay
-        self._aligner = Aligner(text, tempo or Tempo(), self._time(0) if begin else 0.0)
+        aligner = Aligner if is_timed else Untimed
+        self._aligner = aligner(text, tempo or Tempo(), self._time(0) if begin else 0.0)
         # With a text, one sample is kept for the end, so that there is always a packet for the last character.
         self._keep_back = 1 if text.segments else 0
         self._held: Samples = np.zeros(0, dtype=np.float32)
@@ -89,8 +91,8 @@ class Delivery:
         frames = [self._joiner.push(samples), self._joiner.flush() if last else None]
         converted = [self._resampler.push(frame) for frame in frames if frame is not None]
         if last:
-            return np.concatenate([self._held, *converted, self._resampler.finish()])
-        ready = np.concatenate([self._held, *converted])
+            return joined([self._held, *converted, self._resampler.finish()])
+        ready = joined([self._held, *converted])
         keep = max(0, len(ready) - self._keep_back)
         ready, self._held = ready[:keep], ready[keep:]
         return ready

@@ -1,7 +1,7 @@
 """Paced delivery of packets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from streaming.audio.pacing import Pacer
 from streaming.protocol.packet import Packet
@@ -23,18 +23,14 @@ class Outlet:
         if self._pacer:
             self._pacer.resume(now=asyncio.get_running_loop().time())
 
-    async def deliver(self, packets: Iterable[Packet]) -> None:
-        for packet in packets:
-            if self._pacer:
-                await self._wait_until_due(self._pacer)
-                self._pacer.sent(packet.seconds)
-            else:
-                await asyncio.sleep(0)  # a client that reads fast must not block the event loop
-            await self._send(packet)
-
-    async def _wait_until_due(self, pacer: Pacer) -> None:
-        clock = asyncio.get_running_loop().time
-        now = clock()
-        wait = pacer.next_send_time(now=now) - now
-        if wait > 0:
-            await asyncio.sleep(wait)
+    async def send(self, packet: Packet) -> None:
+        """Waits until the packet is due, and until it is sent."""
+        if self._pacer:
+            now = asyncio.get_running_loop().time()
+            wait = self._pacer.next_send_time(now=now) - now
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._pacer.sent(packet.seconds)
+        else:
+            await asyncio.sleep(0)  # a client that reads fast must not block the event loop
+        await self._send(packet)

@@ -59,6 +59,7 @@ class Playback:
             flush=self._hurries,
             tempo=tempo,
             begin=self._latest.end if self._latest else 0,
+            is_timed=utterance.is_timed,
         )
 
     def resume(self) -> None:
@@ -85,10 +86,11 @@ class Playback:
 
     async def send(self, packet: Packet) -> None:
         """Waits until the packet is due."""
-        await self._outlet.deliver([packet])
+        await self._outlet.send(packet)
         self.unsent_seconds -= packet.seconds
 
     async def end_turn(self) -> None:
         """Send what the encoder still holds."""
-        await self._outlet.deliver(end_of_stream(self._encoder))
+        for packet in end_of_stream(self._encoder):
+            await self._outlet.send(packet)
         self._encoder = self._output.new_encoder()

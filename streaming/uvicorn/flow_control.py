@@ -1,5 +1,6 @@
 """What uvicorn lacks for speech: the last word before a close that does not wait for a client that does not read, an end for
-connections whose client never takes leave, and a goodbye to every session before the sockets are closed.
+connections whose client never takes leave, a goodbye to every session before the sockets are closed, and a short way for a
+packet.
 
 uvicorn's `send` waits until the transport has room, and its `receive` stops reading meanwhile: neither is changed.
 """
@@ -13,8 +14,17 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets import http11
+from websockets.protocol import State
 
-from streaming.connection.transport import ABORT_KEY, CLOSE_HANDSHAKE_SECONDS, GONE_KEY, LIMIT_KEY, limit_send_buffer
+from streaming.connection.frames import text_frame
+from streaming.connection.transport import (
+    ABORT_KEY,
+    CLOSE_HANDSHAKE_SECONDS,
+    GONE_KEY,
+    LIMIT_KEY,
+    SEND_NOW_KEY,
+    limit_send_buffer,
+)
 from streaming.uvicorn.intake import has_accepted, limit_intake
 
 logger = logging.getLogger("streaming.uvicorn")
@@ -72,8 +82,14 @@ async def _run_socket(protocol: WebSocketsSansIOProtocol) -> None:
     scope[ABORT_KEY] = protocol.transport.abort
     scope[LIMIT_KEY] = partial(_limit_socket, protocol)
     scope[GONE_KEY] = lambda: protocol.disconnected or (protocol.transport.is_closing() and not protocol.close_sent)
+    scope[SEND_NOW_KEY] = partial(_send_now, protocol)
     protocol.close_timeout = CLOSE_HANDSHAKE_SECONDS
-    await _plain_run(protocol)
+    try:
+        await _plain_run(protocol)
+    finally:
+        # They refer to the protocol, which refers to its scope.
+        for key in (ABORT_KEY, LIMIT_KEY, GONE_KEY, SEND_NOW_KEY):
+            scope.pop(key, None)
 
 
 async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
@@ -84,6 +100,14 @@ async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     if message["type"] == "websocket.close":
         # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
         protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
+
+
+def _send_now(protocol: WebSocketsSansIOProtocol, text: str) -> bool:
+    """What uvicorn's `send` and the websockets library do for a text, where nothing has to be waited for or compressed."""
+    if not protocol.writable.is_set() or protocol.conn.state is not State.OPEN or protocol.conn.extensions:
+        return False
+    protocol.transport.write(text_frame(text))
+    return True
 
 
 def _limit_socket(protocol: WebSocketsSansIOProtocol) -> None:

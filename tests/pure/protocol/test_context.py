@@ -230,3 +230,10 @@ def test_more_than_an_utterance_and_pauses_are_not_expected() -> None:
     assert told(context, "word " * 50, "more ")[1:] == [None]
     paused = native_context()
     assert told(paused, "Hello there <break time='1s'/> ", "all of you ") == [None, None]
+
+
+def test_times_that_are_not_always_told_are_told_where_they_are_asked_for() -> None:
+    context = Context(Parameters(), by_turn=True, default_schedule=False, always_timed=False)
+    assert not spoken(context, "One").is_timed
+    say(context, "")
+    assert spoken(context, "Two", settings={"sync_alignment": True}).is_timed

@@ -14,6 +14,7 @@ from streaming.audio.packets import FrameJoiner
 from streaming.audio.pcm import encode_pcm16
 from streaming.audio.resample import Resampler
 from streaming.protocol.packet import Alignment, Packet
+from streaming.protocol.speaking_rate import SpeakingRate, Tempo
 from streaming.speech.delivery import Delivery, end_of_stream
 from streaming.text.rewriting import Rewriting, Segment
 
@@ -46,6 +47,8 @@ def delivery(
     frames: list[int] | None = None,
     most_ms: int = 60,
     pause: float = 0.0,
+    is_timed: bool = True,
+    tempo: Tempo | None = None,
 ) -> Delivery:
     joiner = FrameJoiner(frames or [])
     return Delivery(
@@ -55,6 +58,8 @@ def delivery(
         joiner=joiner,
         max_packet_ms=most_ms,
         pause=pause,
+        is_timed=is_timed,
+        tempo=tempo,
     )
 
 
@@ -283,3 +288,19 @@ def test_a_pause_behind_a_text_without_a_sound_still_shows_the_text() -> None:
 @pytest.mark.parametrize("name", ["pcm_16000", "ulaw_8000"])
 def test_what_holds_nothing_back_has_nothing_at_its_end(name: str) -> None:
     assert end_of_stream(FORMATS[name].new_encoder()) == []
+
+
+def test_without_times_the_packets_are_the_same_but_for_the_alignment() -> None:
+    timed = [*delivery().push(NOISE[:5000], text_end=3), *delivery().push(NOISE[5000:], last=True)]
+    untimed = [
+        *delivery(is_timed=False).push(NOISE[:5000], text_end=3),
+        *delivery(is_timed=False).push(NOISE[5000:], last=True),
+    ]
+    assert untimed == [packet.without_alignment() for packet in timed]
+
+
+def test_the_speed_of_a_voice_is_learned_without_times_too() -> None:
+    rates = SpeakingRate(), SpeakingRate()
+    for rate, is_timed in zip(rates, (True, False), strict=True):
+        list(delivery(tempo=Tempo(rate), is_timed=is_timed).push(NOISE, last=True))
+    assert rates[0].seconds == pytest.approx(rates[1].seconds) != SpeakingRate().seconds
