@@ -25,6 +25,7 @@ _plain_on_fragment = WebSocketProtocol.onMessageFrameBegin
 _plain_on_part = WebSocketProtocol.onMessageFrameData
 _plain_on_ping = WebSocketProtocol.onPing
 _plain_on_pong = WebSocketProtocol.onPong
+_plain_on_close = WebSocketProtocol.onClose
 
 
 class Intake:
@@ -75,21 +76,24 @@ def install() -> None:
     WebSocketProtocol.onMessageFrameData = _on_part
     WebSocketProtocol.onPing = _on_ping
     WebSocketProtocol.onPong = _on_pong
+    WebSocketProtocol.onClose = _on_close
 
 
 def limit_intake(protocol: WebSocketProtocol) -> None:
     """For a socket in its handshake. Its transport must not be reading for anybody else any more."""
     intake = protocol.intake = Intake(protocol.transport, FRAME_FACTOR * protocol.maxMessagePayloadSize)
+    # asyncio.Queue keeps its items in a deque, and leaves `_get` to be overridden. Its own one is a method: called in here,
+    # it would make the queue refer to itself.
     queue = protocol.application_queue
-    plain_get = queue._get
+    waiting = queue._queue
 
     def get() -> Any:
-        message = plain_get()
+        message = waiting.popleft()
         if message["type"] == "websocket.receive":
             intake.taken()
         return message
 
-    queue._get = get  # asyncio.Queue leaves this method to be overridden
+    queue._get = get
 
 
 def _on_message(protocol: Any, payload: bytes, is_binary: bool) -> None:
@@ -132,6 +136,12 @@ def _on_ping(protocol: Any, payload: bytes) -> None:
 def _on_pong(protocol: Any, payload: bytes) -> None:
     if _has_room(protocol):
         _plain_on_pong(protocol, payload)
+
+
+def _on_close(protocol: Any, was_clean: bool, code: int | None, reason: str | None) -> None:
+    """autobahn gives the protocol a Deferred whose result is the protocol: nothing that it holds would ever be freed."""
+    _plain_on_close(protocol, was_clean, code, reason)
+    protocol.is_closed = None
 
 
 def _has_room(protocol: Any) -> bool:

@@ -12,6 +12,7 @@ from streaming.dispatch.executor import Executor
 from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
+from streaming.serving.cycle_collection import CycleCollection
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
 from streaming.sockets.session_rules import session_rules
@@ -51,6 +52,7 @@ class ServerParts:
         self.for_sockets = Parts(
             self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets, session_rules(config)
         )
+        self._cycle_collection = CycleCollection(self._is_idle)
         self._has_started = False
 
     def start(self) -> None:
@@ -58,11 +60,17 @@ class ServerParts:
         if self._has_started:
             return
         logger.info("Using the engine %s, because %s", self._engine_name, self._reason)
+        self._cycle_collection.start()
         self.executor.start()
         self._has_started = True
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)
         atexit.register(self.gate.book.write_rest)
+
+    def _is_idle(self) -> bool:
+        """Whether nobody is connected for speech, and nothing is made."""
+        status = self.executor.status
+        return not (self.open_sockets or status.running or status.waiting)
 
     async def say_goodbye(self) -> None:
         """End every session, because the server ends, and write down what has been used."""

@@ -279,8 +279,9 @@ class SpeechConsumer(AsyncConsumer):
     def _release(self) -> None:
         if self._session:
             self._session.disconnected()
-        self._stop_speaking()
-        self._deadline.cancel()
+        self._stop_preparing()
+        self._stream_tasks.close()
+        self._deadline.close()
         if self._visitor:
             self._visitor.leave()
         self._open_sockets.discard(self)

@@ -18,6 +18,11 @@ class Deadline:
         self.cancel()
         self._timer = asyncio.get_running_loop().call_at(time, self._call)
 
+    def close(self) -> None:
+        """Nothing is called any more, and nobody is referred to: what waits for its deadline refers to this one."""
+        self.cancel()
+        self._on_time = _nothing
+
     def cancel(self) -> None:
         if self._timer:
             self._timer.cancel()
@@ -26,3 +31,7 @@ class Deadline:
     def _call(self) -> None:
         self._timer = None
         self._on_time()
+
+
+def _nothing() -> None:
+    pass

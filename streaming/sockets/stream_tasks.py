@@ -63,8 +63,21 @@ class StreamTasks:
         for stream_number in list(self._running):
             self.stop(stream_number)
 
+    def close(self) -> None:
+        """Stop everything for good, and refer to nobody any more: the connection that makes speakers refers to this."""
+        self.stop_all()
+        self._make_speaker, self._on_failure = _make_none, _report_to_nobody
+
     async def _guard(self, work: Callable[[], Awaitable[None]], stream_number: int) -> None:
         try:
             await work()
         except Exception as error:
             await self._on_failure(error, stream_number)
+
+
+def _make_none(stream_number: int) -> Speaker:
+    raise RuntimeError("A connection that has ended was to speak.")
+
+
+async def _report_to_nobody(error: Exception, stream_number: int) -> None:
+    pass

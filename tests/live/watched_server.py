@@ -1,10 +1,12 @@
 """`manage.py serve`, and what it holds: `python -m tests.live.watched_server [ENGINE]`, with an engine of its own as JSON.
 
 `GET /held` lists the tasks of the event loop and the connections that the process has, so that a test can see what is left
-behind.
+behind. `GET /garbage` is asked twice: in between, what is lost in reference cycles is gathered instead of freed, and the
+second answer lists it by name.
 """
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -24,6 +26,28 @@ def held() -> dict[str, Any]:
     return {"tasks": tasks, "sockets": sum(name.startswith("socket:") for name in files)}
 
 
+def garbage() -> dict[str, int]:
+    gc.collect()
+    if not gc.get_debug():
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        return {}
+    found = Counter(map(name_of, gc.garbage))
+    gc.set_debug(0)
+    gc.garbage.clear()
+    return found
+
+
+def name_of(thing: Any) -> str:
+    """Of a function, coroutine or method where it is defined, of anything else its type's."""
+    code = getattr(thing, "__code__", None) or getattr(thing, "cr_code", None) or getattr(thing, "f_code", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_qualname}"
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+PAGES = {"/held": held, "/garbage": garbage}
+
+
 class Watched:
     """An ASGI application around the server's."""
 
@@ -31,11 +55,11 @@ class Watched:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"] != "/held":
+        if scope["type"] != "http" or scope["path"] not in PAGES:
             await self._app(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": json.dumps(held()).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(PAGES[scope["path"]]()).encode()})
 
 
 if __name__ == "__main__":
