@@ -579,7 +579,7 @@ def test_synchronised_times_go_on_through_the_context() -> None:
 def test_alignment_is_always_sent() -> None:
     multi = connection(sync_alignment="false")
     say(multi, text="a", context_id="a", flush=True)
-    assert json.loads(multi.audio(PACKET, 0, now=0.0)[0].text)["alignment"]["chars"] == ["a"]  # type: ignore[union-attr]
+    assert json.loads(multi.audio(PACKET, 0, now=0.0)[0].text)["alignment"]["chars"] == ["a"]
 
 
 PACKET = Packet(bytes(3), 0.06, alignment=Alignment(["a"], [0], [60]), normalized_alignment=Alignment(["b"], [0], [60]))

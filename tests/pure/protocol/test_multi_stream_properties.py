@@ -1,6 +1,7 @@
 """What holds for contexts, for every input in every state."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -120,7 +121,7 @@ class Crowd(RuleBasedStateMachine):
 
     # What has to hold
 
-    def take(self, actions: list[Action]) -> None:
+    def take(self, actions: Sequence[Action]) -> None:
         assert not (self.is_over and actions), actions
         for place, action in enumerate(actions):
             match action:

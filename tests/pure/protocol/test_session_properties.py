@@ -1,6 +1,7 @@
 """What holds for every input in every state."""
 
 import json
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -172,7 +173,7 @@ class Conversation(RuleBasedStateMachine):
 
     # What has to hold
 
-    def take(self, actions: list[Action], *, may_be_final: bool = False) -> None:
+    def take(self, actions: Sequence[Action], *, may_be_final: bool = False) -> None:
         assert not (self.is_over and actions), actions
         for place, action in enumerate(actions):
             match action:

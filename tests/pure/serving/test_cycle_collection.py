@@ -80,7 +80,7 @@ async def test_what_was_imported_late_stays_as_well(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(cycle_collection, "MANY_OBJECTS", 10)
     collection = CycleCollection(lambda: True)
     collection.start()
-    before, imported = gc.get_freeze_count(), [[] for _ in range(1000)]
+    before, imported = gc.get_freeze_count(), [list[int]() for _ in range(1000)]
     async with asyncio.timeout(60):
         while gc.get_freeze_count() < before + len(imported) // 2:
             await asyncio.sleep(0.001)
