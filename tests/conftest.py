@@ -1,9 +1,8 @@
-import gc
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import certifi
@@ -37,6 +36,7 @@ import hypothesis
 import pytest
 
 from benchmarks.live_server import SERVER_VARIABLE, LiveServer
+from streaming.loading import imports_kept
 from tests.live.servers import SharedServers, WatchedServer
 from voices import database
 from xtts_site.config import ServiceConfig
@@ -66,9 +66,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
-def pytest_collection_finish() -> None:
-    """What has been imported stays: the garbage collector need not go over PyTorch, coqui-tts and Django each time."""
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What the tests import stays: the garbage collector need not go over PyTorch, coqui-tts and Django each time."""
+    with imports_kept():
+        return (yield)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,16 +10,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
 from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 
+from streaming.loading import imports_kept
 from xtts_site.config import ConfigError, get_config
 
 try:
     get_config()
-    http_application = get_asgi_application()
-    from streaming.asgi import speech_application
-    from streaming.connection.capacity import raise_open_files
+    with imports_kept():
+        http_application = get_asgi_application()
+        from streaming.asgi import speech_application
+        from streaming.connection.capacity import raise_open_files
 
-    raise_open_files()
-    application = speech_application(http_application, live_path="/healthz", ready_path="/readyz", owns_server=True)
+        raise_open_files()
+        application = speech_application(http_application, live_path="/healthz", ready_path="/readyz", owns_server=True)
 except (ConfigError, ImproperlyConfigured) as error:
     sys.exit(str(error))
 

@@ -45,6 +45,7 @@ from streaming.engine.framing import (
     decode,
     encode,
 )
+from streaming.loading import imports_kept
 
 logger = logging.getLogger("streaming.engine.host")
 
@@ -55,7 +56,9 @@ ENGINES = {"demo": "streaming.engine.demo.demo_engine:DemoEngine", "xtts": "stre
 def make_engine(name: str, options: dict[str, Any]) -> SpeechEngine:
     """`name`: one of ENGINES, or `module:class` of somebody's own engine."""
     module, _, attribute = ENGINES.get(name, name).partition(":")
-    return cast(SpeechEngine, getattr(import_module(module), attribute)(**options))
+    with imports_kept():
+        maker = getattr(import_module(module), attribute)
+    return cast(SpeechEngine, maker(**options))
 
 
 class Host:
