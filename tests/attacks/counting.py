@@ -3,6 +3,7 @@
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -19,6 +20,20 @@ class Work:
     copied: int
 
 
+def lines_of(act: Callable[[], object]) -> int:
+    """Lines of Python that `act` executes in this thread: as `work_of` counts them, in less than a third of the time."""
+    lines = 0
+
+    def trace(_frame: FrameType, _event: str, _argument: object) -> Any:
+        nonlocal lines
+        lines += 1
+        return trace
+
+    with traced_by(trace):
+        act()
+    return lines
+
+
 def work_of(act: Callable[[], object]) -> Work:
     """What `act` costs in this thread."""
     lines = copied = held = 0
@@ -32,16 +47,24 @@ def work_of(act: Callable[[], object]) -> Work:
         held = now
         return trace
 
-    before = sys.gettrace()
     tracemalloc.start()
     held, _ = tracemalloc.get_traced_memory()
-    sys.settrace(trace)
     try:
-        act()
+        with traced_by(trace):
+            act()
     finally:
-        sys.settrace(before)
         tracemalloc.stop()
     return Work(lines, copied)
+
+
+@contextmanager
+def traced_by(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 class ScannedPattern:

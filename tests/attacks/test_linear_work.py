@@ -21,7 +21,7 @@ from streaming.text.boundaries import LONGEST_PIECE
 from streaming.text.normalization.normalizer import normalize
 from streaming.text.pronunciation import MOST_SPOKEN, Alias, Pronouncer
 from streaming.text.rewriting import Rewriting, Segment
-from tests.attacks.counting import ScannedPattern, work_of
+from tests.attacks.counting import ScannedPattern, lines_of, work_of
 from tests.pure.speech.engine import StandIn
 from tests.pure.speech.test_speech_queue import make_queue, utterance
 
@@ -171,7 +171,7 @@ async def test_what_waits_for_the_engine_is_not_gone_through_for_each_message(te
             for _ in range(50):
                 queue.submit_ahead(0.0)
 
-        return work_of(look).lines
+        return lines_of(look)
 
     assert await cost(400) == await cost(200)
 
@@ -191,7 +191,7 @@ def test_the_characters_of_an_utterance_get_their_times(text: Callable[[int], Re
                 aligner.take(packet / 10, (packet + 1) / 10, last=False)
             aligner.finish(length / 10, piece_end=None, last_packet_start=length / 10, end=length / 10)
 
-        return work_of(align).lines
+        return lines_of(align)
 
     assert is_linear(cost(LENGTH // 4), cost(LENGTH // 2))
 
@@ -208,7 +208,7 @@ def test_the_length_of_a_text_and_a_large_dictionary() -> None:
     pronouncer = Pronouncer(rules(1000))
 
     def cost(length: int) -> int:
-        return work_of(lambda: pronouncer.pronounce("a" * length)).lines
+        return lines_of(lambda: pronouncer.pronounce("a" * length))
 
     assert is_linear(cost(LENGTH), cost(2 * LENGTH))
 
@@ -216,7 +216,7 @@ def test_the_length_of_a_text_and_a_large_dictionary() -> None:
 def test_the_number_of_rules_costs_nothing_when_text_is_spoken() -> None:
     def cost(count: int) -> int:
         pronouncer = Pronouncer(rules(count))
-        return work_of(lambda: pronouncer.pronounce("a" * 500)).lines
+        return lines_of(lambda: pronouncer.pronounce("a" * 500))
 
     assert cost(10_000) == cost(1000)
 
@@ -242,7 +242,7 @@ def test_numbers_signs_and_markup(written: str, language: str) -> None:
     normalize(written, language)  # loads the language
 
     def cost(length: int) -> int:
-        return work_of(lambda: normalize((written * length)[:length], language)).lines
+        return lines_of(lambda: normalize((written * length)[:length], language))
 
     assert is_linear(cost(LENGTH), cost(2 * LENGTH))
 
