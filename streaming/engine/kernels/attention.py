@@ -3,7 +3,7 @@
 For heads of SIZE, a vector is read as words of two neighbouring numbers: the lower one shifted up is a float, and so is the
 upper one with the lower bits cleared. So the query is kept as its even and its odd numbers, and so is the sum of the values.
 Keys and values come from memory for each token. Where several speak for a while, they are as many bytes as the weights: what
-is needed next is asked for early.
+is needed next is asked for early, across the end of one stretch of memory into the one that is read after it.
 """
 
 from collections.abc import Sequence
@@ -72,13 +72,17 @@ def _widened(builder: ir.IRBuilder, line: ir.Value) -> list[ir.Value]:
     return found
 
 
-def _line(builder: ir.IRBuilder, first: ir.Value, position: ir.Value) -> ir.Value:
-    """The words of a position."""
+def _line(builder: ir.IRBuilder, first: ir.Value, position: ir.Value, length: ir.Value, then: ir.Value) -> ir.Value:
+    """The words of a position of `first`, whose first `length` positions are read, and after them those of `then`."""
     words = SIZE // 2
-    line = at(builder, first, builder.mul(position, ir.Constant(LONG, words)))
+    ahead = builder.add(position, ir.Constant(LONG, PREFETCH_POSITIONS))
+    is_inside = builder.icmp_signed("<", ahead, length)
+    start = builder.select(is_inside, first, then)
+    ahead = builder.select(is_inside, ahead, builder.sub(ahead, length))
+    next_line = at(builder, start, builder.mul(ahead, ir.Constant(LONG, words)))
     for word in range(0, words, _LINE_WORDS):
-        prefetch(builder, at(builder, line, PREFETCH_POSITIONS * words + word))
-    return line
+        prefetch(builder, at(builder, next_line, word), closeness=2)
+    return at(builder, first, builder.mul(position, ir.Constant(LONG, words)))
 
 
 def _sum(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
@@ -92,40 +96,45 @@ def _sum(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
 
 
 @intrinsic
-def _score_keys(typing_context: Any, query: Any, keys: Any, length: Any, factor: Any, scores: Any) -> Signature:
+def _score_keys(
+    typing_context: Any, query: Any, keys: Any, length: Any, factor: Any, scores: Any, then: Any
+) -> Signature:
     """scores[p] = query . keys[p] * factor for the first `length` positions. query float32 [SIZE], keys bfloat16 bit
-    patterns [positions, SIZE], scores float32."""
+    patterns [positions, SIZE], scores float32. `then` is what will be read next."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        query, keys, length, factor, scores = arguments
+        query, keys, length, factor, scores, then = arguments
         asked = _even_and_odd(builder, pointer(builder, query))
-        first, scores = pointer(builder, keys, INT), pointer(builder, scores)
+        first, scores, then = pointer(builder, keys, INT), pointer(builder, scores), pointer(builder, then, INT)
         with rolled_loop(builder, ir.Constant(LONG, 0), length) as position:
             # Two sums, as one would wait for itself.
             sums = [ir.Constant(_FLOATS, None)] * 2
-            for number, (own, key) in enumerate(
-                zip(asked, _widened(builder, _line(builder, first, position)), strict=True)
-            ):
+            line = _line(builder, first, position, length, then)
+            for number, (own, key) in enumerate(zip(asked, _widened(builder, line), strict=True)):
                 sums[number % 2] = multiply_add(builder, own, key, sums[number % 2])
             total = builder.fmul(_sum(builder, builder.fadd(*sums)), factor)
             builder.store(total, at(builder, scores, position))
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64, types.float32, types.int64), generate
+    return types.void(types.int64, types.int64, types.int64, types.float32, types.int64, types.int64), generate
 
 
 @intrinsic
-def _mix_values(typing_context: Any, shares: Any, values: Any, length: Any, factor: Any, out: Any) -> Signature:
+def _mix_values(
+    typing_context: Any, shares: Any, values: Any, length: Any, factor: Any, out: Any, then: Any
+) -> Signature:
     """out = factor * the sum of shares[p] * values[p] over the first `length` positions. shares float32, values bfloat16 bit
-    patterns [positions, SIZE], out float32 [SIZE]."""
+    patterns [positions, SIZE], out float32 [SIZE]. `then` is what will be read next."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-        shares, values, length, factor, out = arguments
+        shares, values, length, factor, out, then = arguments
         shares, first, out = pointer(builder, shares), pointer(builder, values, INT), pointer(builder, out)
+        then = pointer(builder, then, INT)
         sums = [cgutils.alloca_once_value(builder, ir.Constant(_FLOATS, None)) for _ in range(2 * PARTS)]
         with rolled_loop(builder, ir.Constant(LONG, 0), length) as position:
             share = spread(builder, builder.load(at(builder, shares, position)), LANES)
-            for total, value in zip(sums, _widened(builder, _line(builder, first, position)), strict=True):
+            line = _line(builder, first, position, length, then)
+            for total, value in zip(sums, _widened(builder, line), strict=True):
                 builder.store(multiply_add(builder, share, value, builder.load(total)), total)
         factor = spread(builder, factor, LANES)
         for part in range(PARTS):
@@ -136,7 +145,7 @@ def _mix_values(typing_context: Any, shares: Any, values: Any, length: Any, fact
                 store(builder, _picked(builder, even, odd, numbers), at(builder, out, (2 * part + half) * LANES))
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64, types.float32, types.int64), generate
+    return types.void(types.int64, types.int64, types.int64, types.float32, types.int64, types.int64), generate
 
 
 @_compile
@@ -153,13 +162,14 @@ def _exponentials(scores: Floats, length: int) -> float:
 
 
 @_compile
-def attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Floats, out: Floats) -> None:
+def attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Floats, out: Floats, then: Halves) -> None:
     """One row, one head: `out` = softmax(query keys / sqrt(size)) values, over the first `length` positions. query and out
-    [size], keys and values bfloat16 bit patterns [positions, size], without gaps; scores is room for `length` floats."""
+    [size], keys and values bfloat16 bit patterns [positions, size], without gaps; scores is room for `length` floats.
+    `then` are the keys that the same thread reads next."""
     size = query.shape[0]
     factor = np.float32(1.0) / np.sqrt(np.float32(size))
     if size == SIZE:
-        _score_keys(query.ctypes.data, keys.ctypes.data, length, factor, scores.ctypes.data)
+        _score_keys(query.ctypes.data, keys.ctypes.data, length, factor, scores.ctypes.data, values.ctypes.data)
     else:
         for position in range(length):
             total = np.float32(0.0)
@@ -168,7 +178,7 @@ def attend(query: Floats, keys: Halves, values: Halves, length: int, scores: Flo
             scores[position] = total * factor
     inverse = np.float32(1.0) / _exponentials(scores, length)
     if size == SIZE:
-        _mix_values(scores.ctypes.data, values.ctypes.data, length, inverse, out.ctypes.data)
+        _mix_values(scores.ctypes.data, values.ctypes.data, length, inverse, out.ctypes.data, then.ctypes.data)
     else:
         out[:] = np.float32(0.0)
         for position in range(length):

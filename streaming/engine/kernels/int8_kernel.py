@@ -26,7 +26,7 @@ from streaming.engine.kernels.int8_product import (
     product_8,
     product_12,
 )
-from streaming.engine.kernels.row_arithmetic import gelu, narrow, normalise, quantise
+from streaming.engine.kernels.row_arithmetic import gelu, narrow_all, normalise, quantise
 from streaming.engine.kernels.simd import wait_for_all
 
 Floats = NDArray[np.float32]
@@ -159,8 +159,7 @@ def _store(
             head, offset = channel // size, channel % size
             target = (cache.keys if start < 2 * width else cache.values)[layer, slots[row], head, positions[row]]
             count = min(size - offset, last - start)
-            for i in range(count):
-                target[offset + i] = narrow(wide[row, start + i])
+            narrow_all(wide[row, start : start + count], target[offset : offset + count])
             start += count
 
 
@@ -193,11 +192,14 @@ def _attention(
     size = cache.keys.shape[4]
     heads = cache.keys.shape[2]
     for task in range(thread, rows * heads, threads):
-        row, head = task // heads, task % heads
+        # Rows of one slot read the same keys, one after the other.
+        head, row = task // rows, task % rows
         part = slice(head * size, (head + 1) * size)
         keys, values = cache.keys[layer, slots[row], head], cache.values[layer, slots[row], head]
         length = positions[row] + 1
-        attend(scratch.wide[row, part], keys, values, length, scratch.scores[thread], scratch.mixed[row, part])
+        following = min(task + threads, rows * heads - 1)
+        then = cache.keys[layer, slots[following % rows], following // rows]
+        attend(scratch.wide[row, part], keys, values, length, scratch.scores[thread], scratch.mixed[row, part], then)
     wait_for_all(scratch.meeting.ctypes.data, threads)
 
 

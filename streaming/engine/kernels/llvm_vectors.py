@@ -50,12 +50,13 @@ def multiply_add(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, function), [a, b, c])
 
 
-def prefetch(builder: ir.IRBuilder, place: ir.Value) -> None:
-    """What lies there will be read soon. Only a hint: an address that does not exist does no harm."""
+def prefetch(builder: ir.IRBuilder, place: ir.Value, *, closeness: int = 3) -> None:
+    """What lies there will be read soon: into a cache of the first level, or with `closeness` 2 of the second, which can
+    wait for more lines at a time. Only a hint: an address that does not exist does no harm."""
     kind = ir.FunctionType(ir.VoidType(), [place.type, INT, INT, INT])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, keep_close, data = (ir.Constant(INT, number) for number in (0, 3, 1))
-    builder.call(function, [place, read, keep_close, data])
+    read, close, data = (ir.Constant(INT, number) for number in (0, closeness, 1))
+    builder.call(function, [place, read, close, data])
 
 
 @contextmanager

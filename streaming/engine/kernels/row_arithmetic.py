@@ -10,6 +10,7 @@ from streaming.engine.kernels.simd import bits_of_float, float_from_bits
 
 Floats = NDArray[np.float32]
 Shorts = NDArray[np.int16]
+Halves = NDArray[np.uint16]
 
 # The sum of a group's products with int8 still fits 32 bits.
 ACTIVATION_MAX = 32767.0
@@ -54,11 +55,26 @@ def narrow(value: float) -> int:
 
 
 @_compile
+def narrow_all(values: Floats, into: Halves) -> None:
+    """`narrow` of each, into as many places."""
+    for i in range(values.shape[0]):
+        into[i] = narrow(values[i])
+
+
+@_compile
+def largest_size(values: Floats) -> float:
+    """The largest absolute value. LLVM does not vectorise the maximum of floats; bit patterns without their sign have the
+    same order."""
+    largest = np.uint32(0)
+    for i in range(values.shape[0]):
+        largest = max(largest, bits_of_float(values[i]) & np.uint32(0x7FFFFFFF))
+    return float_from_bits(largest)
+
+
+@_compile
 def quantise(values: Floats, into: Shorts) -> float:
     """Round a row to 16 bits; returns what one step of it is worth."""
-    largest = np.float32(0.0)
-    for i in range(values.shape[0]):
-        largest = max(largest, abs(values[i]))
+    largest = largest_size(values)
     if largest == 0.0:
         into[: values.shape[0]] = 0
         return np.float32(0.0)

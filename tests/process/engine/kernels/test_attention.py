@@ -22,7 +22,7 @@ def bits(halves: Tensor) -> NDArray[np.uint16]:
 def attended(query: Floats, keys: Tensor, values: Tensor, length: int) -> Floats:
     # What is there from before is written over.
     out = np.full(len(query), np.nan, np.float32)
-    attend(query, bits(keys), bits(values), length, np.zeros(POSITIONS, np.float32), out)
+    attend(query, bits(keys), bits(values), length, np.zeros(POSITIONS, np.float32), out, bits(keys))
     return out
 
 
