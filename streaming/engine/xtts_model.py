@@ -170,7 +170,7 @@ def assemble(
     return Model(
         **shared_fields(shared),
         gpt=Gpt(shared.weights, transformer, device, voice_cache_bytes=options.voice_cache_bytes),
-        sampler=Sampler(sampling, slots=slots, vocabulary=len(gpt.audio_head.bias), device=device),
+        sampler=_make_sampler(sampling, slots, len(gpt.audio_head.bias), device, crew),
         vocoder=Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
         crew=crew,
     )
@@ -197,6 +197,16 @@ def _make_transformer(
         dtype=DTYPES[precision],
         capture=CudaCapture(device) if device.type == "cuda" else None,
     )
+
+
+def _make_sampler(
+    settings: SamplingSettings, slots: int, vocabulary: int, device: torch.device, crew: Crew | None
+) -> Sampler:
+    if crew:
+        from streaming.engine.gpt.compiled_sampler import CompiledSampler
+
+        return CompiledSampler(settings, slots=slots, vocabulary=vocabulary)
+    return Sampler(settings, slots=slots, vocabulary=vocabulary, device=device)
 
 
 def _sampling(config: SpeechConfig) -> SamplingSettings:
