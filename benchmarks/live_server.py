@@ -108,10 +108,11 @@ def _data_as_set_up() -> "tempfile.TemporaryDirectory[str]":
 
 @dataclass
 class LiveServer:
-    """`manage.py serve` (or another command) in a process of its own."""
+    """`manage.py serve` (or another command) in a process of its own. `passed`: descriptors that it inherits."""
 
     settings_file: Path
     command: tuple[str, ...] = ("manage.py", "serve")
+    passed: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] = field(init=False)
     directory: Path = field(init=False, default=PROJECT_DIR)
 
@@ -131,6 +132,7 @@ class LiveServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.passed,
             )
         try:
             if not self.is_tls:
@@ -141,13 +143,18 @@ class LiveServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        # A second signal ends it at once, where the first has it wait for clients.
+        if self.process.poll() is None and not self._ends_within(3) and not self._ends_within(15):
+            self.process.kill()
+            self.process.wait()
+
+    def _ends_within(self, seconds: float) -> bool:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     @property
     def log(self) -> str:

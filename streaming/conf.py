@@ -79,6 +79,7 @@ class ServiceConfig(Section):
     engine_heartbeat_seconds: Seconds = 5.0
     engine_step_seconds: Seconds = 20.0
     engine_wait_seconds: Seconds = 20.0
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
 
 
 class StreamsConfig(Section):

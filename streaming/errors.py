@@ -121,6 +121,14 @@ SOURCE_LOST = Fault(
 SHUTTING_DOWN = Fault(
     "server_shutdown", "The server is shutting down.", 1012, HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS
 )
+# New work, while what has begun before is finished.
+NOT_ADMITTING = Fault(
+    "server_draining",
+    "The server is shutting down and accepts nothing new; try again.",
+    1013,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    RETRY_SECONDS,
+)
 ENGINE_UNAVAILABLE = Fault(
     "engine_unavailable",
     "The speech engine is not ready; try again shortly.",

@@ -10,6 +10,7 @@ for them, the samples. Of the project, only the few files are imported that read
 
 import json
 import resource
+import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
@@ -168,6 +169,9 @@ def _tell(sink: BinaryIO, **facts: Any) -> None:
 
 
 if __name__ == "__main__":
+    # systemd and a terminal send these to every process; but the server finishes its requests first.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     given: Task = json.loads(sys.argv[1])
     sys.path[:] = given["path"]
     main(given, sys.stdin.buffer, sys.stdout.buffer)

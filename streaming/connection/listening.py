@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 PING_INTERVAL_SECONDS = 20
 PING_TIMEOUT_SECONDS = 60
@@ -20,7 +21,8 @@ class CannotListen(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """`certificate` and `key`: PEM files, for TLS. `behind_proxy`: believe what a proxy says of the client's address."""
+    """`certificate` and `key`: PEM files, for TLS. `behind_proxy`: believe what a proxy says of the client's address.
+    `descriptor`: a socket that listens already and was passed to this process, in place of `host` and `port`."""
 
     host: str
     port: int
@@ -28,7 +30,22 @@ class Listening:
     certificate: Path | None = None
     key: Path | None = None
     behind_proxy: bool = False
+    descriptor: int | None = None
 
     @property
     def max_frame_bytes(self) -> int:
         return FRAME_FACTOR * self.max_message_bytes
+
+
+class Listener(Protocol):
+    """The sockets that a server listens at. `is_passed`: they were passed to it, so that others may listen at them before,
+    after and meanwhile; then it accepts nobody before it is told to."""
+
+    @property
+    def is_passed(self) -> bool: ...
+
+    def accept(self) -> None:
+        """Accept connections on passed sockets from now on."""
+
+    def stop_accepting(self) -> None:
+        """Leave what is not accepted to those who listen at the same sockets."""

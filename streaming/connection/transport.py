@@ -37,5 +37,8 @@ def close_reason(sentence: str) -> str:
 def limit_send_buffer(tcp_socket: Any) -> None:
     """Keep the kernel's buffer small, so that pongs do not wait for a minute of audio to go out. None is ignored: the socket
     is gone with its connection."""
-    if tcp_socket is not None and tcp_socket.family in (socket.AF_INET, socket.AF_INET6):
+    if tcp_socket is None:
+        return
+    # Not what Python says of it: uvicorn takes passed sockets for others.
+    if tcp_socket.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) in (socket.AF_INET, socket.AF_INET6):
         tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -41,18 +41,17 @@ def install(door: Door, covers: Callable[[str], bool], *, owns_server: bool) -> 
         _plain_head(channel)
 
     def all_content_received(channel: Any) -> None:
-        if owns_server and not channel.requests[-1].requestHeaders.hasHeader(b"Upgrade"):
-            _wait(door, channel, Part.ANSWER)
-        else:
-            door.leave(channel)
+        _wait_for_answer(door, channel, owns_server)
         _plain_content(channel)
 
     def request_done(channel: Any, request: Any) -> None:
+        if _says_close(request):
+            channel.persistent = False  # Twisted goes by what the client said
         _wait(door, channel, Part.HEAD)
         _plain_done(channel, request)
 
     def connection_lost(channel: Any, reason: Any) -> None:
-        door.leave(channel)
+        door.lost(channel)
         _plain_lost(channel, reason)
 
     Port.doRead = accept
@@ -73,6 +72,20 @@ def _data_receiver(door: Door) -> Callable[[Any, bytes], None]:
             _plain_data(channel, data)
 
     return data_received
+
+
+def _wait_for_answer(door: Door, channel: Any, owns_server: bool) -> None:
+    if channel.requests[-1].requestHeaders.hasHeader(b"Upgrade"):
+        door.lost(channel)
+    elif owns_server:
+        _wait(door, channel, Part.ANSWER)
+    else:
+        door.leave(channel)
+
+
+def _says_close(request: Any) -> bool:
+    values = request.responseHeaders.getRawHeaders(b"Connection", ())
+    return any(value.strip().lower() == b"close" for value in values)
 
 
 def _wait(door: Door, channel: Any, part: Part) -> None:

@@ -5,15 +5,21 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from daphne.server import Server
 from twisted.internet import defer, reactor, threads
 
 from streaming.conf import Config
 from streaming.connection.door import Door
+from streaming.connection.listening import Listener
 from streaming.daphne import door as daphne_door
 from streaming.daphne import flow_control, intake, odd_headers, odd_paths, quiet_log, request_limits
 from streaming.http.uploads import Uploads
 
 logger = logging.getLogger("streaming.daphne")
+
+# Of the endpoints, in Twisted's language, that are sockets which were passed to this process.
+PASSED = ("fd:", "systemd:")
+_plain_listen_success = Server.listen_success
 
 
 def when_daphne_serves(
@@ -24,15 +30,22 @@ def when_daphne_serves(
     *,
     owns_server: bool,
     may_have_secrets: Callable[[str], bool],
-    start: Callable[[], None],
+    start: Callable[[Listener], None],
     say_goodbye: Callable[[], Coroutine[Any, Any, None]],
     stop: Callable[[], None],
 ) -> None:
     """As soon as the reactor runs, give daphne what it lacks: flow control, and limits for the requests whose paths are
-    covered. Then `start`. At the end `say_goodbye`, and `stop` in a thread. The queries of paths that `may_have_secrets` are
-    not logged."""
+    covered. Then `start`, with the ports that it listens at. At the end `say_goodbye`, and `stop` in a thread. The queries
+    of paths that `may_have_secrets` are not logged."""
 
     running = cast(Any, reactor)
+    ports = _Ports()
+
+    def listen_success(server: Server, port: Any) -> None:
+        _plain_listen_success(server, port)
+        ports.add(server, port)
+
+    Server.listen_success = listen_success
 
     def begin() -> None:
         flow_control.install()
@@ -43,7 +56,7 @@ def when_daphne_serves(
         odd_paths.install(covers)
         quiet_log.install(may_have_secrets)
         # The event loop itself begins after this.
-        running.callLater(0, start)
+        running.callLater(0, start, ports)
 
     def part() -> defer.Deferred[None]:
         logger.info("Shutting down")
@@ -54,3 +67,25 @@ def when_daphne_serves(
     # reactor waits for both.
     running.addSystemEventTrigger("before", "shutdown", part)
     running.addSystemEventTrigger("before", "shutdown", lambda: threads.deferToThread(stop))
+
+
+class _Ports:
+    """The `Listener` of a daphne server."""
+
+    def __init__(self) -> None:
+        self._ports: list[Any] = []
+        self.is_passed = False
+
+    def add(self, server: Server, port: Any) -> None:
+        self._ports.append(port)
+        if any(str(endpoint).startswith(PASSED) for endpoint in server.endpoints):
+            self.is_passed = True
+            port.stopReading()
+
+    def accept(self) -> None:
+        for port in self._ports:
+            port.startReading()
+
+    def stop_accepting(self) -> None:
+        for port in self._ports:
+            port.stopListening()

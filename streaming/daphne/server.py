@@ -55,6 +55,8 @@ def _make_server(application: Any, listening: Listening) -> _Server:
 def endpoint(listening: Listening) -> str:
     """Where to listen, in Twisted's endpoint language, in which a colon is written with a backslash."""
     host = _escaped(listening.host.strip("[]"))
+    if listening.descriptor is not None:
+        return f"fd:fileno={listening.descriptor}"
     if listening.certificate is None:
         return f"tcp:{listening.port}:interface={host}:backlog={BACKLOG}"
     key, certificate = _escaped(str(listening.key)), _escaped(str(listening.certificate))

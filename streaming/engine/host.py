@@ -155,8 +155,10 @@ def _first_line(error: Exception) -> str:
 
 def main() -> int:
     logging.basicConfig(format="{asctime} {levelname:<7} {name}: {message}", style="{", level=logging.INFO)
-    # Ctrl-C in a terminal reaches every process of the group; it is the server that ends this one.
+    # Ctrl-C in a terminal reaches every process of the group, and systemd's SIGTERM every process of the service; but it is
+    # the server that ends this one, when all has been said.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     spec = json.loads(sys.argv[2])
     return Host(Connection(int(sys.argv[1]))).serve(spec["name"], spec["options"])
 

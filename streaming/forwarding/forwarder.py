@@ -33,14 +33,15 @@ class ForwardMeter(Protocol):
 
 
 class Forwarder:
-    """Sends what is published as if it had been generated here; `meter` counts it."""
+    """Sends what is published as if it had been generated here; `meter` counts it. `on_forwarded` is told of each
+    publication that has been sent whether it ended a batch, and whether no other one waits."""
 
     def __init__(
         self,
         output: OutputFormat,
         outlet: Outlet,
         meter: ForwardMeter,
-        on_forwarded: Callable[[bool], Awaitable[None]],
+        on_forwarded: Callable[[bool, bool], Awaitable[None]],
         *,
         frames: tuple[int, ...],
         max_packet_ms: int,
@@ -65,7 +66,7 @@ class Forwarder:
                 await self._deliver(end_of_stream(self._encoder))
                 self._delivery, self._encoder = None, self._output.new_encoder()
                 self._outlet.start_turn()
-            await self._on_forwarded(audio.is_final)
+            await self._on_forwarded(audio.is_final, source.is_empty)
 
     async def _deliver(self, packets: Iterable[Packet]) -> None:
         for packet in packets:

@@ -28,7 +28,7 @@ class Forwarding:
         parameters: Parameters,
         outlet: Outlet,
         meter: ForwardMeter,
-        on_forwarded: Callable[[bool], Awaitable[None]],
+        on_forwarded: Callable[[bool, bool], Awaitable[None]],
         max_packet_ms: int,
     ) -> None:
         """Forward what is published to the session's channel until cancelled. Raises SourceError when the source fails, and

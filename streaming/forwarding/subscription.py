@@ -71,6 +71,10 @@ class Subscription:
         self.dropped = 0
         self.was_awaited = False
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._queued
+
     def put(self, audio: ForwardedAudio) -> None:
         if self._error:
             return  # nothing is played after a lost part

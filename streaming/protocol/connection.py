@@ -15,6 +15,8 @@ The laws, for every input in every state:
     which is never 1000.
 5.  There is one close, and nothing is sent after it.
 6.  Time spent speaking is not idleness.
+7.  A connection that is told to leave, because the server is about to end, does so with an error as soon as it is open and
+    no turn runs on it. A turn that has begun is finished first, and what the client begins meanwhile belongs to it.
 
 The session reads no clock: every call brings `now` (seconds, monotonic), and `deadline` says when to call `timeout`.
 
@@ -70,6 +72,8 @@ class Connection(ABC):
         self._parameters = Parameters()
         self._streams = Streams(rules)
         self._active_at = now
+        # What the client is told when it has to leave.
+        self._farewell: Fault | None = None
         # What ends the connection anyway, as a bad key does, need not wait.
         self._silence_refusal = None if isinstance(refusal, Fault) else silence_refusal
         self._opening_ends = now + (IDENTIFY_SECONDS if self._silence_refusal else INIT_WAIT_SECONDS)
@@ -117,6 +121,11 @@ class Connection(ABC):
     def _is_drained(self) -> bool:
         """Whether nothing is left to be delivered."""
 
+    @property
+    @abstractmethod
+    def _has_turn(self) -> bool:
+        """Whether a turn has begun, by the client's words, that has not been delivered to its end."""
+
     # The way through the transition table
 
     def _step(self, event: Event, given: ClientMessage | Fault = NOTHING) -> list[Action]:
@@ -133,9 +142,12 @@ class Connection(ABC):
         return self._settled(actions)
 
     def _settled(self, actions: list[Action]) -> list[Action]:
-        """`actions`, and the close where these were the last thing to be delivered."""
-        is_over = self._state is State.ENDING and self._is_drained
-        return actions + self._step(Event.DELIVERED) if is_over else actions
+        """`actions`, and the close where these were the last thing to be delivered, or to be waited for."""
+        if self._state is State.ENDING and self._is_drained:
+            return actions + self._step(Event.DELIVERED)
+        if self._farewell and self._state is State.OPEN and not self._has_turn:
+            return actions + self._step(Event.FAILURE, self._farewell)
+        return actions
 
     # What the table says to do
 

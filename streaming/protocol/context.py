@@ -71,6 +71,11 @@ class Context:
         return self._next
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the turn has any words."""
+        return self._begun
+
+    @property
     def buffered_chars(self) -> int:
         return len(self._buffer) + self._ssml.held_chars
 

@@ -13,7 +13,8 @@ laws, beside those of every session:
     sent nothing for it for as long as contexts may be idle.
 5.  Closing the socket closes every context; after the last final message comes the close, 1000. A connection without
     contexts may be idle as long as one with contexts, and then ends with an error.
-6.  Times are relative to the end of the last character that was sent; with `sync_alignment`, to the first sound of the
+6.  Each context is a turn: a connection leaves when it has none.
+7.  Times are relative to the end of the last character that was sent; with `sync_alignment`, to the first sound of the
     context.
 
 A context moves only by the transition table at the end of the file; a pair that is not in it does nothing.
@@ -108,6 +109,10 @@ class MultiStreamInput(Session):
     @property
     def _is_drained(self) -> bool:
         return not self._contexts
+
+    @property
+    def _has_turn(self) -> bool:
+        return bool(self._contexts)
 
     def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         return packet.since_beginning() if stream.is_synchronised else stream.since_last_character(packet)

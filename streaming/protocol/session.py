@@ -69,15 +69,21 @@ class Session(Connection):
         found.send(packet, now=now)
         return [Send(message)]
 
-    def forwarded(self, *, now: float, is_final: bool) -> list[Action]:
-        """Forward mode: something was published to the session's channel and delivered."""
+    def forwarded(self, *, now: float, is_final: bool, is_last: bool = True) -> list[Action]:
+        """Forward mode: something was published to the session's channel and delivered. `is_last`: nothing else that was
+        published waits."""
         self._active_at = now
         actions: list[Action] = []
         for stream in self._streams:
-            stream.touch(now=now)
+            stream.forwarded(ends_batch=is_final and is_last, now=now)
             if is_final and not self.is_closed:
                 actions += self._end_turn(stream)
-        return actions
+        return self._settled(actions)
+
+    def leave(self, farewell: Fault) -> list[Action]:
+        """The server is about to end: the connection ends with this, as soon as no turn runs on it."""
+        self._farewell = farewell
+        return self._settled([])
 
     def fail(self, fault: Fault) -> list[Action]:
         """Something on our side ends the session."""

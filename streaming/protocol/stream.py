@@ -11,7 +11,8 @@ from streaming.protocol.parameters import Parameters
 
 
 class Stream:
-    """`number`: no other stream of the connection has had it; `name`: the client's, or None."""
+    """`number`: no other stream of the connection has had it; `name`: the client's, or None. `has_heard`: whether its client
+    has said anything; `has_sent`: whether audio has gone out since the last batch of forward mode ended."""
 
     def __init__(self, number: int, name: str | None, context: Context, *, now: float) -> None:
         self.number = number
@@ -24,6 +25,8 @@ class Stream:
         # When the last characters end that the client was told of: in its own text, and in the spoken one.
         self._told_ms = 0
         self._normalized_told_ms = 0
+        self.has_heard = False
+        self.has_sent = False
 
     @property
     def parameters(self) -> Parameters:
@@ -37,6 +40,11 @@ class Stream:
     @property
     def is_speaking(self) -> bool:
         return bool(self._pending)
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether a turn has begun with words, and is not over."""
+        return self.is_speaking or self._context.has_begun
 
     @property
     def deadline(self) -> float | None:
@@ -53,6 +61,7 @@ class Stream:
     def receive(self, message: ClientMessage, *, now: float) -> list[Utterance | TurnEnd]:
         """Take in one message; returns what it lets be spoken."""
         self.touch(now=now)
+        self.has_heard = True
         items = self._context.receive(message)
         self._pending += items
         self._pending_chars += sum(map(_weight, items))
@@ -70,9 +79,15 @@ class Stream:
         self._pending.popleft()
         self._pending_chars -= _weight(item)
 
+    def forwarded(self, *, ends_batch: bool, now: float) -> None:
+        """Forward mode: a publication has been delivered."""
+        self.touch(now=now)
+        self.has_sent = not ends_batch
+
     def send(self, packet: Packet, *, now: float) -> None:
         """The packet goes out."""
         self.touch(now=now)
+        self.has_sent = True
         if packet.alignment:
             self._told_ms = milliseconds(packet.start) + packet.alignment.end_ms
         if packet.normalized_alignment:

@@ -7,6 +7,8 @@ session:
     open for the next turn.
 3.  The final message stands alone.
 4.  Every error ends the connection; so does idleness: in the native dialect with 1000 and without a word.
+5.  In the native dialect a turn begins with its first words, in forward mode with its first sound. In the elevenlabs dialect
+    the connection is one turn, which begins with the first message.
 """
 
 from collections.abc import Mapping
@@ -74,6 +76,12 @@ class StreamInput(Session):
     @property
     def _is_drained(self) -> bool:
         return not self._stream.is_speaking
+
+    @property
+    def _has_turn(self) -> bool:
+        if self._parameters.mode == "forward":
+            return self._stream.has_sent
+        return self._stream.has_heard if self._dialect is Dialect.ELEVENLABS else self._stream.has_turn
 
     def _with_times(self, packet: Packet, stream: Stream) -> Packet:
         is_wanted = self._dialect is Dialect.ELEVENLABS or stream.is_synchronised

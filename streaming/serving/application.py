@@ -15,7 +15,9 @@ from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
 from streaming.http.uploads import Uploads
+from streaming.serving.drain import Admission, Drain
 from streaming.serving.health import Health
+from streaming.serving.life import Life
 from streaming.serving.lifespan import WrappedLifespan
 from streaming.serving.server_parts import ServerParts
 from streaming.sockets.routing import SocketRouter, is_speech_path
@@ -38,17 +40,7 @@ class SpeechApplication:
         self._owns_server = owns_server
         self._application = application
         self._front = HttpFront(application, parts.for_http, prefix)
-        http = Health(
-            Entrance(self._front, self._has_limits),
-            parts.executor,
-            parts.forwarding,
-            redis_url=parts.config.redis_url,
-            live_path=live_path,
-            ready_path=ready_path,
-        )
-        sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
         self._api_paths = ApiPaths(prefix)
-        self._uploads = Uploads(parts.config, self._api_paths, owns_server=owns_server)
         limits = parts.config.limits
         self._door = Door(
             parts.capacity.requests,
@@ -56,8 +48,22 @@ class SpeechApplication:
             head_seconds=limits.request_head_seconds,
             body_seconds=limits.request_body_seconds,
         )
+        drain = Drain(parts.open_sockets, self._door, parts.config.service.drain_seconds)
+        self._life = Life(parts, drain)
+        http = Health(
+            Admission(Entrance(self._front, self._has_limits), drain, self._has_limits),
+            parts.executor,
+            parts.forwarding,
+            drain,
+            redis_url=parts.config.redis_url,
+            live_path=live_path,
+            ready_path=ready_path,
+        )
+        sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
+        self._uploads = Uploads(parts.config, self._api_paths, owns_server=owns_server)
         self._http = RequestLimits(http, parts.config, self._uploads, self._has_limits)
         self._sockets = RequestLimits(sockets, parts.config, self._uploads, self._has_limits)
+        self._wait_for_uvicorn()
         self._waits_for_daphne = False
         # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
         self._wait_for_daphne()
@@ -74,6 +80,11 @@ class SpeechApplication:
                 await self._sockets(self._with_path_that_is_meant(scope), receive, send)
             case _:
                 await self._application(scope, receive, send)
+
+    async def _part(self) -> None:
+        """uvicorn is about to close everything: after a signal, which came first to us, or by itself."""
+        await self._life.leave()
+        await self._say_goodbye()
 
     async def _say_goodbye(self) -> None:
         """The server ends: sockets are told so, and responses must not be taken for whole ones."""
@@ -110,11 +121,18 @@ class SpeechApplication:
         await wrapped.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def _wait_for_uvicorn(self) -> None:
+        """It imports an application before it starts."""
+        if "uvicorn.server" in sys.modules:
+            from streaming.uvicorn.life import when_uvicorn_serves
+
+            when_uvicorn_serves(self._life.begin)
+
     def _give_uvicorn_what_it_lacks(self) -> None:
         if "uvicorn.server" in sys.modules:
             from streaming.uvicorn import door, flow_control, intake, quiet_log
 
-            flow_control.install(self._say_goodbye)
+            flow_control.install(self._part)
             intake.install()
             door.install(self._door, self._has_limits, owns_server=self._owns_server)
             quiet_log.install(self._may_have_secrets)
@@ -137,7 +155,7 @@ class SpeechApplication:
             self._has_limits,
             owns_server=self._owns_server,
             may_have_secrets=self._may_have_secrets,
-            start=self.parts.start,
+            start=self._life.begin,
             say_goodbye=self._say_goodbye,
             stop=self.parts.executor.stop,
         )

@@ -18,6 +18,7 @@ from streaming.connection.paths import path_info_of
 from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
+from streaming.serving.drain import Drain
 
 logger = logging.getLogger("streaming.serving.health")
 
@@ -33,6 +34,7 @@ class Health:
         app: App,
         executor: Executor,
         forwarding: Forwarding,
+        drain: Drain,
         *,
         redis_url: str | None,
         live_path: str | None,
@@ -41,6 +43,7 @@ class Health:
         self._app = app
         self._executor = executor
         self._forwarding = forwarding
+        self._drain = drain
         self._redis_url = redis_url
         self._live_path = live_path
         self._ready_path = ready_path
@@ -59,9 +62,15 @@ class Health:
     async def readiness(self) -> dict[str, Any]:
         database, redis_state = await asyncio.gather(_database_state(), _redis_state(self._redis_url))
         status = self._executor.status
-        is_ready = status.is_ready and database == "ok" and redis_state in ("ok", "not configured")
+        is_ready = (
+            not self._drain.has_begun
+            and status.is_ready
+            and database == "ok"
+            and redis_state in ("ok", "not configured")
+        )
         return {
             "ready": is_ready,
+            "draining": self._drain.has_begun,
             "engine": {
                 "state": status.state.value,
                 "name": status.info.name if status.info else None,

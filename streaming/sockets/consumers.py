@@ -19,12 +19,10 @@ from streaming.dispatch.executor import Place
 from streaming.errors import ClientStalled, Fault, ProtocolError, fault_of, is_of_the_connection
 from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.multi_stream_input import MultiStreamInput
 from streaming.protocol.opening import may_generate
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
-from streaming.protocol.stream_input import StreamInput
 from streaming.sockets.deadline import Deadline
 from streaming.sockets.parts import Parts
 from streaming.sockets.stream_tasks import StreamTasks
@@ -95,7 +93,7 @@ class SpeechConsumer(AsyncConsumer):
     async def websocket_connect(self, message: dict[str, Any]) -> None:
         visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
         self._open_sockets.arrive(self, visitor.address, self._dismiss)
-        fault = await visitor.arrive() or self._dismissal or self._let_in(visitor)
+        fault = self._open_sockets.refusal or await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
             replace(self._rules, reads_ahead=self._executor.reads_ahead),
@@ -106,6 +104,8 @@ class SpeechConsumer(AsyncConsumer):
         await self.send({"type": "websocket.accept"})
         if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
             self._preparation = self._preparer.begin(visitor.voice)
+        if self._open_sockets.is_leaving:
+            self.leave()
         self._set_deadline()
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
@@ -231,9 +231,9 @@ class SpeechConsumer(AsyncConsumer):
         if self._session:
             await self._perform(self._session.spoken(item, stream_number, now=self._now()))
 
-    async def _report_forwarded(self, is_final: bool) -> None:
+    async def _report_forwarded(self, is_final: bool, is_last: bool) -> None:
         if self._session:
-            await self._perform(self._session.forwarded(now=self._now(), is_final=is_final))
+            await self._perform(self._session.forwarded(now=self._now(), is_final=is_final, is_last=is_last))
 
     # Time
 
@@ -254,6 +254,11 @@ class SpeechConsumer(AsyncConsumer):
         task.add_done_callback(self._background.discard)
 
     # Ending
+
+    def leave(self) -> None:
+        """The server is about to end: so does this connection, when the turns that have begun on it are over."""
+        if self._session:
+            self._in_background(self._answer(self._session.leave(errors.SHUTTING_DOWN)))
 
     async def say_goodbye(self) -> None:
         """Tell the client that the server shuts down, and wait a moment for it to have heard."""
@@ -291,15 +296,3 @@ class SpeechConsumer(AsyncConsumer):
 def _cannot_send_now(text: str) -> bool:
     """With a server that has no short way."""
     return False
-
-
-class StreamInputConsumer(SpeechConsumer):
-    """`stream-input`."""
-
-    session_type = StreamInput
-
-
-class MultiStreamInputConsumer(SpeechConsumer):
-    """`multi-stream-input`."""
-
-    session_type = MultiStreamInput

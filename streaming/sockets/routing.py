@@ -10,7 +10,7 @@ from streaming.connection.paths import path_info_of
 from streaming.connection.refusing import refuse
 from streaming.connection.transport import GONE_KEY, limit_connection_of
 from streaming.errors import Refused
-from streaming.sockets.consumers import MultiStreamInputConsumer, StreamInputConsumer
+from streaming.sockets.endpoints import MultiStreamInputConsumer, StreamInputConsumer
 from streaming.sockets.inbox import Inbox
 from streaming.sockets.parts import Parts
 

@@ -59,7 +59,7 @@ def _install(kind: Any, door: Door, look: Callable[[Any], None]) -> None:
         look(protocol)
 
     def connection_lost(protocol: Any, error: Exception | None) -> None:
-        door.leave(protocol)
+        door.lost(protocol)
         _cancel(protocol, "ending")
         plain_lost(protocol, error)
 
@@ -107,7 +107,7 @@ def _look(door: Door, covers: Callable[[str], bool], owns_server: bool, protocol
     """What does the connection wait for?"""
     transport, cycle = protocol.transport, protocol.cycle
     if transport.get_protocol() is not protocol:  # a socket by now
-        door.leave(protocol)
+        door.lost(protocol)
     elif transport.is_closing():
         door.leave(protocol)
         _end_after(protocol, PING_TIMEOUT_SECONDS)
@@ -123,12 +123,15 @@ def _look(door: Door, covers: Callable[[str], bool], owns_server: bool, protocol
 
 def _wait(door: Door, protocol: Any, part: Part) -> None:
     address = protocol.client[0] if protocol.client else ""
-    door.wait(protocol, part, address, lambda: _close(protocol))
+    door.wait(
+        protocol, part, address, lambda: _close(protocol, PING_TIMEOUT_SECONDS if door.is_closing else CLOSE_SECONDS)
+    )
 
 
-def _close(protocol: Any) -> None:
+def _close(protocol: Any, seconds: float) -> None:
+    """`seconds`: how long it may take to send what is left."""
     if protocol.cycle and not protocol.cycle.response_complete:
         protocol.transport.abort()  # an answer that breaks off must not look complete
         return
     protocol.transport.close()
-    _end_after(protocol, CLOSE_SECONDS)
+    _end_after(protocol, seconds)

@@ -29,9 +29,10 @@ MAX_HEAD_BYTES = 256 * 1024
 class _Server(uvicorn.Server):
     """Says when it listens, and ends without passing on the signal that ended it."""
 
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None], *, has_passed_socket: bool) -> None:
         super().__init__(config)
         self._on_listening = on_listening
+        self.has_passed_socket = has_passed_socket
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if self.config.is_ssl:
@@ -47,16 +48,17 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            signal.signal(number, self.handle_exit)
         yield
 
 
 def serve(application: Any, listening: Listening, on_listening: Callable[[], None]) -> None:
     """Until the process is told to end. Raises CannotListen."""
     with _listen(listening) as listener:
-        _Server(_config(application, listening), on_listening).run(sockets=[listener])
+        is_passed = listening.descriptor is not None
+        server = _Server(_config(application, listening), on_listening, has_passed_socket=is_passed)
+        server.run(sockets=[listener])
 
 
 def _config(application: Any, listening: Listening) -> uvicorn.Config:
@@ -86,13 +88,30 @@ def _config(application: Any, listening: Listening) -> uvicorn.Config:
 
 def _listen(listening: Listening) -> socket.socket:
     """Raises CannotListen."""
+    if listening.descriptor is not None:
+        return _adopt(listening.descriptor)
     host = listening.host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(error.strerror or str(error)) from None
-    # Connections inherit TCP_NODELAY. asyncio sets it only on sockets that name their protocol, which this one does not;
-    # every second packet would then wait up to 40 ms for the client's acknowledgement of the first.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    _send_at_once(listener)
     return listener
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    """Raises CannotListen."""
+    try:
+        listener = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise CannotListen(error.strerror or str(error)) from None
+    _send_at_once(listener)
+    return listener
+
+
+def _send_at_once(listener: socket.socket) -> None:
+    """Connections inherit TCP_NODELAY. asyncio sets it only on sockets that name their protocol, which this one does not;
+    every second packet would then wait up to 40 ms for the client's acknowledgement of the first."""
+    if listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -21,8 +21,8 @@ LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[LiveServer]:
-    """A server that a test may damage."""
-    with LiveServer(write_settings(tmp_path)) as live:
+    """A server that a test may damage, and that ends at once when it is told to."""
+    with LiveServer(write_settings(tmp_path, service={"drain_seconds": 0})) as live:
         yield live
 
 

@@ -280,3 +280,19 @@ async def test_a_key_that_is_disabled_ends_forwarding(tmp_path: Path, redis_serv
             publish(redis_server, AUDIO, "sess:key:audio")
             turn = await receive_all(socket)
     assert ((turn.error or {}).get("error"), turn.close_code) == ("invalid_api_key", 1008)
+
+
+async def test_a_server_that_is_told_to_stop_forwards_a_batch_to_its_end(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    settings = write_settings(tmp_path, redis_url=redis_server.url, service={"drain_seconds": 600})
+    with LiveServer(settings, ("-m", "benchmarks.tone_server")) as server:
+        async with await listen(server, redis_server) as socket, await listen(server, redis_server, "sess:2") as idle:
+            pcm = publish_audio(redis_server, tone(0.2))
+            packet = json.loads(await socket.recv())
+            server.process.terminate()
+            assert (await receive_all(idle)).close_code == 1012
+            pcm += publish_audio(redis_server, tone(0.2), is_final=True)
+            turn = await receive_all(socket)
+            assert (turn.is_final, turn.close_code) == (True, 1012)
+            assert base64.b64decode(packet["audio"]) + played(turn) == pcm

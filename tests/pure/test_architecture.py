@@ -293,7 +293,7 @@ def test_one_file_touches_a_channel_layer() -> None:
 
 def test_two_rooms_know_the_names_on_the_wire() -> None:
     knowing = {path.as_posix() for path in SOURCES if any(map(is_wire_key, constants(path)))}
-    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/listeners.py"}
+    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/subscription.py"}
     assert knowing == {"streaming/protocol/messages.py", *forwarding}
 
 

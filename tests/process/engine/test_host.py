@@ -169,15 +169,12 @@ def test_when_the_server_is_gone_so_is_the_process(host: RunningHost, is_loaded:
     assert host.exit_code() == 1
 
 
-def test_ctrl_c_is_the_business_of_the_server(ready: RunningHost) -> None:
-    ready.process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_are_the_business_of_the_server(ready: RunningHost, number: int) -> None:
+    """A terminal and systemd send them to every process."""
+    ready.process.send_signal(number)
     ready.send(SpeechRequest("1", "Hello."))
     assert ready.last_word() == Finished("1")
-
-
-def test_the_server_can_end_it_with_sigterm(ready: RunningHost) -> None:
-    ready.process.terminate()
-    assert ready.exit_code() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ class Client:
     def __init__(self, seconds_per_packet: float = 0.0) -> None:
         self.seconds_per_packet = seconds_per_packet
         self.heard: list[Packet | Utterance | TurnEnd | bool] = []
+        # Of each publication that was noted: whether another one waited then.
+        self.waiting: list[bool] = []
         self.reads = asyncio.Event()
         self.reads.set()
 
@@ -87,6 +89,10 @@ class Client:
 
     async def note(self, item: Utterance | TurnEnd | bool) -> None:
         self.heard.append(item)
+
+    async def note_published(self, is_final: bool, is_last: bool) -> None:
+        self.heard.append(is_final)
+        self.waiting.append(not is_last)
 
     @property
     def notes(self) -> list[Utterance | TurnEnd | bool]:
@@ -348,7 +354,7 @@ async def forward(*parts: ForwardedAudio, frames: tuple[int, ...] = (), toll: To
         source.put(part)
     source.fail(SourceError("that was all"))
     outlet = Outlet(client.take, None)
-    forwarder = Forwarder(OUTPUT, outlet, toll or Toll(), client.note, frames=frames, max_packet_ms=60)
+    forwarder = Forwarder(OUTPUT, outlet, toll or Toll(), client.note_published, frames=frames, max_packet_ms=60)
     with pytest.raises(SourceError, match="that was all"):
         await forwarder.run(source)
     return client
@@ -362,6 +368,7 @@ async def test_what_is_published_goes_out_and_every_publication_is_reported() ->
     parts = [published(0.2, 16_000), published(0.1, 16_000, is_final=True)]
     client = await forward(*parts)
     assert client.notes == [False, True]
+    assert client.waiting == [True, False]
     assert client.heard[-1] is True
     assert np.abs(sound(client) - np.concatenate([part.samples for part in parts])).max() < 1e-4
 

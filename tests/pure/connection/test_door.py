@@ -1,4 +1,5 @@
 import asyncio
+from itertools import product
 
 import pytest
 
@@ -84,3 +85,50 @@ async def test_a_short_body_may_have_tiny_chunks() -> None:
     wait(door, caller, Part.BODY)
     assert not door.has_tiny_chunks(caller, b"1\r\nx\r\n" * 1000)
     door.leave(caller)
+
+
+@pytest.mark.parametrize("served", [[], [Part.ANSWER, Part.HEAD]])
+async def test_when_it_closes_nobody_waits_for_a_request_that_is_not_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, served: list[Part]
+) -> None:
+    monkeypatch.setattr("streaming.connection.door.LAST_REQUEST_SECONDS", 0.01)
+    door, silent, busy = Door(8, 8, head_seconds=FAR, body_seconds=FAR), Caller(), Caller()
+    for caller, part in product((silent, busy), [Part.HEAD, *served]):
+        wait(door, caller, part)
+    door.close()
+    assert not silent.closed.is_set()
+    wait(door, busy, Part.BODY)
+    assert await asyncio.wait_for(silent.closed.wait(), 30)
+    assert not busy.closed.is_set()
+
+
+async def test_when_it_closes_who_is_being_answered_leaves_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streaming.connection.door.LAST_REQUEST_SECONDS", 0.01)
+    door, busy = Door(8, 8, head_seconds=FAR, body_seconds=FAR), Caller()
+    wait(door, busy)
+    wait(door, busy, Part.ANSWER)
+    door.close()
+    assert not busy.closed.is_set()
+    wait(door, busy)
+    assert await asyncio.wait_for(busy.closed.wait(), 30)
+
+
+async def test_it_knows_when_all_have_left_that_were_there() -> None:
+    door, callers, late = Door(8, 8, head_seconds=FAR, body_seconds=FAR), [Caller(), Caller()], Caller()
+    for caller in callers:
+        wait(door, caller, Part.ANSWER)
+    door.close()
+    wait(door, late)
+    leaving = asyncio.create_task(door.have_left())
+    assert door.remaining == 2
+    door.lost(callers[0])
+    await asyncio.sleep(0)
+    assert not leaving.done()
+    door.lost(callers[1])
+    await asyncio.wait_for(leaving, 30)
+
+
+async def test_an_empty_one_has_been_left() -> None:
+    door = Door(8, 8, head_seconds=FAR, body_seconds=FAR)
+    door.close()
+    await asyncio.wait_for(door.have_left(), 30)

@@ -86,6 +86,11 @@ class Crowd(RuleBasedStateMachine):
     def fault(self, fault: errors.Fault) -> None:
         self.take(self.session.fail(fault))
 
+    @precondition(lambda self: self.patience < 0)
+    @rule()
+    def leave(self) -> None:
+        self.take(self.session.leave(errors.SHUTTING_DOWN))
+
     @precondition(lambda self: self.queues)
     @rule(data=st.data(), fault=st.sampled_from(FAULTS))
     def fault_of_one(self, data: st.DataObject, fault: errors.Fault) -> None:

@@ -162,6 +162,11 @@ class Conversation(RuleBasedStateMachine):
 
     @precondition(lambda self: self.patience < 0)
     @rule()
+    def leave(self) -> None:
+        self.take(self.session.leave(errors.SHUTTING_DOWN))
+
+    @precondition(lambda self: self.patience < 0)
+    @rule()
     def refusal_of_the_shell(self) -> None:
         self.take(self.session.refuse(ProtocolError(errors.INVALID_MESSAGE, "Too long.")))
 
@@ -204,8 +209,9 @@ class Conversation(RuleBasedStateMachine):
             assert message["message"]
         elif message["isFinal"]:
             assert may_be_final
-            # Only the elevenlabs dialect closes behind it.
-            assert message == ({"audio": None, "isFinal": True} if behind else {"isFinal": True})
+            # Only the elevenlabs dialect closes behind it, unless the server is about to end.
+            closes = bool(behind) and isinstance(behind[0], Close)
+            assert message == ({"audio": None, "isFinal": True} if closes else {"isFinal": True})
         else:
             assert message.keys() == {"audio", "isFinal", "normalizedAlignment", "alignment"}
 

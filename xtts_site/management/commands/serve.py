@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -18,6 +18,7 @@ from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.connection.listening import CannotListen, Listening
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config, manage
+from xtts_site.passed_socket import NoListeningSocket, listening_at, passed_by_systemd
 
 logger = logging.getLogger("streaming.serve")
 
@@ -29,8 +30,18 @@ class Command(BaseCommand):
     # Its checks import every URL and so every view; the server's own start finds the same errors.
     requires_system_checks = ()
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--fd",
+            type=int,
+            metavar="N",
+            help="a listening socket that was passed to this process, in place of service.host and service.port; one that "
+            "systemd passes is found without this option",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
-        config = get_config()
+        descriptor = passed_descriptor(options["fd"])
+        config = with_address(get_config(), descriptor)
         check_database()
         if config.redis_url:
             asyncio.run(check_redis(config.redis_url))
@@ -41,7 +52,7 @@ class Command(BaseCommand):
 
         welcome = partial(self._welcome, config, [key_warning(config), name_warning(config)])
         try:
-            server.serve(application, listening_of(config.service), welcome)
+            server.serve(application, listening_of(config.service, descriptor), welcome)
         except CannotListen as error:
             service = config.service
             where = f"service.host {service.host}, service.port {service.port}"
@@ -143,7 +154,28 @@ def one_sentence(error: object) -> str:
     return " ".join(str(error).split()).rstrip(".?!") + "."
 
 
-def listening_of(service: ServiceConfig) -> Listening:
+def passed_descriptor(option: int | None) -> int | None:
+    """Of the socket to listen at, if one was passed. Raises CommandError."""
+    try:
+        return option if option is not None else passed_by_systemd()
+    except NoListeningSocket as error:
+        raise CommandError(f"{error}.") from None
+
+
+def with_address(config: Config, descriptor: int | None) -> Config:
+    """The settings with the address of the passed socket, if there is one. Raises CommandError."""
+    if descriptor is None:
+        return config
+    service = config.service
+    if service.server == "daphne" and service.tls_certificate:
+        raise CommandError("daphne has no TLS on a passed socket: use service.server uvicorn, or a proxy for TLS.")
+    try:
+        return config.model_copy(update={"service": listening_at(service, descriptor)})
+    except NoListeningSocket as error:
+        raise CommandError(f"Cannot listen: {error}.") from None
+
+
+def listening_of(service: ServiceConfig, descriptor: int | None = None) -> Listening:
     return Listening(
         host=service.host,
         port=service.port,
@@ -151,6 +183,7 @@ def listening_of(service: ServiceConfig) -> Listening:
         certificate=service.tls_certificate,
         key=service.tls_key,
         behind_proxy=service.behind_tls_proxy,
+        descriptor=descriptor,
     )
 
 

@@ -1,0 +1,17 @@
+"""The sockets that there are."""
+
+from streaming.protocol.multi_stream_input import MultiStreamInput
+from streaming.protocol.stream_input import StreamInput
+from streaming.sockets.consumers import SpeechConsumer
+
+
+class StreamInputConsumer(SpeechConsumer):
+    """`stream-input`."""
+
+    session_type = StreamInput
+
+
+class MultiStreamInputConsumer(SpeechConsumer):
+    """`multi-stream-input`."""
+
+    session_type = MultiStreamInput
