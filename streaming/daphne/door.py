@@ -1,6 +1,7 @@
 """Deadlines and bounded rooms for connections to daphne (`streaming.connection.door`)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet import tcp
@@ -90,5 +91,13 @@ def _says_close(request: Any) -> bool:
 
 def _wait(door: Door, channel: Any, part: Part) -> None:
     address = str(getattr(channel.getPeer(), "host", ""))
-    close = channel.forceAbortClient if part is Part.ANSWER else channel.timeoutConnection
+    close = channel.forceAbortClient if part is Part.ANSWER else partial(_close, door, channel)
     door.wait(channel, part, address, close)
+
+
+def _close(door: Door, channel: Any) -> None:
+    """What is left of its last response is sent before; when the server is about to end, it may take until then."""
+    if door.is_closing:
+        channel.loseConnection()
+    else:
+        channel.timeoutConnection()
