@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from benchmarks.live_server import LiveServer, write_settings
-from tests.live.client import Turn, receive_all, receive_turn, send, speak
+from tests.live.client import Turn, receive_all, send, speak
 
 pytestmark = pytest.mark.both_servers
 
@@ -36,8 +36,8 @@ def toned(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 async def told_to_stop(server: LiveServer, how: int = signal.SIGTERM) -> None:
-    """Until it says so."""
-    server.process.send_signal(how)
+    """As a terminal or systemd tells it, with every process that it has started; until it says so."""
+    os.killpg(server.process.pid, how)
     await asyncio.to_thread(server.wait_until, lambda: server.readiness().get("draining"), PATIENCE)
 
 
@@ -66,12 +66,14 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         clients = [await stack.enter_async_context(toned.connect(query="?mode=generate")) for _ in range(8)]
         idle = await stack.enter_async_context(toned.connect_contexts())
         contexts = await stack.enter_async_context(toned.connect_contexts())
+        elevenlabs = await stack.enter_async_context(toned.connect())
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=toned.base_url, timeout=PATIENCE))
         await send(clients[0], text=SENTENCE, flush=True)
         await send(clients[0], text=SENTENCE)
         whole = await speak(clients[0], "")
         firsts = [await begin(client) for client in clients]
         await send(contexts, context_id="a", text=SENTENCE, flush=True)
+        await send(elevenlabs, text=" ")
         body = (await http.post(PCM, json={"text": LONG_TEXT})).content
         response = await stack.enter_async_context(http.stream("POST", PCM, json={"text": LONG_TEXT}))
         parts = response.aiter_raw()
@@ -99,6 +101,10 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         last = await receive_all(contexts)
         assert last.close_code == 1012
         assert {message["contextId"] for message in last.messages if message.get("isFinal")} == {"a", "b"}
+        await send(elevenlabs, text=SENTENCE)
+        await send(elevenlabs, text="")
+        usual = await receive_all(elevenlabs)
+        assert (usual.is_final, usual.close_code) == (True, 1000)
         async for part in parts:
             received += part
         assert received == body
@@ -128,41 +134,13 @@ async def test_what_takes_too_long_is_cut_off_so_that_everybody_sees_it(tmp_path
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path, how: int) -> None:
     with LiveServer(write_settings(tmp_path, service={"drain_seconds": 3600}), TONE) as server:
         [engine] = server.engine_pids()
-        async with server.connect(query="?mode=generate") as client:
-            await begin(client)
+        async with server.connect(query="?mode=generate") as speaking, server.connect(query="?mode=generate") as idle:
+            await begin(speaking)
             await told_to_stop(server, how)
             server.process.send_signal(how)
-            assert (await receive_all(client)).close_code == 1012
+            turns = await asyncio.gather(receive_all(speaking), receive_all(idle))
+        assert {turn.close_code for turn in turns} == {1012}
+        assert {(turn.error or {})["error"] for turn in turns} == {"server_shutdown"}
         assert await end_of(server) == 0
         assert not Path(f"/proc/{engine}").exists()
-
-
-async def test_the_engine_lives_as_long_as_it_is_needed(toned: LiveServer) -> None:
-    """A terminal and systemd send their signals to the engine, too."""
-    async with toned.connect(query="?mode=generate") as client:
-        first = await begin(client)
-        for pid in toned.engine_pids():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                os.kill(pid, number)
-        await told_to_stop(toned)
-        assert (await finish(client, first)).is_final
-
-
-async def test_a_client_that_reads_slowly_gets_all_of_its_last_response(toned: LiveServer) -> None:
-    async with httpx.AsyncClient(base_url=toned.base_url, timeout=PATIENCE) as http:
-        body = (await http.post(PCM, json={"text": SENTENCE * 20})).content
-        async with http.stream("POST", PCM, json={"text": SENTENCE * 20}) as response:
-            await told_to_stop(toned)
-            assert await response.aread() == body
-    assert await end_of(toned) == 0
-
-
-async def test_turns_of_the_elevenlabs_dialect_end_as_usual(toned: LiveServer) -> None:
-    async with toned.connect() as client:
-        await send(client, text=" ")
-        await send(client, text=SENTENCE)
-        await told_to_stop(toned)
-        await send(client, text="")
-        turn = await receive_turn(client)
-        assert turn.is_final
-        assert (await receive_all(client)).close_code == 1000
+        assert "Traceback" not in server.log

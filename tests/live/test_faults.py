@@ -77,23 +77,6 @@ async def test_a_server_that_is_killed_leaves_no_engine_behind(own_server: LiveS
 
 
 @on_both_servers
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-async def test_shutdown_tells_every_session_and_leaves_nothing_running(own_server: LiveServer, how: int) -> None:
-    [pid] = own_server.engine_pids()
-    async with own_server.connect() as speaking, own_server.connect(query="?mode=generate") as idle:
-        await send(speaking, type="ttsInitRequest")
-        await send(speaking, text=LONG_TEXT, flush=True)
-        await speaking.recv()
-        own_server.process.send_signal(how)
-        turns = await asyncio.gather(receive_all(speaking), receive_all(idle))
-    assert {turn.close_code for turn in turns} == {1012}
-    assert {(turn.error or {})["error"] for turn in turns} == {"server_shutdown"}
-    assert await asyncio.to_thread(own_server.process.wait, 15) == 0
-    assert not Path(f"/proc/{pid}").exists()
-    assert "Traceback" not in own_server.log
-
-
-@on_both_servers
 async def test_a_client_that_leaves_frees_its_slot_at_once(tmp_path: Path) -> None:
     with LiveServer(write_settings(tmp_path, service={"max_concurrency": 1, "max_waiting": 4})) as server:
         socket = await server.connect()

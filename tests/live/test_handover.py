@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import Turn, receive_turn, send
 
-pytestmark = pytest.mark.both_servers
+on_both_servers = pytest.mark.both_servers
 
 TEXT = "All of this is a tone. "
 SPEECH = "/v1/text-to-speech/demo/stream?output_format=pcm_24000"
@@ -97,8 +97,9 @@ class Load:
     async def until(self, turns: int) -> None:
         """So many turns more."""
         most = len(self.heard) + turns
-        while len(self.heard) < most and not self.faults:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(3 * PATIENCE):
+            while len(self.heard) < most and not self.faults:
+                await asyncio.sleep(0.01)
 
 
 async def hears(supervisor: socket.socket) -> bytes:
@@ -112,6 +113,7 @@ def settings_at(folder: Path, listener: socket.socket) -> Path:
     return write_settings(folder, service=service)
 
 
+@on_both_servers
 async def test_the_next_process_takes_over(tmp_path: Path, listener: socket.socket, supervisor: socket.socket) -> None:
     passed = (listener.fileno(),)
     command = (*TONE, "--fd", str(listener.fileno()))
@@ -159,6 +161,7 @@ COMMAND_LINES = {
 }
 
 
+@on_both_servers
 async def test_the_command_lines_of_the_servers_leave_the_socket_open(
     tmp_path: Path, listener: socket.socket, server_program: str
 ) -> None:
