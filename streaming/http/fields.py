@@ -2,12 +2,13 @@
 "not given". Each of them needs a default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator
-from pydantic_core import PydanticUseDefault
+from ninja import Schema
+from pydantic import AfterValidator, BeforeValidator, ModelWrapValidatorHandler, model_validator
+from pydantic_core import PydanticCustomError, PydanticUseDefault
 
 from streaming.protocol.parameters import OPENAI_SPEEDS, SPEEDS, clamped
 from streaming.protocol.values import boolean_of, is_given, normalization_of, number_of, whole_number_of
@@ -20,6 +21,18 @@ def _or_default(read: Callable[[object], Any]) -> Callable[[object], Any]:
         return read(value)
 
     return validate
+
+
+class SentObject(Schema):
+    """An object within a body. `Schema` by itself reads attributes, and so takes a list or a text for an object in which
+    nothing is given."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _is_an_object(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(value, Mapping | cls):
+            raise PydanticCustomError("object_type", "Input should be an object")
+        return read(value)
 
 
 def _same(value: object) -> object:

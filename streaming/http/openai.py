@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 from streaming.audio.formats import CONTAINER_FORMATS
 from streaming.http.backend import exchange_of
 from streaming.http.bodies import Body, parts_of, raw_audio
-from streaming.http.fields import OR_DEFAULT, OpenAISpeed
+from streaming.http.fields import OR_DEFAULT, OpenAISpeed, SentObject
 from streaming.http.narration import Packets
 from streaming.http.speech import AUDIO, Order, speech_response
 from streaming.http.speech_schemas import WITHOUT_EFFECT, Temperature, TopK, TopP
@@ -24,7 +24,7 @@ from voices.known_ids import stand_ins
 router = Router(tags=["OpenAI"])
 
 
-class VoiceById(Schema):
+class VoiceById(SentObject):
     id: str
 
 

@@ -8,7 +8,7 @@ from ninja import Field, Schema
 from pydantic import ConfigDict
 
 from streaming.audio.formats import HTTP_FORMATS
-from streaming.http.fields import OR_DEFAULT, Boolean, Normalization, Number, Speed, WholeNumber
+from streaming.http.fields import OR_DEFAULT, Boolean, Normalization, Number, SentObject, Speed, WholeNumber
 from streaming.protocol.parameters import SPEEDS, TEMPERATURES, TOP_KS, TOP_PS
 
 DEFAULT_FORMAT = "mp3_44100_128"
@@ -22,7 +22,7 @@ TopP = Annotated[Number, Field(ge=TOP_PS[0], le=TOP_PS[1], description=f"For XTT
 Share = Annotated[Number, Field(ge=0, le=1, description=WITHOUT_EFFECT)]
 
 
-class VoiceSettings(Schema):
+class VoiceSettings(SentObject):
     stability: Share | None = None
     similarity_boost: Share | None = None
     style: Share | None = None
@@ -30,13 +30,13 @@ class VoiceSettings(Schema):
     speed: Annotated[Speed, Field(description=SPEED)] | None = None
 
 
-class GenerationConfig(Schema):
+class GenerationConfig(SentObject):
     temperature: Temperature | None = None
     top_k: TopK | None = None
     top_p: TopP | None = None
 
 
-class DictionaryLocator(Schema):
+class DictionaryLocator(SentObject):
     pronunciation_dictionary_id: str
     version_id: str | None = None
 

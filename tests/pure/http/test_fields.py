@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from streaming.http.openai import OpenAISpeechBody
-from streaming.http.speech_schemas import GenerationConfig, SpeechBody, SpeechQuery, VoiceSettings
+from streaming.http.speech_schemas import DictionaryLocator, GenerationConfig, SpeechBody, SpeechQuery, VoiceSettings
 from streaming.http.voice_schemas import VoiceQuery
 
 
@@ -94,3 +94,29 @@ def test_elevenlabs_endpoints_take_the_nearest_speed(value: Any, speed: float) -
 @pytest.mark.parametrize(("value", "speed"), [(0.1, 0.25), (0.25, 0.25), (4, 4.0), ("9", 4.0), (3, 3.0)])
 def test_openais_endpoint_takes_the_nearest_speed_of_its_own_range(value: Any, speed: float) -> None:
     assert openai_body(speed=value).speed == speed
+
+
+@pytest.mark.parametrize("value", [[], ["a"], "a", 3, True])
+@pytest.mark.parametrize("name", ["voice_settings", "generation_config"])
+def test_what_is_no_object_is_refused_for_one(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match="Input should be an object"):
+        SpeechBody(text="Hello.", **{name: value})
+
+
+@pytest.mark.parametrize("locators", [[[]], ["a"], [3]])
+def test_a_list_of_objects_holds_nothing_else(locators: list[Any]) -> None:
+    with pytest.raises(ValidationError, match="Input should be an object"):
+        SpeechBody(text="Hello.", pronunciation_dictionary_locators=locators)
+
+
+def test_objects_are_read_from_objects_and_null() -> None:
+    sent: dict[str, Any] = {
+        "text": "Hello.",
+        "voice_settings": {"speed": 1.1},
+        "generation_config": None,
+        "pronunciation_dictionary_locators": [{"pronunciation_dictionary_id": "a"}],
+    }
+    body = SpeechBody.model_validate(sent)
+    assert body.voice_settings == VoiceSettings(speed=1.1)
+    assert body.generation_config is None
+    assert body.pronunciation_dictionary_locators == [DictionaryLocator(pronunciation_dictionary_id="a")]
