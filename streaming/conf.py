@@ -187,6 +187,13 @@ class LimitsConfig(Section):
     max_header_bytes: Annotated[int, Field(strict=True, ge=1024, le=65_536)] = 16_384
 
 
+class DatabaseConfig(Section):
+    answer_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.5
+    cache_seconds: Annotated[float, Field(ge=0, le=3600)] = 1.0
+    key_outage_seconds: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    voice_outage_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3600.0
+
+
 # Settings of the section `service` that only the project `xtts_site` knows.
 OF_THE_PROJECT = {
     *("host", "port", "server", "tls_certificate", "tls_key", "behind_tls_proxy", "hsts_seconds"),
@@ -203,6 +210,7 @@ class Config(Section):
     forward: ForwardConfig
     access: AccessConfig
     limits: LimitsConfig
+    database: DatabaseConfig
     redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = None
 
 

@@ -84,8 +84,8 @@ class UnknownDictionary(SpeechError):
     """The client named a dictionary, or a version of one, that does not exist."""
 
 
-class VoicesUnavailable(SpeechError):
-    """Voices cannot be read from the database."""
+class DatabaseUnavailable(SpeechError):
+    """The database does not answer, or not in time."""
 
 
 class VoiceUnusable(SpeechError):
@@ -136,6 +136,13 @@ ENGINE_UNAVAILABLE = Fault(
     HTTPStatus.SERVICE_UNAVAILABLE,
     RETRY_SECONDS,
 )
+DATABASE_UNAVAILABLE = Fault(
+    "database_unavailable",
+    "The server's database does not answer; try again later.",
+    1013,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    RETRY_SECONDS,
+)
 OVERLOADED = Fault(
     "system_busy", "The server is at its limit; try again later.", 1013, HTTPStatus.TOO_MANY_REQUESTS, RETRY_SECONDS
 )
@@ -162,7 +169,7 @@ _FAULTS: tuple[tuple[type[SpeechError], Fault], ...] = (
     (UnknownDictionary, UNKNOWN_DICTIONARY),
     (UnknownLanguage, INTERNAL_ERROR),
     (VoiceUnusable, INTERNAL_ERROR),
-    (VoicesUnavailable, INTERNAL_ERROR),
+    (DatabaseUnavailable, DATABASE_UNAVAILABLE),
     (SourceError, SOURCE_LOST),
     (SpeechError, ENGINE_FAILED),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from voices.clips import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
 from voices.containers import container
-from voices.database import write
+from voices.database import read, write
 from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, samples
 from voices.models import ReferenceClip, Voice, VoiceConditioning, clip_limits
 from voices.plain_wav import BYTES_PER_SAMPLE, plain_wav
@@ -23,8 +23,13 @@ class RecordingsUnusable(Exception):
 
 
 async def stored_conditioning(key: str, fingerprint: str) -> bytes | None:
-    """What an engine of that fingerprint made of the recordings of that key, if any process has stored it."""
-    row = await VoiceConditioning.objects.filter(key=key, fingerprint=fingerprint).values_list("data").afirst()
+    """What an engine of that fingerprint made of the recordings of that key, if any process has stored it. Raises
+    DatabaseError."""
+    return await read(_stored, key, fingerprint)
+
+
+def _stored(key: str, fingerprint: str) -> bytes | None:
+    row = VoiceConditioning.objects.filter(key=key, fingerprint=fingerprint).values_list("data").first()
     return None if row is None else bytes(row[0])
 
 

@@ -24,14 +24,14 @@ def new_dictionary_id() -> str:
 
 
 class PronunciationDictionaryQuerySet(models.QuerySet["PronunciationDictionary"]):
-    async def named(self, ids: set[str]) -> "dict[str, PronunciationDictionary]":
+    def named(self, ids: set[str]) -> "dict[str, PronunciationDictionary]":
         """The dictionaries of these ids, with their rules loaded. Ids of no dictionary are left out.
 
         Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
         """
         possible = {name for name in ids if DICTIONARY_ID.match(name)}
         found = self.filter(dictionary_id__in=possible).prefetch_related("rules")
-        return {dictionary.dictionary_id: dictionary async for dictionary in found}
+        return {dictionary.dictionary_id: dictionary for dictionary in found}
 
 
 class PronunciationDictionary(models.Model):

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -19,13 +19,13 @@ from voices.clips import ClipError, ClipFacts, ClipLimits, inspect_clip
 from voices.conf import get_config
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
 from voices.examining import once
-from voices.known_ids import DEFAULT_VOICE_ID
 from voices.labels import check_labels
 
 __all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
 
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
+LONGEST_ID = 64
 Category = Literal["cloned", "premade"]
 # How the sound of recordings is made for engines. With another name voices are prepared anew, since what was made of them
 # before is of another sound.
@@ -55,30 +55,15 @@ def _key_of(hashes: Iterable[str]) -> str:
 
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
-    async def resolve(
-        self,
-        voice_id: str,
-        *,
-        unknown: Literal["refuse", "default"],
-        allowed: Collection[str] | None,
-        stand_ins: Sequence[str] = (),
-    ) -> "Voice | None":
-        """The enabled voice of that id with its clips loaded, else the first of `stand_ins` that there is, else what
-        `unknown` says: none, or the default voice. `allowed`: the ids that the client may use, None for all; to it, no
-        other voice exists.
-
-        Clients send any text as an id, and not every database takes any text: what cannot be an id is not asked for.
-        """
-        wanted = [voice_id, *stand_ins, *([DEFAULT_VOICE_ID] if unknown == "default" else [])]
-        ids = [each for each in wanted if VOICE_ID.match(each) and (allowed is None or each in allowed)]
-        enabled = self.filter(enabled=True, voice_id__in=ids).prefetch_related("clips")
-        found = {voice.voice_id: voice async for voice in enabled}
-        return next((found[each] for each in ids if each in found), None)
+    def enabled_of(self, voice_ids: Iterable[str]) -> "dict[str, Voice]":
+        """The enabled voices of these ids, with their clips loaded."""
+        enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).prefetch_related("clips")
+        return {voice.voice_id: voice for voice in enabled}
 
 
 class Voice(models.Model):
     voice_id = models.CharField(
-        max_length=64,
+        max_length=LONGEST_ID,
         unique=True,
         validators=[RegexValidator(VOICE_ID, "Use only letters, digits, - and _, because the id is part of a URL.")],
         help_text="The voice_id that clients use in URLs.",

@@ -46,11 +46,14 @@ def _make_secret_key(path: Path) -> None:
 def _database(url: str | None) -> dict[str, Any]:
     if url is None:
         url = f"sqlite:///{SERVICE.data_dir / 'db.sqlite3'}"
-    database = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # Readers never wait for a writer, and writers wait for each other instead of failing.
         pragmas = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
         database["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": pragmas}
+    elif database["ENGINE"] == "django.db.backends.postgresql":
+        # A server that is stopped takes connections, and says nothing.
+        database["OPTIONS"] = {"connect_timeout": 2} | database.get("OPTIONS", {})
     return database
 
 

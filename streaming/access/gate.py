@@ -12,17 +12,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from streaming.access import refusals
-from streaming.access.identity import Client, identified_again
+from streaming.access.identity import Client
+from streaming.access.known_keys import KnownKeys
 from streaming.access.models import Amounts, UsageSlot
 from streaming.access.prices import cost_of
 from streaming.access.rates import Rates
-from streaming.access.usage import UsageBook, spend, today
+from streaming.access.trust import Trust
+from streaming.access.usage import spend, today
+from streaming.access.usage_book import UsageBook
 from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 
-# A key that is changed or disabled meanwhile is noticed on an open socket, and in a response, after this long.
-TRUST_SECONDS = 30.0
 _MINUTE = 60.0
 
 
@@ -30,10 +31,11 @@ class Gate:
     """One per server process. Belongs to the event loop, but for `take_request`, which any thread may call."""
 
     def __init__(
-        self, limits: LimitsConfig, book: UsageBook | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, limits: LimitsConfig, keys: KnownKeys | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.limits = limits
-        self.book = book or UsageBook()
+        self.keys = keys or KnownKeys()
+        self.book = UsageBook()
         self.clock = clock
         self.sockets: Counter[Hashable] = Counter()
         self.streams: Counter[Hashable] = Counter()
@@ -48,7 +50,7 @@ class Gate:
     async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
         """One request of a client to a voice that exists, let through by `take_request`. Raises Refused. An exception that
         leaves it counts as an error, a cancellation does not."""
-        lease = Lease(self, Trust(client, self.clock), address, voice_id)
+        lease = Lease(self, Trust(client, self.keys, self.clock), address, voice_id)
         try:
             yield lease
         except Exception:
@@ -138,20 +140,6 @@ class Seat:
         self._held = subject
 
 
-class Trust:
-    """What is known of a client, whose key may be changed or disabled while it is served."""
-
-    def __init__(self, client: Client, clock: Callable[[], float]) -> None:
-        self.client = client
-        self._clock = clock
-        self._since = clock()
-
-    async def renew(self) -> None:
-        """Look at the key again, now and then. Raises Refused when it is not valid any more."""
-        if self._clock() > self._since + TRUST_SECONDS:
-            self.client, self._since = await identified_again(self.client), self._clock()
-
-
 class Lease:
     """One request, from its admission to its end. Keeps the books: every one of them is a request, and an error if it was
     refused or failed. What was charged and then not spoken is given back."""
@@ -238,7 +226,7 @@ class StreamMeter:
 
     def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
         self._gate = gate
-        self._trust = Trust(client, gate.clock)
+        self._trust = Trust(client, gate.keys, gate.clock)
         self._address = address
         self._voice_id = voice_id
         self._lease: Lease | None = None

@@ -1,10 +1,9 @@
-"""Credentials -> who it is. Everything here asks the database, off the event loop."""
+"""Credentials -> who it is. Everything here asks the database, off the event loop. (`known_keys` remembers the answers.)"""
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from channels.db import database_sync_to_async
 from django.db.models import Q
 from django.utils import timezone
 
@@ -25,7 +24,8 @@ class Client:
     """Who asks, and what it may: a key's settings as they were when it was asked for. Without a key: anybody.
 
     `voices`: the ids that it may use; None for all. `forward_prefixes`: how the channels begin that it may listen to; None
-    for all that the settings allow. A limit that is None does not exist.
+    for all that the settings allow. A limit that is None does not exist. `expires_at` None: never.
+    `confirmed_at`: when the database has said all this, by the clock of `KnownKeys`.
     """
 
     key_id: int | None = None
@@ -36,6 +36,12 @@ class Client:
     max_concurrent_streams: int | None = None
     max_characters_per_month: int | None = None
     max_requests_per_second: float | None = None
+    expires_at: datetime.datetime | None = None
+    confirmed_at: float | None = field(default=None, compare=False)
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
     def may_use(self, voice_id: str) -> bool:
         return self.voices is None or voice_id in self.voices
@@ -68,9 +74,8 @@ async def identify(credentials: Credentials, *, required: bool) -> Client:
     """
     if not credentials and not required:
         return ANYBODY  # known without asking anybody
-    if credentials.single_use_token:
-        return await write(identify_now, credentials, required=required)
-    return await database_sync_to_async(identify_now)(credentials, required=required)
+    ask = write if credentials.single_use_token else read
+    return await ask(identify_now, credentials, required=required)
 
 
 def identify_now(credentials: Credentials, *, required: bool) -> Client:
@@ -139,6 +144,7 @@ def _client_of(key: ApiKey) -> Client:
         max_concurrent_streams=key.max_concurrent_streams,
         max_characters_per_month=key.max_characters_per_month,
         max_requests_per_second=key.max_requests_per_second,
+        expires_at=key.expires_at,
     )
 
 

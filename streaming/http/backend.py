@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.http import HttpRequest
 
 from streaming import errors
@@ -17,9 +17,8 @@ from streaming.audio.formats import OutputFormat
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor
 from streaming.http.narration import Packets, Spoken, cost_of_all, narrate
-from streaming.http.problems import Problem, busy, database_lost, voice_not_found
+from streaming.http.problems import Problem, busy
 from streaming.protocol.context import TurnEnd, Utterance
-from streaming.protocol.parameters import Locators
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet
@@ -27,9 +26,9 @@ from streaming.speech.playback import Playback
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
 from streaming.speech.speech_queue import SpeechQueue
-from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer
-from streaming.text.pronunciation import Pronouncer
+from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer, find_voice
 from voices.models import Voice
+from voices.voice_cache import VoiceCache
 
 SCOPE_KEY = "speech"
 
@@ -38,12 +37,19 @@ class Backend:
     """One per server process."""
 
     def __init__(
-        self, executor: Executor, config: Config, preparer: VoicePreparer, gate: Gate, max_responses: int
+        self,
+        executor: Executor,
+        config: Config,
+        preparer: VoicePreparer,
+        gate: Gate,
+        voices: VoiceCache,
+        max_responses: int,
     ) -> None:
         self.executor = executor
         self.config = config
         self.gate = gate
         self._preparer = preparer
+        self._voices = voices
         self._max_responses = max_responses
         self._open = 0
 
@@ -54,16 +60,9 @@ class Backend:
 
     async def find_voice(self, voice_id: str, client: Client, stand_ins: Sequence[str] = ()) -> Voice:
         """Among the voices that the client may use; where there is none of that id, the first of `stand_ins` that there is.
-        Raises Problem."""
+        Raises ProtocolError, DatabaseUnavailable."""
         unknown = self.config.voices.unknown
-        try:
-            voice = await Voice.objects.resolve(voice_id, unknown=unknown, allowed=client.voices, stand_ins=stand_ins)
-            await let_go_of_the_database()
-        except DatabaseError:
-            raise database_lost() from None
-        if voice is None:
-            raise voice_not_found(voice_id)
-        return voice
+        return await find_voice(self._voices, voice_id, unknown=unknown, allowed=client.voices, stand_ins=stand_ins)
 
     async def speak(
         self,
@@ -78,7 +77,6 @@ class Backend:
         times of characters need not come with their sound."""
         async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
             await lease.reserve(cost_of_all(items))
-            await let_go_of_the_database()
             async with aclosing(self._speak(voice, items, output, lease, is_patient)) as packets:
                 async for packet in packets:
                     yield packet
@@ -111,7 +109,7 @@ class Backend:
     def _requests(self, voice: Voice, preparation: VoicePreparation, *, is_patient: bool) -> RequestMaker:
         speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
         languages, rates = self._preparer.languages, self._preparer.rates
-        return RequestMaker(self.executor, speaker_voice, languages, _load_pronouncer, rates, is_patient=is_patient)
+        return RequestMaker(self.executor, speaker_voice, languages, load_pronouncer, rates, is_patient=is_patient)
 
     def _make_speaker(
         self, requests: RequestMaker, output: OutputFormat, outlet: Outlet, on_spoken: Spoken, meter: Meter
@@ -121,14 +119,6 @@ class Backend:
         # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
         playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)
         return Speaker(queue, playback, on_spoken, meter)
-
-
-async def _load_pronouncer(locators: Locators) -> Pronouncer:
-    try:
-        return await load_pronouncer(locators)
-    finally:
-        if locators:
-            await let_go_of_the_database()
 
 
 async def let_go_of_the_database() -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError
+
 from streaming import errors
 from streaming.errors import Fault, fault_of
 
@@ -51,11 +54,13 @@ def voice_not_found(voice_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, errors.VOICE_NOT_FOUND, errors.unknown_voice(voice_id))
 
 
-def database_lost() -> Problem:
-    """For code that catches a database error."""
-    logger.exception("The database does not answer")
-    message = "The server's database does not answer; try again later."
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, errors.INTERNAL_ERROR.code, message)
+def database_lost(error: DatabaseError) -> Problem:
+    """The details name addresses and tables: they are for the log only."""
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.warning("The database does not answer: %s", " ".join(str(error).split()))
+        return _problem(errors.DATABASE_UNAVAILABLE)
+    logger.error("A question to the database failed", exc_info=error)
+    return _problem(errors.INTERNAL_ERROR)
 
 
 def busy(message: str) -> Problem:
@@ -64,6 +69,8 @@ def busy(message: str) -> Problem:
 
 def problem_of(error: Exception) -> Problem:
     """The problem that ends a request for this reason."""
+    if isinstance(error, DatabaseError):
+        return database_lost(error)
     return error if isinstance(error, Problem) else _problem(fault_of(error))
 
 

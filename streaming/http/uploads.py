@@ -12,23 +12,22 @@ from http import HTTPStatus
 from importlib import import_module
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 from streaming.access.credentials import Credentials
-from streaming.access.identity import identify
+from streaming.access.known_keys import KnownKeys
 from streaming.access.origin import address_of
 from streaming.conf import Config
 from streaming.connection.addresses import network_of
 from streaming.connection.paths import path_info_of
-from streaming.errors import Refused
-from streaming.http.backend import let_go_of_the_database
+from streaming.errors import DatabaseUnavailable, Refused
 from streaming.http.paths import ApiPaths
-from streaming.http.problems import Problem, database_lost, problem_of
+from streaming.http.problems import Problem, problem_of
+from voices.database import read
 
 # The operations that take files, by the names of their URLs.
 WITH_FILES = frozenset({"add_voice", "edit_voice"})
@@ -53,7 +52,8 @@ class Uploads:
     """One per server process. `api_paths`: the API's. `owns_server`: other paths belong to a project with an admin, whose
     staff may upload."""
 
-    def __init__(self, config: Config, api_paths: ApiPaths, *, owns_server: bool) -> None:
+    def __init__(self, config: Config, keys: KnownKeys, api_paths: ApiPaths, *, owns_server: bool) -> None:
+        self._keys = keys
         self._requires_keys = config.access.require_keys
         self._max_at_once = config.limits.max_uploads_per_address
         self._api_paths = api_paths
@@ -72,9 +72,9 @@ class Uploads:
         if not (self._owns_server and is_form(headers)):
             return False
         try:
-            return await sync_to_async(_is_staff)(headers)
-        finally:
-            await let_go_of_the_database()
+            return await read(_is_staff, headers)
+        except DatabaseError as error:
+            raise problem_of(error) from None
 
     @contextmanager
     def one_more(self, scope: Any) -> Iterator[None]:
@@ -95,13 +95,11 @@ class Uploads:
         """Raises Problem. The API decides the same once more, when it has the body."""
         credentials = Credentials.from_headers(scope["headers"])
         try:
-            client = await identify(credentials, required=self._requires_keys)
+            client = await self._keys.identify(credentials, required=self._requires_keys)
             if manages:
                 client.require_managing_voices()
-        except Refused as error:
+        except (Refused, DatabaseUnavailable) as error:
             raise problem_of(error) from None
-        except DatabaseError:
-            raise database_lost() from None
 
 
 def _takes_files(path_info: str) -> bool:
@@ -118,11 +116,8 @@ def _is_staff(headers: dict[bytes, bytes]) -> bool:
         return False
     request = HttpRequest()
     request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    try:
-        user = get_user(request)
-        return bool(user.is_active and user.is_staff and user.has_module_perms("voices"))
-    except DatabaseError:
-        raise database_lost() from None
+    user = get_user(request)
+    return bool(user.is_active and user.is_staff and user.has_module_perms("voices"))
 
 
 def _session_key(cookies: str) -> str | None:

@@ -18,13 +18,14 @@ from streaming.errors import Refused
 from streaming.http.answers import answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, not_found, problem_of
+from voices.database import as_long_as_allowed
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
 
 def api_view(view: Callable[..., Any]) -> AsyncView:
     """The view of an operation as a project's URLs have it."""
-    run: AsyncView = view if iscoroutinefunction(view) else sync_to_async(view)
+    run: AsyncView = view if iscoroutinefunction(view) else sync_to_async(_limited(view))
 
     # Keys are no cookies, and no login. Django refuses asynchronous views that a project would wrap in a transaction.
     @csrf_exempt
@@ -46,6 +47,16 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
 async def nothing_here(request: HttpRequest) -> HttpResponse:
     """For the paths of a project that are nothing else: an answer in the API's words, whatever the method."""
     return answer(request, not_found(request.path))
+
+
+def _limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """On a thread of the request's own, which asks the database itself."""
+
+    def run(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        with as_long_as_allowed():
+            return view(*args, **kwargs)
+
+    return run
 
 
 async def _respond(view: AsyncView, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -21,9 +21,12 @@ from streaming.serving.life import Life
 from streaming.serving.lifespan import WrappedLifespan
 from streaming.serving.server_parts import ServerParts
 from streaming.sockets.routing import SocketRouter, is_speech_path
+from voices.database_waits import wait_at_most
 
 logger = logging.getLogger("streaming")
 
+# How long what is not of the API waits for the database each time: pages of the admin, whose forms are long transactions.
+OTHERS_WAIT_SECONDS = 10.0
 App = Callable[[Any, Any, Any], Awaitable[None]]
 # How Django's own application and Channels' routers say that they have nothing for a socket.
 NO_APPLICATION = ("Django can only handle", "No application configured", "No route found")
@@ -37,6 +40,8 @@ class SpeechApplication:
     ) -> None:
         self._prefix = prefix = speech_prefix()
         self.parts = parts
+        if owns_server:  # all threads are of this server, those of its admin too
+            wait_at_most(OTHERS_WAIT_SECONDS)
         self._owns_server = owns_server
         self._application = application
         self._front = HttpFront(application, parts.for_http, prefix)
@@ -55,12 +60,13 @@ class SpeechApplication:
             parts.executor,
             parts.forwarding,
             drain,
+            data_dir=parts.config.service.data_dir,
             redis_url=parts.config.redis_url,
             live_path=live_path,
             ready_path=ready_path,
         )
         sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
-        self._uploads = Uploads(parts.config, self._api_paths, owns_server=owns_server)
+        self._uploads = Uploads(parts.config, parts.gate.keys, self._api_paths, owns_server=owns_server)
         self._http = RequestLimits(http, parts.config, self._uploads, self._has_limits)
         self._sockets = RequestLimits(sockets, parts.config, self._uploads, self._has_limits)
         self._wait_for_uvicorn()

@@ -8,17 +8,21 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
 
 from streaming.access.origin import host_of
 from streaming.connection.paths import path_info_of
 from streaming.dispatch.engine_slots import EngineSlotsStatus
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
+from streaming.serving.disk import Disk
 from streaming.serving.drain import Drain
+from voices.database import read
+from voices.database_waits import DatabaseSlow
 
 logger = logging.getLogger("streaming.serving.health")
 
@@ -36,6 +40,7 @@ class Health:
         forwarding: Forwarding,
         drain: Drain,
         *,
+        data_dir: Path,
         redis_url: str | None,
         live_path: str | None,
         ready_path: str | None,
@@ -44,6 +49,7 @@ class Health:
         self._executor = executor
         self._forwarding = forwarding
         self._drain = drain
+        self._disk = Disk(data_dir, CHECK_SECONDS)
         self._redis_url = redis_url
         self._live_path = live_path
         self._ready_path = ready_path
@@ -60,14 +66,12 @@ class Health:
             await self._app(scope, receive, send)
 
     async def readiness(self) -> dict[str, Any]:
-        database, redis_state = await asyncio.gather(_database_state(), _redis_state(self._redis_url))
-        status = self._executor.status
-        is_ready = (
-            not self._drain.has_begun
-            and status.is_ready
-            and database == "ok"
-            and redis_state in ("ok", "not configured")
+        database, redis_state, disk = await asyncio.gather(
+            _database_state(), _redis_state(self._redis_url), self._disk.state()
         )
+        status = self._executor.status
+        is_well = {database, redis_state, disk} <= {"ok", "not configured", "not used"}
+        is_ready = is_well and status.is_ready and not self._drain.has_begun
         return {
             "ready": is_ready,
             "draining": self._drain.has_begun,
@@ -86,6 +90,7 @@ class Health:
             },
             "database": database,
             "redis": redis_state,
+            "disk": disk,
             "forward": {"dropped_messages": self._forwarding.dropped_messages},
         }
 
@@ -102,20 +107,18 @@ def _process(status: EngineSlotsStatus) -> dict[str, Any]:
 
 
 async def _database_state() -> str:
+    """The details of an error name addresses; they are for the log, not for whoever asks."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await sync_to_async(_ask_database)()
-    except TimeoutError:
+            await read(_ask_database)
+    except (TimeoutError, DatabaseSlow):
         return "no answer"
-    except DatabaseError as error:
-        # The details name addresses; they are for the log, not for whoever asks.
-        logger.warning("The database does not answer: %s", " ".join(str(error).split()))
+    except DatabaseError:
         return "error"
     return "ok"
 
 
 def _ask_database() -> None:
-    connection.close_if_unusable_or_obsolete()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM voices_voice LIMIT 1")
 

@@ -5,6 +5,7 @@ import atexit
 import logging
 
 from streaming.access.gate import Gate
+from streaming.access.known_keys import KnownKeys
 from streaming.conf import Config
 from streaming.connection.capacity import Capacity
 from streaming.dispatch.engine_choice import engine_specs
@@ -17,6 +18,8 @@ from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
 from streaming.sockets.session_rules import session_rules
 from streaming.speech.voice_preparation import VoicePreparer
+from voices.database import answer_within
+from voices.voice_cache import VoiceCache
 
 logger = logging.getLogger("streaming")
 
@@ -44,13 +47,24 @@ class ServerParts:
             heartbeat=HeartbeatLimits(service.engine_heartbeat_seconds, service.engine_step_seconds),
             away_limit=service.engine_wait_seconds,
         )
-        self.gate = Gate(config.limits)
+        database = config.database
+        answer_within(database.answer_seconds)
+        keys = KnownKeys(fresh=database.cache_seconds, outage=database.key_outage_seconds)
+        voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
+        self.gate = Gate(config.limits, keys)
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
         preparer = VoicePreparer(self.executor)
-        self.for_http = Backend(self.executor, config, preparer, self.gate, self.capacity.responses)
+        self.for_http = Backend(self.executor, config, preparer, self.gate, voices, self.capacity.responses)
         self.for_sockets = Parts(
-            self.executor, config, preparer, self.gate, self.forwarding, self.open_sockets, session_rules(config)
+            self.executor,
+            config,
+            preparer,
+            self.gate,
+            voices,
+            self.forwarding,
+            self.open_sockets,
+            session_rules(config),
         )
         self._cycle_collection = CycleCollection(self._is_idle)
         self._has_started = False

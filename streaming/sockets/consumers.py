@@ -54,6 +54,7 @@ class SpeechConsumer(AsyncConsumer):
         self._config = parts.config
         self._preparer = parts.preparer
         self._gate = parts.gate
+        self._voices = parts.voices
         self._forwarding = parts.forwarding
         self._open_sockets = parts.open_sockets
         self._rules = parts.rules
@@ -91,7 +92,7 @@ class SpeechConsumer(AsyncConsumer):
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        visitor = self._visitor = Visitor(self.scope, self._config, self._gate)
+        visitor = self._visitor = Visitor(self.scope, self._config, self._gate, self._voices)
         self._open_sockets.arrive(self, visitor.address, self._dismiss)
         fault = self._open_sockets.refusal or await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(

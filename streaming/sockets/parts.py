@@ -9,6 +9,7 @@ from streaming.forwarding.forwarding import Forwarding
 from streaming.protocol.opening import Rules
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.speech.voice_preparation import VoicePreparer
+from voices.voice_cache import VoiceCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Parts:
     config: Config
     preparer: VoicePreparer
     gate: Gate
+    voices: VoiceCache
     forwarding: Forwarding
     open_sockets: OpenSockets
     rules: Rules

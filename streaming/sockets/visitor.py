@@ -5,18 +5,17 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl
 
-from django.db import DatabaseError
-
 from streaming.access.credentials import Credentials
 from streaming.access.forward_meter import ForwardMeter
 from streaming.access.gate import Gate, StreamMeter
-from streaming.access.identity import Client, identify
+from streaming.access.identity import Client
 from streaming.access.origin import address_of
 from streaming.conf import Config
-from streaming.errors import Fault, ProtocolError, Refused, VoicesUnavailable, fault_of
+from streaming.errors import DatabaseUnavailable, Fault, ProtocolError, Refused, fault_of
 from streaming.protocol.messages import read_object
 from streaming.speech.voice_preparation import find_voice
 from voices.models import Voice
+from voices.voice_cache import VoiceCache
 
 
 class Visitor:
@@ -24,10 +23,11 @@ class Visitor:
     handshake or in its first message, so a handshake without a key is accepted and the first message decides
     (docs/protocol.md, Keys on a socket)."""
 
-    def __init__(self, scope: Any, config: Config, gate: Gate) -> None:
+    def __init__(self, scope: Any, config: Config, gate: Gate, voices: VoiceCache) -> None:
         self._scope = scope
         self._config = config
         self._gate = gate
+        self._voices = voices
         self.address = address_of(scope)
         self._seat = gate.connect(self.address)
         self._credentials = Credentials()
@@ -50,7 +50,7 @@ class Visitor:
             await self._find_voice()
         except ProtocolError as error:
             self.refusal = error
-        except (Refused, VoicesUnavailable, DatabaseError) as error:
+        except (Refused, DatabaseUnavailable) as error:
             self._has_spoken = True  # whatever its first message brings comes too late
             return fault_of(error)
         return None
@@ -70,7 +70,7 @@ class Visitor:
         try:
             await self._identify(credentials)
             await self._find_voice()
-        except (ProtocolError, Refused, VoicesUnavailable, DatabaseError) as error:
+        except (ProtocolError, Refused, DatabaseUnavailable) as error:
             return fault_of(error)
         return None
 
@@ -98,16 +98,16 @@ class Visitor:
             await self._identify(self._credentials)
 
     async def _identify(self, credentials: Credentials) -> None:
-        """Raises Refused and DatabaseError."""
-        client = await identify(credentials, required=self._config.access.require_keys)
+        """Raises Refused, DatabaseUnavailable."""
+        client = await self._gate.keys.identify(credentials, required=self._config.access.require_keys)
         self._seat.take_for(client)
         self._gate.note_use(client)
         self._client = client
 
     async def _find_voice(self) -> None:
         """Among those that the client may use, and not before it is known who it is: nobody else learns, by an answer or by
-        the time until it, which voices there are. Raises ProtocolError, VoicesUnavailable."""
+        the time until it, which voices there are. Raises ProtocolError, DatabaseUnavailable."""
         if self._client is None or (self.voice and self._client.may_use(self.voice.voice_id)):
             return
         voice_id, unknown = self._scope["url_route"]["kwargs"]["voice_id"], self._config.voices.unknown
-        self.voice = await find_voice(voice_id, unknown=unknown, allowed=self._client.voices)
+        self.voice = await find_voice(self._voices, voice_id, unknown=unknown, allowed=self._client.voices)

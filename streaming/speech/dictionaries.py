@@ -2,23 +2,25 @@
 
 from collections.abc import Iterable
 
-from channels.db import aclose_old_connections
+from django.db import Error as DatabaseError
 
-from streaming.errors import UnknownDictionary
+from streaming.errors import DatabaseUnavailable, UnknownDictionary
 from streaming.text.pronunciation import Alias, Pronouncer
+from voices.database import read
 from voices.models import PronunciationDictionary
 
 
 async def load_pronouncer(locators: Iterable[tuple[str, str | None]]) -> Pronouncer:
     """The rules of all these dictionaries, given as (id, version); without a version the newest is meant. Of equal rules the
-    first wins. Raises UnknownDictionary, and django.db.DatabaseError if the database does not answer.
+    first wins. Raises UnknownDictionary, DatabaseUnavailable.
     """
     named = dict.fromkeys(locators)
     if not named:
         return Pronouncer()
-    # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
-    await aclose_old_connections()
-    found = await PronunciationDictionary.objects.named({name for name, _ in named})
+    try:
+        found = await read(PronunciationDictionary.objects.named, {name for name, _ in named})
+    except DatabaseError:
+        raise DatabaseUnavailable from None
     return Pronouncer(rule for name, version in named for rule in _rules(found.get(name), name, version))
 
 

@@ -3,22 +3,21 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Literal
 
-from channels.db import aclose_old_connections
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from streaming.dispatch.executor import Executor
 from streaming.dispatch.shared_calls import SharedCalls
 from streaming.engine.contract import EngineInfo, VoiceRef
 from streaming.errors import (
     VOICE_NOT_FOUND,
+    DatabaseUnavailable,
     EngineFailed,
     EngineUnavailable,
     ProtocolError,
-    VoicesUnavailable,
     VoiceUnusable,
     unknown_voice,
 )
@@ -26,6 +25,7 @@ from streaming.speech.language import LanguageChooser
 from streaming.speech.speaking_rates import SpeakingRates
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.models import Voice
+from voices.voice_cache import VoiceCache
 
 logger = logging.getLogger("streaming.voices")
 
@@ -35,16 +35,20 @@ MOST_KEPT = 32
 AT_ONCE = 4
 
 
-async def find_voice(voice_id: str, *, unknown: Literal["refuse", "default"], allowed: Collection[str] | None) -> Voice:
-    """The voice of that id, with its clips. `unknown` as in the settings; of `allowed`, if given, no other voice exists.
-    Raises ProtocolError, VoicesUnavailable."""
-    # A connection that the database has dropped meanwhile is replaced here, not found out by an error.
-    await aclose_old_connections()
+async def find_voice(
+    voices: VoiceCache,
+    voice_id: str,
+    *,
+    unknown: Literal["refuse", "default"],
+    allowed: Collection[str] | None,
+    stand_ins: Sequence[str] = (),
+) -> Voice:
+    """The voice of that id, with its clips, by the rules of `VoiceCache.resolve`. Raises ProtocolError,
+    DatabaseUnavailable."""
     try:
-        voice = await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed)
+        voice = await voices.resolve(voice_id, unknown=unknown, allowed=allowed, stand_ins=stand_ins)
     except DatabaseError:
-        logger.exception("Voices cannot be read from the database")
-        raise VoicesUnavailable("The server's database does not answer; try again later.") from None
+        raise DatabaseUnavailable from None
     if voice is None:
         raise ProtocolError(VOICE_NOT_FOUND, unknown_voice(voice_id))
     return voice
@@ -153,10 +157,9 @@ class VoicePreparation:
 
 async def _stored(key: str, fingerprint: str) -> bytes | None:
     try:
-        await aclose_old_connections()
         return await stored_conditioning(key, fingerprint)
     except DatabaseError:
-        logger.exception("Stored conditioning cannot be read from the database; the voice is prepared again")
+        logger.warning("Stored conditioning cannot be read from the database; the voice is prepared again")
         return None
 
 
@@ -164,4 +167,4 @@ async def _store(key: str, fingerprint: str, conditioning: bytes) -> None:
     try:
         await store_conditioning(key, fingerprint, conditioning)
     except DatabaseError:
-        logger.exception("The conditioning of a voice cannot be stored; it will be computed again next time")
+        logger.warning("The conditioning of a voice cannot be stored; it will be computed again next time")

@@ -16,7 +16,7 @@ async def never(*_: Any, **__: Any) -> Any:
 
 
 if __name__ == "__main__":
-    from streaming.sockets import visitor
+    from streaming.access.known_keys import KnownKeys
 
-    vars(visitor)["identify"] = never
+    KnownKeys.identify = never  # type: ignore[method-assign]
     execute_from_command_line(["manage.py", "serve"])

@@ -59,5 +59,5 @@ async def test_a_writer_holds_up_nobody_who_only_reads(
                     other.execute("BEGIN IMMEDIATE")
             written = await asyncio.gather(*writers)
         assert (spoken.status_code, listed.status_code, turn.is_final) == (200, 200, True)
-        assert {answer.status_code for answer in written} <= {200, 500}  # SQLite may have waited for too long
+        assert {answer.status_code for answer in written} <= {200, 503}  # who waits for SQLite waits for a moment only
         assert readiness["ready"]

@@ -69,7 +69,9 @@ async def test_a_flood_from_clients_that_do_not_read_their_speech_is_not_kept(fl
 
 async def test_a_flood_before_the_handshake_is_decided_is_not_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
     """As while the database that knows the keys is slow."""
-    settings = write_settings(tmp_path_factory.mktemp("slow"), access={"require_keys": True})
+    settings = write_settings(
+        tmp_path_factory.mktemp("slow"), access={"require_keys": True}, database={"answer_seconds": 60}
+    )
     with LiveServer(settings, command=("-m", "tests.attacks.slow_keys_server")) as server:
         idle = raw.resident_bytes(server.process.pid)
         clients = [raw.connect(server) for _ in range(CLIENTS)]

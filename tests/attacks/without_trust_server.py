@@ -8,8 +8,8 @@ from django.core.management import execute_from_command_line
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
 
 import xtts_site.asgi  # noqa: F401 - sets Django up
-from streaming.access import gate
+from streaming.access import trust
 
 if __name__ == "__main__":
-    gate.TRUST_SECONDS = -1.0
+    trust.TRUST_SECONDS = -1.0
     execute_from_command_line(["manage.py", "serve"])

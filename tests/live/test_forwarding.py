@@ -31,8 +31,8 @@ import os, sys, django
 os.environ["DJANGO_SETTINGS_MODULE"] = "xtts_site.settings"
 django.setup()
 from django.core.management import execute_from_command_line
-from streaming.access import gate
-gate.TRUST_SECONDS = -1.0
+from streaming.access import trust
+trust.TRUST_SECONDS = -1.0
 execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 DISABLE_KEYS = "from streaming.access.models import ApiKey; ApiKey.objects.update(enabled=False)"

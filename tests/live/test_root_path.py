@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from benchmarks.live_server import LiveServer, write_settings
 from streaming import conf
+from streaming.access.gate import Gate
 from streaming.conf import with_sections
 from streaming.connection.paths import path_info_of
 from streaming.errors import Refused
@@ -77,7 +78,9 @@ async def test_every_operation_asks_for_the_identity_itself(operation: Operation
     request: Any = AsyncRequestFactory().generic(operation.method, path, json.dumps(BODY), "application/json")
     config = conf.Config.model_validate(with_sections(conf.Config, {"access": {"require_keys": True}}))
     nothing: Any = None
-    request.scope[SCOPE_KEY] = Exchange(Caller("127.0.0.1"), Backend(nothing, config, nothing, nothing, 1), nothing)
+    request.scope[SCOPE_KEY] = Exchange(
+        Caller("127.0.0.1"), Backend(nothing, config, nothing, Gate(config.limits), nothing, 1), nothing
+    )
     match = resolve(path)
     response = await match.func(request, *match.args, **match.kwargs)
     assert response.status_code == 401

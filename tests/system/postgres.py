@@ -6,6 +6,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,6 +58,34 @@ class Cluster:
         """Every connection breaks."""
         self._stop()
         self._start()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Its processes stand still: connections stay open, and nothing is answered."""
+        processes = self._processes()
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in processes:
+                os.kill(pid, signal.SIGCONT)
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Its processes are gone, without a goodbye; afterwards they are started again."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        try:
+            yield
+        finally:
+            self._start()
+
+    def _processes(self) -> list[int]:
+        """The first one, and those that it has started: one for each connection, among others."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [self._process.pid, *map(int, children.split())]
 
     @property
     def _data(self) -> Path:

@@ -9,10 +9,11 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from streaming.access.forward_meter import ForwardMeter
-from streaming.access.gate import TRUST_SECONDS, Gate
+from streaming.access.gate import Gate
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import ApiKey, DailyUsage
 from streaming.access.prices import CHARACTERS_PER_SECOND
+from streaming.access.trust import TRUST_SECONDS
 from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused

@@ -9,10 +9,11 @@ import pytest
 from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
 from django.db import DatabaseError
 
-from streaming.access import usage
+from streaming.access import usage, usage_book
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.models import Amounts, ApiKey, DailyUsage, UsageSlot, first_of_next_month
-from streaming.access.usage import UsageBook, quota_of, spend, today
+from streaming.access.usage import quota_of, spend, today
+from streaming.access.usage_book import UsageBook
 from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 
@@ -81,7 +82,7 @@ def test_usage_is_written_after_a_while_in_one_go(new_key: NewKey) -> None:
 
 async def test_usage_is_written_in_the_thread_of_the_server_not_of_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(usage, "_write_all", lambda *_: threads.append(threading.get_ident()))
+    monkeypatch.setattr(usage_book, "write_all", lambda *_: threads.append(threading.get_ident()))
     book = UsageBook(interval=0.01)
     async with ThreadSensitiveContext():  # as Django does around every request
         book.add(slot_of(None), Amounts(requests=1))
@@ -96,7 +97,7 @@ def test_a_database_that_fails_loses_no_usage(
     new_key: NewKey, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     key, _ = new_key()
-    write_all, calls = usage._write_all, 0
+    write_all, calls = usage.write_all, 0
 
     def fail_first(*what: Any) -> None:
         nonlocal calls
@@ -111,7 +112,7 @@ def test_a_database_that_fails_loses_no_usage(
         while not await DailyUsage.objects.aexists():
             await asyncio.sleep(0.01)
 
-    monkeypatch.setattr(usage, "_write_all", fail_first)
+    monkeypatch.setattr(usage_book, "write_all", fail_first)
     async_to_sync(work)()
     assert DailyUsage.objects.get().characters == 3
     assert "they are kept and will be written later" in caplog.text
@@ -158,7 +159,7 @@ async def test_what_comes_while_the_database_is_slow_is_written_too(monkeypatch:
             loop.call_soon_threadsafe(book.add, slot_of(None, "bert"), Amounts(requests=1))
             is_slow.wait(0.2)
 
-    monkeypatch.setattr(usage, "_write_all", write)
+    monkeypatch.setattr(usage_book, "write_all", write)
     book = UsageBook(interval=0.01)
     book.add(slot_of(None), Amounts(requests=1))
     async with asyncio.timeout(10):

@@ -16,6 +16,7 @@ from streaming.conf import with_sections
 from streaming.errors import Fault
 from streaming.sockets.visitor import Visitor
 from voices.models import Voice
+from voices.voice_cache import VoiceCache
 
 pytestmark = pytest.mark.django_db
 Key = Callable[..., str]
@@ -47,7 +48,7 @@ def visitor(voice_id: str, *, require_keys: bool = True, unknown: str = "refuse"
         "headers": [(b"xi-api-key", key.encode())] if key else [],
         "url_route": {"kwargs": {"voice_id": voice_id}},
     }
-    return Visitor(scope, config, Gate(config.limits))
+    return Visitor(scope, config, Gate(config.limits), VoiceCache())
 
 
 def arrive(guest: Visitor) -> str | None:

@@ -5,7 +5,6 @@ import re
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -24,9 +23,8 @@ ADD = f"{LIST}add/"
 Rule = tuple[str, str]
 
 
-@async_to_sync
-async def named(ids: set[str]) -> dict[str, PronunciationDictionary]:
-    return await PronunciationDictionary.objects.named(ids)
+def named(ids: set[str]) -> dict[str, PronunciationDictionary]:
+    return PronunciationDictionary.objects.named(ids)
 
 
 @pytest.fixture

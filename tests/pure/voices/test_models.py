@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from voices.models import ReferenceClip, Voice
+from voices.voice_cache import VoiceCache
 
 Stored = Callable[[], list[str]]
 
@@ -31,7 +32,7 @@ def resolve(
     """On the event loop, as consumers ask, but with the connection of this test's transaction."""
 
     async def ask() -> Voice | None:
-        return await Voice.objects.resolve(voice_id, unknown=unknown, allowed=allowed, stand_ins=stand_ins)
+        return await VoiceCache().resolve(voice_id, unknown=unknown, allowed=allowed, stand_ins=stand_ins)
 
     return async_to_sync(ask)()
 

@@ -1,0 +1,183 @@
+"""PostgreSQL stops, dies or is locked under a server that speaks: nothing hangs, and nothing is lost.
+
+Nothing here is timed: what is refused is refused while the database still does not answer.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from benchmarks.live_server import write_settings
+from tests.live.client import Turn, receive_all, send
+from tests.live.keys import make_keys
+from tests.live.servers import WatchedServer
+from tests.system.postgres import Cluster
+
+pytestmark = pytest.mark.both_servers
+
+TEXT = "Hello there. "
+LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. " * 6
+QUERY = "?output_format=pcm_16000"
+PATIENCE_SECONDS = 60
+DATABASE_THREADS = 4 + 4 + 4 + 1
+USAGE = (
+    "SELECT coalesce(sum(characters), 0) FROM access_dailyusage JOIN access_apikey ON key_id = access_apikey.id "
+    "WHERE name = %s"
+)
+Fault = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass
+class Site:
+    """A server with keys, whose database is PostgreSQL."""
+
+    server: WatchedServer
+    cluster: Cluster
+    database_url: str
+    keys: dict[str, str]
+
+    def connect(self, name: str, query: str = QUERY) -> Any:
+        return self.server.connect(query=query, additional_headers={"xi-api-key": self.keys[name]})
+
+    async def say(self, name: str) -> Turn:
+        """A whole session of the key of that name."""
+        async with asyncio.timeout(PATIENCE_SECONDS), self.connect(name) as socket:
+            await send(socket, text=TEXT)
+            await send(socket, text="")
+            return await receive_all(socket)
+
+    def new_key(self) -> str:
+        """The name of a key that this server has not seen."""
+        name = f"stranger {len(self.keys)}"
+        self.keys |= make_keys(self.server, **{name: {}})
+        return name
+
+    def characters(self, name: str) -> int:
+        """What is written down about the key."""
+        with psycopg.connect(self.database_url) as connection:
+            [(characters,)] = connection.execute(USAGE, [name]).fetchall()
+        return int(characters)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody else holds the table of usage."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute("LOCK TABLE access_dailyusage IN EXCLUSIVE MODE")
+            yield
+            connection.rollback()
+
+    def wait_until_back_to(self, held: dict[str, Any]) -> None:
+        """No task is left behind, no utterance and no socket. (Threads that use the database keep their connections.)"""
+
+        def is_back() -> bool:
+            now = self.server.wait_until_idle()
+            return bool(now["tasks"] == held["tasks"] and now["sockets"] <= held["sockets"] + DATABASE_THREADS)
+
+        self.server.wait_until(is_back)
+
+    def speaks_again(self, name: str) -> None:
+        self.server.wait_until(lambda: self.server.readiness()["ready"])
+        self.server.wait_until(lambda: asyncio.run(self.say(name)).is_final, PATIENCE_SECONDS)
+
+
+KEYS: dict[str, dict[str, Any]] = {
+    "known": {},
+    "talking": {},
+    "limited": {"max_characters_per_month": 1_000_000},
+}
+
+
+@pytest.fixture(scope="module")
+def site(cluster: Cluster, server_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    database_url = cluster.new_database(f"faults_{server_program}")
+    settings = write_settings(
+        tmp_path_factory.mktemp("faults"), database_url=database_url, access={"require_keys": True}
+    )
+    with WatchedServer(settings) as server:
+        yield Site(server, cluster, database_url, make_keys(server, **KEYS))
+
+
+def error_of(turn: Turn) -> tuple[str | None, int | None]:
+    return (turn.error or {}).get("error"), turn.close_code
+
+
+UNAVAILABLE = ("database_unavailable", 1013)
+
+
+def spoken(turn: Turn) -> bool:
+    """Whether it was said to its end."""
+    return turn.is_final and turn.error is None and turn.pcm.size > 8_000
+
+
+async def check_a_silent_database(site: Site, silence: AbstractContextManager[None]) -> None:
+    """Nobody waits for it for ever, who was there speaks on, and what was used is written down later."""
+    server, stranger = site.server, site.new_key()
+    before = {name: site.characters(name) for name in ("known", "talking")}
+    assert spoken(await site.say("known"))
+    held = await asyncio.to_thread(server.wait_until_idle)
+    async with site.connect("talking") as talking, httpx.AsyncClient(base_url=server.base_url, timeout=60) as client:
+        await send(talking, text=LONG_TEXT, flush=True)
+        await talking.recv()
+        assert spoken(await site.say("known"))
+        with silence:
+            # In memory are the key and the voice.
+            assert spoken(await site.say("known"))
+            # Many at a time: none of them waits for the others.
+            refused = await asyncio.gather(*(site.say(stranger) for _ in range(20)))
+            assert {error_of(turn) for turn in refused} == {UNAVAILABLE}
+            assert error_of(await site.say("limited")) == UNAVAILABLE
+            headers = {"xi-api-key": site.keys[stranger]}
+            answers = await asyncio.gather(
+                *(client.get("/v1/voices", headers=headers) for _ in range(40)),
+                client.post("/v1/text-to-speech/demo", json={"text": TEXT}, headers=headers),
+            )
+            assert {answer.status_code for answer in answers} == {503}
+            assert {answer.json()["detail"]["code"] for answer in answers} == {"database_unavailable"}
+            assert all("retry-after" in answer.headers for answer in answers)
+            report = await asyncio.to_thread(server.readiness)
+            assert not report["ready"]
+            assert report["database"] in ("no answer", "error")
+            await send(talking, text="")
+            turn = await receive_all(talking)
+            assert spoken(turn)
+            assert turn.pcm.size > 16_000 * 15
+    await asyncio.to_thread(site.speaks_again, stranger)
+    assert spoken(await site.say("limited"))
+    owed = {"known": before["known"] + 3 * len(TEXT), "talking": before["talking"] + len(LONG_TEXT)}
+    await asyncio.to_thread(server.wait_until, lambda: {name: site.characters(name) for name in owed} == owed)
+    await asyncio.to_thread(site.wait_until_back_to, held)
+    assert "Traceback" not in server.log
+
+
+async def test_a_database_that_stops_answering(site: Site) -> None:
+    await check_a_silent_database(site, site.cluster.stopped())
+
+
+async def test_a_database_that_is_killed(site: Site) -> None:
+    await check_a_silent_database(site, site.cluster.killed())
+
+
+async def test_usage_that_is_locked_closes_the_door_to_nobody(site: Site) -> None:
+    """Who has no limit of characters needs nothing of what is locked."""
+    server, stranger = site.server, site.new_key()
+    held = await asyncio.to_thread(server.wait_until_idle)
+    with site.locked():
+        for _ in range(2):
+            turns = await asyncio.gather(
+                *(site.say(name) for name in (stranger, "known", stranger, "limited", "limited"))
+            )
+            assert [spoken(turn) for turn in turns] == [True, True, True, False, False]
+            assert {error_of(turn) for turn in turns[3:]} == {UNAVAILABLE}
+            server.wait_until(lambda: "Usage records could not be written" in server.log)
+        assert (await asyncio.to_thread(server.readiness))["ready"]
+        assert site.characters(stranger) == 0
+    await asyncio.to_thread(server.wait_until, lambda: site.characters(stranger) == 4 * len(TEXT))
+    assert spoken(await site.say("limited"))
+    await asyncio.to_thread(site.wait_until_back_to, held)
+    assert "Traceback" not in server.log
