@@ -4,7 +4,7 @@ FFmpeg's muxers are not used: they may hold bytes back, and they write headers (
 The few bytes around a packet are written here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -60,6 +60,9 @@ class CodecEncoder:
         self._taken += len(samples)
         whole, self._held = _cut(np.concatenate([self._held, samples]), self._frame_size)
         return b"".join(self._wrap(packet) for frame in whole for packet in self._compress(frame))
+
+    def encode_all(self, parts: Sequence[Samples]) -> Iterator[bytes]:
+        return map(self.encode, parts)
 
     def tail(self, ahead: int) -> int:
         taken = self._taken + ahead

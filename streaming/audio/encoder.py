@@ -1,5 +1,6 @@
 """What every output format provides: samples in, bytes out, one continuous stream."""
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -7,6 +8,12 @@ from numpy.typing import NDArray
 
 # Mono, float32, full scale is [-1, 1]. What is beyond is clipped.
 Samples = NDArray[np.float32]
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """All of them in one. The only one with samples in it is not copied."""
+    full = [part for part in parts if len(part)]
+    return full[0] if len(full) == 1 else np.concatenate(full or parts)
 
 
 class Encoder(Protocol):
@@ -17,6 +24,9 @@ class Encoder(Protocol):
 
     def encode(self, samples: Samples) -> bytes:
         """The bytes that `samples` complete, perhaps none. All bytes together are the same however the samples are cut."""
+
+    def encode_all(self, parts: Sequence[Samples]) -> Iterator[bytes]:
+        """`encode` of each part. What takes its time is done when it is asked for."""
 
     def tail(self, ahead: int) -> int:
         """How many samples of silence have to follow the next `ahead` samples, so that a decoder that has the bytes

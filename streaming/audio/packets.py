@@ -7,9 +7,7 @@ shards that are short enough for one packet.
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
-
-from streaming.audio.encoder import Samples
+from streaming.audio.encoder import Samples, joined
 
 
 class FrameJoiner:
@@ -32,12 +30,6 @@ class FrameJoiner:
         self._held.clear()
         del self._wanted[:1]
         return frames
-
-
-def joined(parts: Sequence[Samples]) -> Samples:
-    """All of them in one. The only one with samples in it is not copied."""
-    full = [part for part in parts if len(part)]
-    return full[0] if len(full) == 1 else np.concatenate(full or parts)
 
 
 def shards(samples: Samples, *, most: int) -> list[Samples]:

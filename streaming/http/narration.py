@@ -10,7 +10,7 @@ from streaming.protocol.context import Context, TurnEnd, Utterance
 from streaming.protocol.messages import ClientMessage
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, waiting
 from streaming.speech.speaker import Speaker
 
 # Packets, of 60 ms at most (FLAC comes as one), that wait for a client that reads more slowly than speech is made.
@@ -47,7 +47,7 @@ async def narrate(items: Iterable[Utterance | TurnEnd], make_speaker: Callable[[
         except Exception as error:
             await queue.put(error)
 
-    speaker = make_speaker(Outlet(queue.put, None), note)
+    speaker = make_speaker(Outlet(waiting(queue.put), None), note)
     for item in items:
         speaker.put(item)
     speaking = asyncio.create_task(speak())

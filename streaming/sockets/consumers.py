@@ -28,7 +28,7 @@ from streaming.sockets.parts import Parts
 from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
 from streaming.speech.dictionaries import load_pronouncer
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, Rest
 from streaming.speech.playback import Playback
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
@@ -64,6 +64,7 @@ class SpeechConsumer(AsyncConsumer):
         self._parameters = Parameters()
         self._stream_tasks = StreamTasks(self._make_speaker, self._report_failure)
         self._deadline = Deadline(self._on_time)
+        self._now = asyncio.get_running_loop().time
         self._send_now: Callable[[str], bool] = _cannot_send_now
         self._gone = asyncio.Event()
         self._dismissal: Fault | None = None
@@ -192,7 +193,8 @@ class SpeechConsumer(AsyncConsumer):
 
     def _outlet(self, stream_number: int) -> Outlet:
         lead = self._parameters.target_lead_ms
-        return Outlet(partial(self._send_packet, stream_number), None if lead is None else lead / 1000)
+        send_now = partial(self._send_packet, stream_number)
+        return Outlet(send_now, None if lead is None else lead / 1000)
 
     def _make_speaker(self, stream_number: int) -> Speaker:
         if self._visitor is None or self._visitor.voice is None:
@@ -222,11 +224,13 @@ class SpeechConsumer(AsyncConsumer):
                 self._session.fail(fault) if is_of_all else self._session.fail_stream(fault, stream_number)
             )
 
-    async def _send_packet(self, stream_number: int, packet: Packet) -> None:
-        if self._session:
-            # Audio only puts the session's deadline off, which `_deadline` finds out when it is due.
-            for message in self._session.audio(packet, stream_number, now=self._now()):
-                await self._send_text(message.text, urgent=False)
+    def _send_packet(self, stream_number: int, packet: Packet) -> Rest | None:
+        """What has to be awaited, where the client has no room. Audio only puts the session's deadline off, which
+        `_deadline` finds out when it is due."""
+        for message in self._session.audio(packet, stream_number, now=self._now()) if self._session else ():
+            if not self._send_now(message.text):
+                return partial(self._send_text, message.text, urgent=False)
+        return None
 
     async def _report_spoken(self, stream_number: int, item: Utterance | TurnEnd) -> None:
         if self._session:
@@ -237,9 +241,6 @@ class SpeechConsumer(AsyncConsumer):
             await self._perform(self._session.forwarded(now=self._now(), is_final=is_final, is_last=is_last))
 
     # Time
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def _set_deadline(self) -> None:
         if self._session:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from streaming.audio.encoder import Encoder, Samples
-from streaming.audio.packets import FrameJoiner, joined, shards
+from streaming.audio.encoder import Encoder, Samples, joined
+from streaming.audio.packets import FrameJoiner, shards
 from streaming.audio.resample import Resampler
 from streaming.protocol.alignment import Aligner, Untimed
 from streaming.protocol.packet import Packet
@@ -115,8 +115,8 @@ class Delivery:
 
     def _packets(self, parts: list[Samples], *, last_spoken: int | None = None) -> Iterator[Packet]:
         """`last_spoken`: which part has the utterance's last sound. Parts without bytes go with the next."""
-        for index, part in enumerate(parts):
-            payload = self._encoder.encode(part)
+        payloads = self._encoder.encode_all(parts)
+        for index, (part, payload) in enumerate(zip(parts, payloads, strict=True)):
             self._encoded += len(part)
             if payload:
                 yield self._packet(payload, last=last_spoken is not None and index >= last_spoken)

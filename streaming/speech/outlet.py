@@ -1,17 +1,27 @@
 """Paced delivery of packets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 
 from streaming.audio.pacing import Pacer
 from streaming.protocol.packet import Packet
 
+# What is left to be awaited of a packet that could not be sent at once.
+Rest = Callable[[], Awaitable[None]]
+
+
+def waiting(send: Callable[[Packet], Awaitable[None]]) -> Callable[[Packet], Rest]:
+    """For those who cannot send at once."""
+    return lambda packet: partial(send, packet)
+
 
 class Outlet:
-    """Paced delivery: sends each packet when it is due. `lead` in seconds; None sends as fast as the client reads."""
+    """Paced delivery: sends each packet when it is due. `lead` in seconds; None sends as fast as the client reads.
+    `send_now` sends a packet at once and returns None, or else what has to be awaited until it is sent."""
 
-    def __init__(self, send: Callable[[Packet], Awaitable[None]], lead: float | None) -> None:
-        self._send = send
+    def __init__(self, send_now: Callable[[Packet], Rest | None], lead: float | None) -> None:
+        self._send_now = send_now
         self._pacer = None if lead is None else Pacer(lead)
 
     def start_turn(self) -> None:
@@ -25,12 +35,75 @@ class Outlet:
 
     async def send(self, packet: Packet) -> None:
         """Waits until the packet is due, and until it is sent."""
-        if self._pacer:
-            now = asyncio.get_running_loop().time()
-            wait = self._pacer.next_send_time(now=now) - now
-            if wait > 0:
-                await asyncio.sleep(wait)
-            self._pacer.sent(packet.seconds)
+        await self.send_all(iter((packet,)))
+
+    async def send_all(self, packets: Iterator[Packet]) -> None:
+        """Each when it is due. The next one is asked for as soon as the one before it is sent."""
+        if self._pacer is None:
+            for packet in packets:
+                await asyncio.sleep(0)  # a client that reads fast must not block the event loop
+                if rest := self._send_now(packet):
+                    await rest()
         else:
-            await asyncio.sleep(0)  # a client that reads fast must not block the event loop
-        await self._send(packet)
+            run = _PacedRun(packets, self._pacer, self._send_now)
+            while rest := await run.until_held_up():
+                await rest()
+
+
+class _PacedRun:
+    """Packets on their way: each is sent by the timer that says that it is due. Waking a task for each would cost more than
+    to send it."""
+
+    def __init__(self, packets: Iterator[Packet], pacer: Pacer, send_now: Callable[[Packet], Rest | None]) -> None:
+        self._packets = packets
+        self._pacer = pacer
+        self._send_now = send_now
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._next: Packet | None = None
+
+    async def until_held_up(self) -> Rest | None:
+        """Send until a packet has to be waited for; None: all are sent. Raises whatever making or sending them raises."""
+        is_over, rest = self._advance()
+        if is_over:
+            return rest
+        outcome: asyncio.Future[Rest | None] = self._loop.create_future()
+        try:
+            self._wait(outcome)
+            return await outcome
+        finally:
+            self._timer.cancel()
+
+    def _wait(self, outcome: "asyncio.Future[Rest | None]") -> None:
+        self._timer = self._loop.call_at(self._due, self._go_on, outcome)
+
+    def _go_on(self, outcome: "asyncio.Future[Rest | None]") -> None:
+        """The next packet is due."""
+        if outcome.done():
+            return
+        try:
+            is_over, rest = self._advance()
+        except Exception as error:
+            outcome.set_exception(error)
+            return
+        if is_over:
+            outcome.set_result(rest)
+        else:
+            self._wait(outcome)
+
+    def _advance(self) -> tuple[bool, Rest | None]:
+        """Send what is due. Whether that is all for now, and what has to be awaited; if not, `_due` says when to go on."""
+        pacer = self._pacer
+        while True:
+            packet = self._next
+            if packet is None and (packet := next(self._packets, None)) is None:
+                return True, None
+            now = self._clock()
+            self._due = pacer.next_send_time(now=now)
+            if self._due > now:
+                self._next = packet
+                return False, None
+            self._next = None
+            pacer.sent(packet.seconds)
+            if rest := self._send_now(packet):
+                return True, rest

@@ -84,13 +84,17 @@ class Playback:
         delivery, self._delivery = self._delivery, None
         return delivery.finish() if delivery else iter(())
 
-    async def send(self, packet: Packet) -> None:
-        """Waits until the packet is due."""
-        await self._outlet.send(packet)
-        self.unsent_seconds -= packet.seconds
+    async def send(self, packets: Iterator[Packet]) -> None:
+        """Each when it is due."""
+        await self._outlet.send_all(self._counted(packets))
+
+    def _counted(self, packets: Iterator[Packet]) -> Iterator[Packet]:
+        for packet in packets:
+            yield packet
+            # The next one is asked for.
+            self.unsent_seconds -= packet.seconds
 
     async def end_turn(self) -> None:
         """Send what the encoder still holds."""
-        for packet in end_of_stream(self._encoder):
-            await self._outlet.send(packet)
+        await self._outlet.send_all(iter(end_of_stream(self._encoder)))
         self._encoder = self._output.new_encoder()

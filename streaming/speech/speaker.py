@@ -1,6 +1,6 @@
 """What speaks the texts of one stream: fetches audio, has it sent, and reports. Knows no socket."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterator
 
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.packet import Packet
@@ -78,15 +78,16 @@ class Speaker:
             async for chunk in submitted.audio:
                 if submitted.audio.was_awaited:
                     self._playback.resume()
-                await self._send(self._playback.push(chunk))
+                await self._playback.send(self._metered(self._playback.push(chunk)))
         else:
             self._playback.begin(utterance, Rewriting.unchanged(""))
-        await self._send(self._playback.finish())
+        await self._playback.send(self._metered(self._playback.finish()))
 
-    async def _send(self, packets: Iterable[Packet]) -> None:
+    def _metered(self, packets: Iterator[Packet]) -> Iterator[Packet]:
         for packet in packets:
             self._submit_ahead()
-            await self._playback.send(packet)
+            yield packet
+            # It is sent, since the next one is asked for.
             self._meter.spoke(packet.seconds)
 
     def _submit_ahead(self) -> None:

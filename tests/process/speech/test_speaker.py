@@ -25,7 +25,7 @@ from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import Locators, Parameters
 from streaming.speech.language import LanguageChooser
 from streaming.speech.metering import Meter
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, waiting
 from streaming.speech.playback import Playback
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice, as_written
 from streaming.speech.speaker import Speaker
@@ -117,7 +117,7 @@ def make_speaker(
 ) -> Speaker:
     requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser(), load_pronouncer)
     queue = SpeechQueue(executor, requests, max_ahead=max_ahead)
-    return Speaker(queue, Playback(OUTPUT, Outlet(client.take, None), max_packet_ms=60), client.note, meter)
+    return Speaker(queue, Playback(OUTPUT, Outlet(waiting(client.take), None), max_packet_ms=60), client.note, meter)
 
 
 def utterance(index: int, text: str = "Hello there.", turn: int = 0, pause: float = 0.0) -> Utterance:
@@ -353,7 +353,7 @@ async def forward(*parts: ForwardedAudio, frames: tuple[int, ...] = (), toll: To
     for part in parts:
         source.put(part)
     source.fail(SourceError("that was all"))
-    outlet = Outlet(client.take, None)
+    outlet = Outlet(waiting(client.take), None)
     forwarder = Forwarder(OUTPUT, outlet, toll or Toll(), client.note_published, frames=frames, max_packet_ms=60)
     with pytest.raises(SourceError, match="that was all"):
         await forwarder.run(source)

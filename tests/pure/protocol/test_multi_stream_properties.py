@@ -155,7 +155,7 @@ class Crowd(RuleBasedStateMachine):
         queue.append(item)
         assert len(self.queues) <= RULES.max_contexts
 
-    def expect_message(self, message: dict[str, Any], before: Action | None, behind: list[Action]) -> None:
+    def expect_message(self, message: dict[str, Any], before: Action | None, behind: Sequence[Action]) -> None:
         name = message.get("contextId")
         assert message.get("context_id") == name
         if "error" in message and name is None:

@@ -201,7 +201,7 @@ class Conversation(RuleBasedStateMachine):
         self.turns_ended += isinstance(item, TurnEnd)
         self.queue.append(item)
 
-    def expect_message(self, message: dict[str, Any], behind: list[Action], *, may_be_final: bool) -> None:
+    def expect_message(self, message: dict[str, Any], behind: Sequence[Action], *, may_be_final: bool) -> None:
         if "error" in message:
             (close,) = behind
             assert isinstance(close, Close)

@@ -15,7 +15,7 @@ from streaming.protocol.context import Utterance
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.speaking_rate import Tempo
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, waiting
 from streaming.speech.playback import Playback
 from streaming.text.rewriting import Rewriting, Segment
 from tests.pure.audio.decoding import by_name, decoded, priming
@@ -87,15 +87,13 @@ async def delivered(
     async def take(packet: Packet) -> None:
         packets.append(packet)
 
-    playback = Playback(output, Outlet(take, None), max_packet_ms=60, hurries=hurries)
+    playback = Playback(output, Outlet(waiting(take), None), max_packet_ms=60, hurries=hurries)
     for index, each in enumerate(said):
         utterance = Utterance(0, index, each.text.original, Parameters(), each.pause)
         playback.begin(utterance, each.text, SOURCE_RATE, tempo)
         for chunk in each.chunks():
-            for packet in playback.push(chunk):
-                await playback.send(packet)
-        for packet in playback.finish():
-            await playback.send(packet)
+            await playback.send(playback.push(chunk))
+        await playback.send(playback.finish())
     await playback.end_turn()
     return packets
 
@@ -204,14 +202,12 @@ async def test_a_pause_before_the_first_text_belongs_to_no_character() -> None:
     async def take(packet: Packet) -> None:
         packets.append(packet)
 
-    playback = Playback(FORMATS["pcm_16000"], Outlet(take, None), max_packet_ms=60)
+    playback = Playback(FORMATS["pcm_16000"], Outlet(waiting(take), None), max_packet_ms=60)
     playback.begin(Utterance(0, 0, "", Parameters(), 0.5), Rewriting.unchanged(""))
-    for packet in playback.finish():
-        await playback.send(packet)
+    await playback.send(playback.finish())
     playback.begin(Utterance(0, 1, "Hello.", Parameters()), spoken.text, SOURCE_RATE)
     for chunk in spoken.chunks():
-        for packet in playback.push(chunk):
-            await playback.send(packet)
+        await playback.send(playback.push(chunk))
     found = spans(packets)
     assert (found[0].start, found[-1].end) == (500, 1100)
 

@@ -11,7 +11,7 @@ from streaming.engine.contract import PcmChunk, Samples
 from streaming.protocol.context import Utterance
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, waiting
 from streaming.speech.playback import Playback
 from streaming.text.rewriting import Rewriting
 
@@ -33,7 +33,7 @@ class Client:
 
     def __init__(self, name: str = "pcm_16000", *, lead: float | None = None) -> None:
         self.packets: list[Packet] = []
-        self.playback = Playback(FORMATS[name], Outlet(self._take, lead), max_packet_ms=60)
+        self.playback = Playback(FORMATS[name], Outlet(waiting(self._take), lead), max_packet_ms=60)
 
     async def _take(self, packet: Packet) -> None:
         self.packets.append(packet)
@@ -41,10 +41,8 @@ class Client:
     async def hear(self, spoken: Utterance, *chunks: PcmChunk) -> None:
         self.playback.begin(spoken, Rewriting.unchanged(spoken.text), RATE)
         for each in chunks:
-            for packet in self.playback.push(each):
-                await self.playback.send(packet)
-        for packet in self.playback.finish():
-            await self.playback.send(packet)
+            await self.playback.send(self.playback.push(each))
+        await self.playback.send(self.playback.finish())
 
     @property
     def audio(self) -> bytes:
@@ -67,8 +65,7 @@ async def test_a_source_that_ends_without_a_last_chunk_is_finished() -> None:
 async def test_a_pause_needs_no_source() -> None:
     client = Client()
     client.playback.begin(utterance(pause=0.25), Rewriting.unchanged(""))
-    for packet in client.playback.finish():
-        await client.playback.send(packet)
+    await client.playback.send(client.playback.finish())
     assert client.audio == bytes(2 * RATE // 4)
 
 
@@ -78,7 +75,7 @@ async def test_what_is_not_sent_yet_shrinks_with_each_packet() -> None:
     packets = playback.push(chunk(SOUND, last=True))
     assert playback.unsent_seconds == 0.5
     first = next(packets)
-    await playback.send(first)
+    await playback.send(iter([first]))
     assert playback.unsent_seconds == pytest.approx(0.5 - first.seconds)
     list(playback.finish())
     assert playback.unsent_seconds == 0.0

@@ -12,7 +12,7 @@ from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.speech.language import LanguageChooser
-from streaming.speech.outlet import Outlet
+from streaming.speech.outlet import Outlet, waiting
 from streaming.speech.playback import Playback
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
@@ -26,7 +26,7 @@ class NotedOutlet(Outlet):
     """Notes what it is told, without repetitions."""
 
     def __init__(self) -> None:
-        super().__init__(self._take, None)
+        super().__init__(waiting(self._take), None)
         self.notes: list[str] = []
 
     def resume(self) -> None:
