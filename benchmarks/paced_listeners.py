@@ -42,7 +42,7 @@ class Heard:
     def late(self) -> list[float]:
         """How much later than due each packet came, if the first was in time: due is when all the sound before it, but for
         the lead, has been played."""
-        first = self.times[0]
+        first = self.times[0] if self.times else 0.0
         return [
             now - first - max(0.0, before - LEAD_SECONDS) for now, before in zip(self.times, self.before, strict=True)
         ]
@@ -182,8 +182,8 @@ def _itself(listener: Listener) -> Listener:
     return listener
 
 
-def percentiles(heard: Sequence[Heard]) -> tuple[float, float, float]:
-    """The median, the 99th percentile and the maximum of how late packets came, in milliseconds."""
-    late = np.concatenate([each.late() for each in heard if each.times])
+def percentiles(heard: Sequence[Heard], begin: float, end: float) -> tuple[float, float, float]:
+    """How late the packets from `begin` to `end` came, in milliseconds: median, 99th percentile, maximum."""
+    late = [late for each in heard for at, late in zip(each.times, each.late(), strict=True) if begin <= at < end]
     p50, p99, most = (float(value) for value in 1000 * np.percentile(late, [50, 99, 100]))
     return p50, p99, most
