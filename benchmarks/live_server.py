@@ -25,6 +25,8 @@ from xtts_site.config import PROJECT_DIR
 START_SECONDS = 180.0
 # Names the server that `write_settings` asks for: uvicorn or daphne.
 SERVER_VARIABLE = "SPEECH_SERVER"
+# Settings of the section `service`, as JSON, of all servers whose settings are written here and say nothing else.
+SERVICE_VARIABLE = "SPEECH_SERVICE"
 # The sections that `manage.py setup` looks at, beside the data folder.
 SETUP_SECTIONS = frozenset({"database_url", "model", "voices"})
 
@@ -77,6 +79,7 @@ def write_settings(directory: Path, **sections: Any) -> Path:
     service = {"port": free_port(), "data_dir": str(directory / "var")}
     if server := os.environ.get(SERVER_VARIABLE):
         service["server"] = server
+    service |= json.loads(os.environ.get(SERVICE_VARIABLE, "{}"))
     service |= sections.pop("service", {})
     path = directory / "config.yaml"
     path.write_text(yaml.safe_dump({"service": service, **sections}))

@@ -53,6 +53,11 @@ def _unless_auto(value: Any) -> Any:
     return None if value == "auto" else value
 
 
+def _unless_off(value: Any) -> Any:
+    """`off`, which YAML reads as false."""
+    return None if value is False or value == "off" else value
+
+
 # Language, and region if it matters: ru, pt-BR, zh_CN.
 LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
@@ -68,6 +73,7 @@ class ServiceConfig(Section):
     allowed_origins: tuple[str, ...] = ()
     max_concurrency: CountOrAuto = None
     max_waiting: Annotated[int, Field(strict=True, ge=0)] = 64
+    max_load: Annotated[float | None, Field(ge=0.1, le=1), BeforeValidator(_unless_off)] = 0.9
     max_connections: Count = 512
     max_upload_megabytes: Annotated[float, Field(gt=0, le=2000)] = 100.0
     max_message_bytes: Annotated[int, Field(strict=True, ge=1024, le=900_000)] = 262_144

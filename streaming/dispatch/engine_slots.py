@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineState
 from streaming.dispatch.heartbeat import HeartbeatLimits
-from streaming.dispatch.jobs import Job, Preparation
+from streaming.dispatch.jobs import Job, Preparation, SpeechStream
+from streaming.dispatch.pace import RowMeter
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Prepared
 from streaming.engine.framing import Cancel, Frame
 from streaming.errors import EngineFailed
@@ -39,8 +40,8 @@ class EngineSlots:
 
     `max_running`: generations at once; None: as many as the engine says. `on_loop` passes what the engine's thread reports
     to the event loop, where everything else happens. On the loop, these are called: `on_ready` when the process has become
-    ready, or answers again, `on_room` when a job has ended, `on_lost` when the process has ended. `heartbeat`: when it is
-    taken for dead.
+    ready, or answers again, `on_heard` when more audio has come, `on_room` with the job that has ended, `on_lost` when the
+    process has ended. `heartbeat`: when it is taken for dead. `meter` measures how fast it speaks.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class EngineSlots:
         max_running: int | None,
         silence_limit: float,
         heartbeat: HeartbeatLimits,
+        meter: RowMeter,
         on_loop: Callable[..., None],
         on_ready: Callable[[], None],
-        on_room: Callable[[], None],
+        on_heard: Callable[[], None],
+        on_room: Callable[[Job | None], None],
         on_lost: Callable[[], None],
     ) -> None:
         self.process = EngineProcess(
@@ -64,6 +67,8 @@ class EngineSlots:
         )
         self._max_running = max_running
         self._silence_limit = silence_limit
+        self._meter = meter
+        self._on_heard = on_heard
         self._on_room = on_room
         self._on_lost = on_lost
         self._jobs: dict[str, Job] = {}
@@ -76,11 +81,10 @@ class EngineSlots:
 
     @property
     def status(self) -> EngineSlotsStatus:
-        process, preparing = self.process, self._preparing
-        running = len(self._jobs) - preparing
+        process = self.process
         return EngineSlotsStatus(
             *(process.state, process.info, process.error, process.restarts),
-            *(self.slots, running, preparing, dict(self._spoken_by)),
+            *(self.slots, self.running, self._preparing, dict(self._spoken_by)),
         )
 
     @property
@@ -90,7 +94,12 @@ class EngineSlots:
 
     @property
     def free_slots(self) -> int:
-        return self.slots - (len(self._jobs) - self._preparing)
+        return self.slots - self.running
+
+    @property
+    def running(self) -> int:
+        """Generations that hold a slot."""
+        return len(self._jobs) - self._preparing
 
     @property
     def reads_ahead(self) -> bool:
@@ -115,6 +124,8 @@ class EngineSlots:
             return
         self._jobs[job.request_id] = job
         job.touch()
+        if isinstance(job, SpeechStream):
+            self._meter.begin(job.request_id, now=_now())
         self._set_watch()
 
     def cancel(self, job: Job) -> None:
@@ -147,19 +158,28 @@ class EngineSlots:
         match frame:
             case PcmChunk(request_id=request_id) if job := self._jobs.get(request_id):
                 job.put(frame)
+                seconds = len(frame.samples) / self.process.info.sample_rate if self.process.info else 0.0
+                self._meter.heard(request_id, seconds, now=_now())
+                self._on_heard()
             case Prepared() | Finished() | Failed():
                 if isinstance(frame, Finished):
                     self._spoken_by.update(frame.voices)
+                self._meter.end(frame.request_id, now=_now())
                 if job := self._jobs.pop(frame.request_id, None):
                     job.put(frame)
                 self._end_watch_if_idle()
-                self._on_room()
+                self._on_room(job)
 
     def _lose(self, life: int) -> None:
         """A process ended: its jobs fail."""
         lost = [job for job in self._jobs.values() if job.process_life <= life]
         for job in lost:
             del self._jobs[job.request_id]
+            self._meter.end(job.request_id, now=_now())
             job.fail(EngineFailed(STOPPED))
         self._end_watch_if_idle()
         self._on_lost()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -11,7 +11,9 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from streaming.dispatch.engine_process import EngineSpec, EngineState
+from streaming.dispatch.admission import Admission
+from streaming.dispatch.engine_pool import EnginePool
+from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.engine_slots import STOPPED, EngineSlots
 from streaming.dispatch.executor_status import ExecutorStatus
 from streaming.dispatch.expected_text import ExpectedText
@@ -32,8 +34,9 @@ class Executor:
     its share.
 
     At most `max_running` generations at once in each process (None: as many as its engine says); at most `max_waiting`
-    requests in one line before them all, first come first served. While no process is ready, what is in the line is kept for
-    `away_limit` seconds. All methods but `stop` belong to the event loop on which `start` was called.
+    requests in one line before them all, first come first served. With `max_load`, no more than can be spoken in real time
+    (see `admission`). While no process is ready, what is in the line is kept for `away_limit` seconds. All methods but
+    `stop` belong to the event loop on which `start` was called.
     """
 
     def __init__(
@@ -45,20 +48,25 @@ class Executor:
         silence_limit: float = 60.0,
         heartbeat: HeartbeatLimits | None = None,
         away_limit: float = 20.0,
+        max_load: float | None = None,
     ) -> None:
-        self._engines = [
+        self._admission = Admission(max_load)
+        engines = [
             EngineSlots(
                 spec,
                 max_running=max_running,
                 silence_limit=silence_limit,
                 heartbeat=heartbeat or HeartbeatLimits(),
                 on_loop=self._on_loop,
+                meter=self._admission.new_meter(),
                 on_ready=self._greet,
-                on_room=self._fill_slots,
+                on_heard=self._begin_what_is_held,
+                on_room=self._take_leave,
                 on_lost=self._lose,
             )
             for spec in ([specs] if isinstance(specs, EngineSpec) else specs)
         ]
+        self._engines = EnginePool(engines)
         self._max_waiting = max_waiting
         self._line = WaitingLine()
         self._outage = Outage(away_limit, self._give_up)
@@ -67,8 +75,6 @@ class Executor:
         self._preparing: SharedCalls[bytes] = SharedCalls()
         self._awaiting_ready: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Index of the process that comes first where several have the same number of free slots (round robin).
-        self._first = 0
 
     def start(self) -> None:
         """Start the processes; returns at once. The running event loop is the one that hears of them from now on."""
@@ -90,7 +96,7 @@ class Executor:
     @property
     def reads_ahead(self) -> bool:
         """Whether a process that is ready can use text that is still arriving."""
-        return any(engine.reads_ahead for engine in self._ready_engines())
+        return any(engine.reads_ahead for engine in self._engines.ready)
 
     @property
     def engine_pids(self) -> list[int | None]:
@@ -103,21 +109,21 @@ class Executor:
 
     async def ready(self) -> EngineInfo:
         """Wait until an engine is ready, and say what it is."""
-        while not (ready := self._ready_engines()):
+        while not self._engines.ready:
             waiter = asyncio.get_running_loop().create_future()
             self._awaiting_ready.add(waiter)
             try:
                 await waiter
             finally:
                 self._awaiting_ready.discard(waiter)
-        return _info_of(ready[0])
+        return self._engines.info
 
     def expect(self, request: SpeechRequest, client: object) -> ExpectedText | None:
         """Tell an engine that reads ahead, and has a free slot, what will probably be spoken; None if there is none. A
         client has one such text: the one before is dropped. Whoever is given it has it spoken, or forgets it."""
         if before := self._expected.pop(client, None):
             before.drop()
-        engine = self._freest(lambda engine: engine.reads_ahead and engine.free_slots > 0)
+        engine = self._engines.freest(lambda engine: engine.reads_ahead and engine.free_slots > 0)
         if engine is None or self._line.streams:
             return None
         expected = self._expected[client] = ExpectedText(engine, request)
@@ -143,33 +149,35 @@ class Executor:
         An utterance that `continues` a speech is not refused, however long the line: each stream of a connection has one
         utterance in line at most, so the number of streams bounds these. It also waits for an engine that starts again.
         """
-        if continues and self._is_away_for_now:
+        if continues and self._engines.is_away_for_now and not self._outage.is_too_long:
             self._outage.begin()
         else:
             self._require_ready()
-        has_room = any(engine.free_slots > 0 for engine in self._ready_engines()) or (
-            len(self._line.streams) < self._max_waiting
-        )
-        if not has_room and not continues:
-            raise Overloaded(f"The queue is full ({len(self._line.streams)} utterances are waiting); try again later.")
-        stream = SpeechStream(self, request, self._sample_rate, place, expected)
+        if continues:
+            self._admission.goes_on()
+        else:
+            self._require_room()
+        stream = SpeechStream(self, request, self._engines.info.sample_rate, place, expected, continues=continues)
         if expected and self._expected.get(stream.place.client) is expected:
             del self._expected[stream.place.client]
         self._line.add(stream)
         self._fill_slots()
         return stream
 
-    @property
-    def _is_away_for_now(self) -> bool:
-        """Whether no process is ready, but one was, not long ago."""
-        status = self.status
-        is_away = status.state in (EngineState.UNRESPONSIVE, EngineState.RESTARTING)
-        return is_away and status.info is not None and not self._outage.is_too_long
+    def _require_room(self) -> None:
+        """For one more stream. Raises Overloaded."""
+        waiting = len(self._line.streams)
+        if waiting >= self._max_waiting and not any(engine.free_slots > 0 for engine in self._engines.ready):
+            raise Overloaded(f"The queue is full ({waiting} utterances are waiting); try again later.")
+        streams = waiting + self._engines.running
+        if not self._admission.admits(streams, self._engines.capacity, now=_now()):
+            raise Overloaded(f"The server cannot speak more than {streams} utterances in real time; try again later.")
 
     @property
-    def _sample_rate(self) -> int:
-        """That of all processes, where one has been ready."""
-        return next(engine.process.info.sample_rate for engine in self._engines if engine.process.info)
+    def load(self) -> float | None:
+        """The share of the engines' time that streams in real time take now; None if it is not known."""
+        streams = len(self._line.streams) + self._engines.running
+        return self._admission.load(streams, self._engines.capacity, now=_now())
 
     async def prepare(self, voice: VoiceRef) -> bytes:
         """The conditioning of the voice's clips. Raises EngineUnavailable and EngineFailed.
@@ -195,39 +203,23 @@ class Executor:
         for engine in self._engines:
             engine.cancel(job)
 
-    def _ready_engines(self) -> list[EngineSlots]:
-        """The processes that are ready, `_first` first."""
-        round_robin = self._engines[self._first :] + self._engines[: self._first]
-        return [engine for engine in round_robin if engine.is_ready]
-
-    def _require_ready(self) -> list[EngineSlots]:
-        if ready := self._ready_engines():
-            return ready
-        raise EngineUnavailable("The speech engine is not ready; try again shortly.")
+    def _require_ready(self) -> None:
+        if not self._engines.ready:
+            raise EngineUnavailable("The speech engine is not ready; try again shortly.")
 
     def _fill_slots(self) -> None:
         """Send what waits to the processes that have room for it."""
-        preparations, streams = self._line.preparations, self._line.streams
-        while preparations and (engine := self._freest(lambda engine: not engine.is_preparing)):
+        preparations = self._line.preparations
+        while preparations and (engine := self._engines.freest(lambda engine: not engine.is_preparing)):
             engine.send(preparations.popleft())
-        while streams and (engine := self._engine_for(streams[0])):
-            engine.send(streams.popleft())
-            self._first = (self._engines.index(engine) + 1) % len(self._engines)
+        while (stream := self._line.first(self._may_begin)) and (engine := self._engines.engine_for(stream)):
+            self._line.streams.remove(stream)
+            self._engines.send(stream, engine)
 
-    def _engine_for(self, stream: SpeechStream) -> EngineSlots | None:
-        """The process that expects it, if that has room; else the freest one, which has to read all of it."""
-        freest = self._freest(lambda engine: engine.free_slots > 0)
-        if freest is None or stream.expected is None or stream.expected.is_dropped:
-            return freest
-        expecting = stream.expected.engine
-        if expecting.is_ready and expecting.free_slots > 0:
-            return expecting
-        stream.expected.drop()
-        return freest
-
-    def _freest(self, has_room: Callable[[EngineSlots], bool]) -> EngineSlots | None:
-        """Of the ready processes that have room, the one with the most free slots."""
-        return max(filter(has_room, self._ready_engines()), key=lambda engine: engine.free_slots, default=None)
+    def _may_begin(self) -> bool:
+        """Whether one more stream may begin now, or is held back until more is known of how fast the engines speak."""
+        least = min((engine.running for engine in self._engines.ready), default=0)
+        return self._admission.may_begin(least, now=_now())
 
     # From the engines' reading threads to the event loop, and what is done there.
 
@@ -247,11 +239,22 @@ class Executor:
                 waiter.set_result(None)
         self._fill_slots()
 
+    def _begin_what_is_held(self) -> None:
+        """More is known of how fast the engines speak."""
+        if self._line.streams:
+            self._fill_slots()
+
+    def _take_leave(self, job: Job | None) -> None:
+        """A job has ended: there is room."""
+        if isinstance(job, SpeechStream) and job.goes_on and not job.is_cancelled:
+            self._admission.will_go_on(now=_now())
+        self._fill_slots()
+
     def _lose(self) -> None:
         """A process has ended: what waits is kept for the next one, unless there will be none."""
-        if all(engine.process.state is EngineState.STOPPED for engine in self._engines):
+        if self._engines.is_stopped:
             self._line.fail_all(lambda: EngineFailed(STOPPED))
-        elif not self._ready_engines():
+        elif not self._engines.ready:
             self._outage.begin()
         self._fill_slots()
 
@@ -262,7 +265,5 @@ class Executor:
         self._line.fail_all(lambda: EngineUnavailable("The speech engine has not come back in time; try again later."))
 
 
-def _info_of(engine: EngineSlots) -> EngineInfo:
-    if engine.process.info is None:
-        raise RuntimeError("An engine that is ready has said what it is.")
-    return engine.process.info
+def _now() -> float:
+    return asyncio.get_running_loop().time()

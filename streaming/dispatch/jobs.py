@@ -48,7 +48,8 @@ class Place:
 
 class SpeechStream(Job):
     """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it.
-    `was_awaited`: the last chunk was not there yet when it was asked for."""
+    `was_awaited`: the last chunk was not there yet when it was asked for. `continues`: it is not the first of its speech.
+    `goes_on`: nor is it the last, for all that is known."""
 
     def __init__(
         self,
@@ -57,8 +58,13 @@ class SpeechStream(Job):
         sample_rate: int,
         place: Place | None = None,
         expected: "ExpectedText | None" = None,
+        *,
+        continues: bool = False,
     ) -> None:
         super().__init__(request)
+        self.continues = continues
+        self.goes_on = False
+        self.is_cancelled = False
         self.expected = expected
         self._executor = executor
         # Without a place, every utterance counts as a client of its own.
@@ -96,7 +102,7 @@ class SpeechStream(Job):
 
     def cancel(self) -> None:
         """End the iteration here, and the generation within one engine step."""
-        self._is_over = True
+        self._is_over = self.is_cancelled = True
         self._executor.cancel(self)
         self._events.put_nowait(Finished(self.request_id, cancelled=True))  # releases a reader that waits in __anext__
 

@@ -28,6 +28,13 @@ class WaitingLine:
         for index, waiting in zip(places, newest_first, strict=True):
             self.streams[index] = waiting
 
+    def first(self, may_begin: Callable[[], bool]) -> SpeechStream | None:
+        """The first that may be spoken now: speeches that have begun go on, whether or not more `may_begin`."""
+        first = self.streams[0] if self.streams else None
+        if first is None or first.continues or may_begin():
+            return first
+        return next((stream for stream in self.streams if stream.continues), None)
+
     def remove(self, job: Job) -> None:
         """Take the job out, if it is in here. An engine that expects its text forgets that."""
         if isinstance(job, SpeechStream) and job in self.streams:

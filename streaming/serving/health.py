@@ -83,6 +83,7 @@ class Health:
                 "notice": status.info.notice if status.info else "",
                 "running": status.running,
                 "waiting": status.waiting,
+                "load": None if (load := self._executor.load) is None else round(load, 2),
                 "spoken_by": dict(status.spoken_by),
                 "restarts": status.restarts,
                 "error": status.error,

@@ -46,6 +46,7 @@ class ServerParts:
             silence_limit=service.engine_timeout_seconds,
             heartbeat=HeartbeatLimits(service.engine_heartbeat_seconds, service.engine_step_seconds),
             away_limit=service.engine_wait_seconds,
+            max_load=service.max_load,
         )
         database = config.database
         answer_within(database.answer_seconds)

@@ -62,6 +62,8 @@ class SpeechQueue:
         self._queue.append(queued)
         if isinstance(item, Utterance) and item.text:
             self._unsubmitted.append((queued, item))
+            if self._submitted:
+                self._submitted[-1].audio.goes_on = True
         self._arrived.set()
 
     @property
@@ -142,3 +144,4 @@ class SpeechQueue:
         queued.submitted = Submitted(text, audio, self._requests.tempo_of(request))
         self._submitted.append(queued.submitted)
         self._unsubmitted.popleft()
+        audio.goes_on = bool(self._unsubmitted)

@@ -104,9 +104,11 @@ def test_one_that_was_ready_for_long_is_started_again_at_once(
     monkeypatch.setattr(process, "HEALTHY_AFTER_SECONDS", 0.0)
     monkeypatch.setattr(process, "FIRST_BACK_OFF_SECONDS", 600.0)
     engine = make(cloning_spec(tmp_path))
-    for starts in (1, 2, 3):
-        until(lambda starts=starts: engine.starts == starts)
-        engine.kill()
+    until(lambda: engine.starts == 1)
+    engine.kill()
+    until(lambda: engine.starts == 2)
+    engine.kill()
+    until(lambda: engine.starts == 3)
 
 
 def test_one_that_stands_still_while_there_is_nothing_to_do_is_replaced(

@@ -297,7 +297,8 @@ async def test_who_waits_for_an_engine_that_does_not_come_back_is_told_so(
     monkeypatch.setattr(own_executor, "_outage", Outage(0.2, own_executor._give_up))
     running, waiting = own_executor.speak(request(LONG)), own_executor.speak(request())
     await anext(running)
-    own_executor._engines[0].process._spec = EngineSpec("no such engine")
+    [engine] = own_executor._engines
+    monkeypatch.setattr(engine.process, "_spec", EngineSpec("no such engine"))
     os.kill(own_executor.engine_pid or 0, signal.SIGKILL)
     assert await ending(running) == "EngineFailed"
     assert await ending(waiting) == "EngineUnavailable"
