@@ -13,7 +13,7 @@ import pytest
 from benchmarks.live_server import LiveServer, write_settings
 from tests.attacks.raw import threads_of
 from tests.live.client import send, speak
-from tests.live.keys import make_keys
+from tests.live.keys import make_keys, wait_for_usage
 
 pytestmark = pytest.mark.both_servers
 
@@ -58,6 +58,7 @@ async def test_a_writer_holds_up_nobody_who_only_reads(
                 with closing(sqlite3.connect(path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError):
                     other.execute("BEGIN IMMEDIATE")
             written = await asyncio.gather(*writers)
+            await asyncio.to_thread(wait_for_usage, server, "free", lambda _, characters, *__: characters == 12)
         assert (spoken.status_code, listed.status_code, turn.is_final) == (200, 200, True)
         assert {answer.status_code for answer in written} <= {200, 503}  # who waits for SQLite waits for a moment only
         assert readiness["ready"]

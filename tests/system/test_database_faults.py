@@ -4,9 +4,12 @@ Nothing here is timed: what is refused is refused while the database still does 
 """
 
 import asyncio
+import re
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -181,3 +184,19 @@ async def test_usage_that_is_locked_closes_the_door_to_nobody(site: Site) -> Non
     assert spoken(await site.say("limited"))
     await asyncio.to_thread(site.wait_until_back_to, held)
     assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("fault", ["stopped", "locked"])
+async def test_the_end_of_a_server_does_not_wait_for_the_database(
+    cluster: Cluster, server_program: str, tmp_path: Path, fault: str
+) -> None:
+    """What could not be written is in the log then."""
+    database_url = cluster.new_database(f"ending_{fault}_{server_program}")
+    with WatchedServer(write_settings(tmp_path, database_url=database_url)) as server:
+        site = Site(server, cluster, database_url, {"nobody": "no key is needed"})
+        assert spoken(await site.say("nobody"))
+        with site.locked() if fault == "locked" else cluster.stopped():
+            assert spoken(await site.say("nobody"))
+            server.process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(server.process.wait, PATIENCE_SECONDS) == 0
+        assert re.search(r"This usage is probably not in the database: .*voice_id='demo'.*characters=\d", server.log)
