@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from voices.daemon_threads import DaemonThreads
+from voices.daemon_threads import DaemonThreads, TooMuchWork
 
 logger = logging.getLogger("streaming.serving.disk")
 
@@ -24,15 +24,15 @@ class Disk:
         self._thread = DaemonThreads("disk", 1, most_waiting=8)
 
     async def state(self) -> str:
-        """ "ok", or what is wrong."""
-        if not self._folder.is_dir():
-            return "not used"
+        """`ok`, or what is wrong."""
         try:
             async with asyncio.timeout(self._patience):
                 await asyncio.wrap_future(self._thread.submit(_write, self._folder))
+        except (TimeoutError, TooMuchWork):
+            return "no answer"
+        except FileNotFoundError:
+            return "not used"
         except OSError as error:
-            if isinstance(error, TimeoutError):
-                return "no answer"
             logger.warning("%s cannot be written: %s", self._folder, error.strerror)
             return error.strerror or "error"
         return "ok"
@@ -40,6 +40,7 @@ class Disk:
 
 def _write(folder: Path) -> None:
     """A file without a name, which is gone when it is closed."""
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(WRITTEN_BYTES))
+        file.flush()
         os.fsync(file.fileno())

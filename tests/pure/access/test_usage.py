@@ -166,3 +166,44 @@ async def test_what_comes_while_the_database_is_slow_is_written_too(monkeypatch:
         await both.wait()
     await book.close()
     assert voices == ["anna", "bert"]
+
+
+async def test_what_is_kept_is_bounded_and_loses_no_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage_book, "MOST_SLOTS", 3)
+    written: dict[UsageSlot, Amounts] = {}
+    monkeypatch.setattr(usage_book, "write_all", lambda unwritten, _: written.update(unwritten))
+    book = UsageBook(interval=3600)
+    for number in range(100):
+        book.add(UsageSlot(7, f"voice {number}", DAY), Amounts(characters=1))
+    await book.close()
+    assert len(written) == 4
+    assert written[UsageSlot(7, usage_book.OTHER_VOICES, DAY)].characters == 97
+
+
+async def test_much_is_written_in_several_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    monkeypatch.setattr(usage_book, "write_all", lambda unwritten, _: batches.append(len(unwritten)))
+    book = UsageBook(interval=3600)
+    for number in range(2 * usage_book.BATCH + 1):
+        book.add(UsageSlot(7, f"voice {number}", DAY), Amounts(characters=1))
+    await book.close()
+    assert batches == [usage_book.BATCH, usage_book.BATCH, 1]
+
+
+async def test_the_end_does_not_wait_for_a_write_that_is_stuck(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    is_over = asyncio.Event()
+
+    async def stuck(*_: Any) -> None:
+        await is_over.wait()
+
+    monkeypatch.setattr(usage_book, "CLOSE_SECONDS", 0.01)
+    monkeypatch.setattr(usage_book, "keep_books", stuck)
+    book = UsageBook(interval=3600)
+    book.add(slot_of(None), Amounts(characters=3))
+    await book.close()
+    book.write_rest()
+    assert "probably not in the database" in caplog.text
+    assert "characters=3" in caplog.text
+    is_over.set()
