@@ -123,4 +123,4 @@ class SteppingEngine:
 
 
 if __name__ == "__main__":
-    serve_with(EngineSpec(**json.loads(sys.argv[1])))
+    serve_with(EngineSpec(**json.loads(sys.argv.pop(1))))
