@@ -1,6 +1,7 @@
 """From the moment when a server listens to the moment when it may end."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any
 
@@ -9,6 +10,8 @@ from streaming.serving.drain import Drain
 from streaming.serving.held_signals import HeldSignals
 from streaming.serving.server_parts import ServerParts
 from streaming.serving.supervisor import READY, STOPPING, notify
+
+logger = logging.getLogger("streaming")
 
 
 class Life:
@@ -27,6 +30,8 @@ class Life:
         self._listener = listener
         self._signals.install()
         self._parts.start()
+        if listener.is_passed:
+            logger.info("Connections on the passed socket are accepted when the engine is ready")
         self._in_background(self._open(listener))
 
     async def leave(self) -> None:

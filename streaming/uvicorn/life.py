@@ -45,7 +45,8 @@ class _Sockets:
         descriptor = server.config.fd
         self.is_passed = descriptor is not None or getattr(server, "has_passed_socket", False)
         if descriptor is not None:
-            _send_at_once(descriptor)
+            with socket.socket(fileno=os.dup(descriptor)) as listener:
+                send_at_once(listener)
 
     def accept(self) -> None:
         self._starting = asyncio.create_task(self._start())
@@ -63,9 +64,9 @@ class _Sockets:
             listener.listen(BACKLOG)  # asyncio has just made it as short as what it accepts at a time
 
 
-def _send_at_once(descriptor: int) -> None:
-    """uvicorn takes every passed socket for one of Unix, for which asyncio does not set this option; connections inherit
-    it."""
-    with socket.socket(fileno=os.dup(descriptor)) as listener:
-        if listener.family in (socket.AF_INET, socket.AF_INET6):
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def send_at_once(listener: socket.socket) -> None:
+    """Connections inherit TCP_NODELAY. asyncio sets it only on sockets that name their protocol, which ours do not, nor do
+    those that uvicorn is passed; every second packet would then wait up to 40 ms for the client's acknowledgement of the
+    first."""
+    if listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

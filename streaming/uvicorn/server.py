@@ -18,6 +18,7 @@ from streaming.connection.listening import (
     CannotListen,
     Listening,
 )
+from streaming.uvicorn.life import send_at_once
 
 # What is still being answered when the server ends has as long as this.
 GRACE_SECONDS = 3
@@ -96,7 +97,7 @@ def _listen(listening: Listening) -> socket.socket:
         listener = socket.create_server((host, listening.port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(error.strerror or str(error)) from None
-    _send_at_once(listener)
+    send_at_once(listener)
     return listener
 
 
@@ -106,12 +107,5 @@ def _adopt(descriptor: int) -> socket.socket:
         listener = socket.socket(fileno=descriptor)
     except OSError as error:
         raise CannotListen(error.strerror or str(error)) from None
-    _send_at_once(listener)
+    send_at_once(listener)
     return listener
-
-
-def _send_at_once(listener: socket.socket) -> None:
-    """Connections inherit TCP_NODELAY. asyncio sets it only on sockets that name their protocol, which this one does not;
-    every second packet would then wait up to 40 ms for the client's acknowledgement of the first."""
-    if listener.family in (socket.AF_INET, socket.AF_INET6):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
