@@ -79,12 +79,12 @@ class SteppedEngine(XttsEngine):
         taking_part = self._scheduler.next_step(now=time.monotonic())
         rows = [self._utterances[scheduled.request_id] for scheduled in taking_part]
         speaking = [row for row in rows if row.is_speaking]
-        reading = self._next_to_read(rows, speaking)
+        reading, room = self._next_to_read(rows, speaking)
         if not reading and self._preparations:
             self._preparations.work()
         ahead = [] if reading else self._expectations.next_to_read(now=time.monotonic())
         if speaking and (reading or ahead) and self._model.gpt.rows_beside_a_step:
-            self._attempt(speaking + reading, partial(self._read, ahead=ahead))
+            self._attempt(speaking + reading, partial(self._read, rows=room, ahead=ahead))
         else:
             self._attempt(reading, self._read)
             # What has just been read has its first latent already.
@@ -105,12 +105,15 @@ class SteppedEngine(XttsEngine):
         else:
             utterance.prefill = model.gpt.begin(slot, piece.tokens, utterance.conditioning.gpt, utterance.voice_key)
 
-    def _next_to_read(self, taking_part: list[Utterance], speaking: list[Utterance]) -> list[Utterance]:
+    def _next_to_read(
+        self, taking_part: list[Utterance], speaking: list[Utterance]
+    ) -> tuple[list[Utterance], int | None]:
         in_order = [utterance for utterance in self._utterances.values() if utterance in taking_part]
-        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking))
+        can_wait = all(utterance.scheduled.first_audio_at is None for utterance in speaking)
+        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking), can_wait=can_wait)
 
-    def _read(self, utterances: list[Utterance], ahead: Sequence[Prefill] = ()) -> None:
-        self._sample(*read(self._model.gpt, utterances, ahead))
+    def _read(self, utterances: list[Utterance], rows: int | None = None, ahead: Sequence[Prefill] = ()) -> None:
+        self._sample(*read(self._model.gpt, utterances, rows, ahead))
 
     def _read_ahead(self, ahead: Sequence[Prefill]) -> None:
         try:

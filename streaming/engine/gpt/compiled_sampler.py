@@ -15,7 +15,7 @@ class CompiledSampler(Sampler):
 
     def __init__(self, settings: SamplingSettings, *, slots: int, vocabulary: int) -> None:
         super().__init__(settings, slots=slots, vocabulary=vocabulary, device=torch.device("cpu"))
-        self._states = [state.numpy() for state in (self._seen, self._scales, self._counts)]
+        self._states = self._seen.numpy(), self._scales.numpy(), self._counts.numpy()
 
     def sample_slots(self, logits: Tensor, slots: Sequence[int]) -> Tensor:
         tokens = np.empty(len(slots), np.int64)

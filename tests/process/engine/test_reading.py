@@ -10,6 +10,7 @@ import torch
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk
 from streaming.engine.gpt.gpt import Gpt
+from streaming.engine.reading import MOST_ROWS_BESIDE_A_STEP, next_in_line
 from streaming.engine.stepped_engine import SteppedEngine
 from tests.process.engine.xtts import HELLO, TOMAS, audio, on_a_cpu, request, with_stop_bias
 
@@ -70,12 +71,13 @@ def rounds(engine: SteppedEngine, count: int) -> None:
             engine._run_round()
 
 
-def test_a_newcomer_costs_each_step_of_those_who_speak_no_more_than_its_share(
+def test_newcomers_cost_each_step_of_those_who_are_heard_no_more_than_the_share_of_one(
     engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[EngineEvent] = []
     engine._add(request("first"), events.append)
-    rounds(engine, 2)
+    while not events:
+        rounds(engine, 1)
     watched = Watched(engine._model.gpt, monkeypatch)
     for name in ("second", "third"):
         engine._add(request(name, HELLO * 3, TOMAS), events.append)
@@ -88,6 +90,33 @@ def test_a_newcomer_costs_each_step_of_those_who_speak_no_more_than_its_share(
         steps += 1
         assert speaking.steps == steps
     assert {name for name, _ in watched.calls} == {"step_and_advance"}
+    finish(engine)
+
+
+def test_while_nobody_is_heard_each_newcomer_has_a_share(
+    engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[EngineEvent] = []
+    engine._add(request("first"), events.append)
+    rounds(engine, 1)
+    watched = Watched(engine._model.gpt, monkeypatch)
+    for name in ("second", "third"):
+        engine._add(request(name, HELLO * 3, TOMAS), events.append)
+    rounds(engine, 1)
+    assert not events
+    assert watched.rows == [1 + 2 * ROWS]
+    finish(engine)
+
+
+def test_however_many_wait_a_step_bears_so_many_rows(engine: SteppedEngine) -> None:
+    for name in ("first", "second", "third"):
+        engine._add(request(name, HELLO * 30), lambda event: None)
+    rounds(engine, 1)
+    gpt, waiting = engine._model.gpt, list(engine._utterances.values())
+    gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP - 1
+    assert next_in_line(gpt, waiting, somebody_speaks=True, can_wait=True)[1] == MOST_ROWS_BESIDE_A_STEP
+    gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP + 1
+    assert next_in_line(gpt, waiting, somebody_speaks=True, can_wait=True)[1] == MOST_ROWS_BESIDE_A_STEP + 1
     finish(engine)
 
 
