@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class EngineSlots:
     ) -> None:
         self.process = EngineProcess(
             spec,
-            on_frame=lambda frame: on_loop(self._receive, frame),
+            on_frame=lambda frame: on_loop(self._receive, frame, time.monotonic()),
             on_lost=lambda life: on_loop(self._lose, life),
             on_ready=lambda: on_loop(on_ready),
             limits=heartbeat,
@@ -154,10 +155,11 @@ class EngineSlots:
             self._watch.cancel()
             self._watch = None
 
-    def _receive(self, frame: Frame) -> None:
+    def _receive(self, frame: Frame, came_at: float) -> None:
+        """`came_at`: on the clock of event loops. A loop that is busy hears of it later."""
         match frame:
             case PcmChunk(request_id=request_id) if job := self._jobs.get(request_id):
-                job.put(frame)
+                job.put(frame, came_at)
                 seconds = len(frame.samples) / self.process.info.sample_rate if self.process.info else 0.0
                 self._meter.heard(request_id, seconds, now=_now())
                 self._on_heard()

@@ -29,8 +29,8 @@ class Job:
     def touch(self) -> None:
         self.heard_at = self._loop.time()
 
-    def put(self, event: EngineEvent | SpeechError) -> None:
-        """One more event, on the event loop."""
+    def put(self, event: EngineEvent | SpeechError, came_at: float | None = None) -> None:
+        """One more event, on the event loop. `came_at`: when it came from the engine, if that was before now."""
         self.touch()
 
     def fail(self, error: SpeechError) -> None:
@@ -48,7 +48,7 @@ class Place:
 
 class SpeechStream(Job):
     """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it.
-    `was_awaited`: the last chunk was not there yet when it was asked for. `continues`: it is not the first of its speech.
+    `was_awaited`: the last chunk was not there yet when it was asked for; `came_at`: when it came. `continues`: it is not the first of its speech.
     `goes_on`: nor is it the last, for all that is known."""
 
     def __init__(
@@ -70,9 +70,10 @@ class SpeechStream(Job):
         # Without a place, every utterance counts as a client of its own.
         self.place = place or Place(object())
         self.sample_rate = sample_rate
-        self._events: asyncio.Queue[EngineEvent | SpeechError] = asyncio.Queue()
+        self._events: asyncio.Queue[tuple[float, EngineEvent | SpeechError]] = asyncio.Queue()
         self._is_over = False
         self.was_awaited = False
+        self.came_at = 0.0
         self.is_generated = False
         self.queued_seconds = 0.0
 
@@ -83,7 +84,8 @@ class SpeechStream(Job):
         if self._is_over:
             raise StopAsyncIteration
         self.was_awaited = self._events.empty()
-        match event := await self._events.get():
+        self.came_at, event = await self._events.get()
+        match event:
             case PcmChunk():
                 self.queued_seconds -= len(event.samples) / self.sample_rate
                 return event
@@ -104,15 +106,16 @@ class SpeechStream(Job):
         """End the iteration here, and the generation within one engine step."""
         self._is_over = self.is_cancelled = True
         self._executor.cancel(self)
-        self._events.put_nowait(Finished(self.request_id, cancelled=True))  # releases a reader that waits in __anext__
+        # Releases a reader that waits in __anext__.
+        self._events.put_nowait((self._loop.time(), Finished(self.request_id, cancelled=True)))
 
-    def put(self, event: EngineEvent | SpeechError) -> None:
+    def put(self, event: EngineEvent | SpeechError, came_at: float | None = None) -> None:
         super().put(event)
         if isinstance(event, PcmChunk):
             self.queued_seconds += len(event.samples) / self.sample_rate
         else:
             self.is_generated = True
-        self._events.put_nowait(event)
+        self._events.put_nowait((self._loop.time() if came_at is None else came_at, event))
 
 
 class Preparation(Job):
@@ -122,7 +125,7 @@ class Preparation(Job):
         super().__init__(request)
         self._outcome: asyncio.Future[EngineEvent | SpeechError] = self._loop.create_future()
 
-    def put(self, event: EngineEvent | SpeechError) -> None:
+    def put(self, event: EngineEvent | SpeechError, came_at: float | None = None) -> None:
         super().put(event)
         if not self._outcome.done():
             self._outcome.set_result(event)

@@ -89,4 +89,5 @@ class Forwarder:
             encoder=self._encoder,
             joiner=FrameJoiner(self._frames),
             max_packet_ms=self._max_packet_ms,
+            is_timed=False,
         )

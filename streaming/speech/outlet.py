@@ -28,10 +28,11 @@ class Outlet:
         if self._pacer:
             self._pacer.start_turn()
 
-    def resume(self) -> None:
-        """The source has something to send again, after it had nothing."""
+    def resume(self, since: float | None = None) -> None:
+        """The source has something to send again, after it had nothing: now, or since a time on the event loop's clock. What
+        the server does not send meanwhile is no pause of the source."""
         if self._pacer:
-            self._pacer.resume(now=asyncio.get_running_loop().time())
+            self._pacer.resume(now=asyncio.get_running_loop().time() if since is None else since)
 
     async def send(self, packet: Packet) -> None:
         """Waits until the packet is due, and until it is sent."""

@@ -62,9 +62,9 @@ class Playback:
             is_timed=utterance.is_timed,
         )
 
-    def resume(self) -> None:
-        """There is something to play again, after there was nothing."""
-        self._outlet.resume()
+    def resume(self, since: float | None = None) -> None:
+        """There is something to play again, after there was nothing: now, or since a time on the event loop's clock."""
+        self._outlet.resume(since)
 
     def push(self, chunk: PcmChunk) -> Iterator[Packet]:
         """The packets that the chunk completes; each is encoded when it is asked for."""

@@ -77,7 +77,7 @@ class Speaker:
             self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate, submitted.tempo)
             async for chunk in submitted.audio:
                 if submitted.audio.was_awaited:
-                    self._playback.resume()
+                    self._playback.resume(submitted.audio.came_at)
                 await self._playback.send(self._metered(self._playback.push(chunk)))
         else:
             self._playback.begin(utterance, Rewriting.unchanged(""))

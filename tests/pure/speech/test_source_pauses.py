@@ -28,9 +28,11 @@ class NotedOutlet(Outlet):
     def __init__(self) -> None:
         super().__init__(waiting(self._take), None)
         self.notes: list[str] = []
+        self.since: float | None = None
 
-    def resume(self) -> None:
+    def resume(self, since: float | None = None) -> None:
         self._note("resume")
+        self.since = since
 
     async def _take(self, packet: Packet) -> None:
         self._note("audio")
@@ -121,3 +123,15 @@ async def test_text_that_was_waited_for_ends_a_pause(turn: Turn) -> None:
     await until(lambda: len(turn.spoken) == 2)
     running.cancel()
     assert turn.outlet.notes == ["resume", "audio", "resume", "audio"]
+
+
+async def test_a_pause_ends_when_the_engine_has_spoken_not_when_the_server_comes_to_it(turn: Turn) -> None:
+    turn.say(0)
+    running = asyncio.create_task(turn.speaker.run())
+    await until(lambda: bool(turn.executor.streams))
+    stream = turn.executor.streams[0]
+    for came_at in (5.0, 6.0):  # both came while the event loop was busy
+        stream.put(PcmChunk(stream.request_id, SECOND), came_at)
+    await until(lambda: turn.outlet.notes == ["resume", "audio"])
+    running.cancel()
+    assert turn.outlet.since == 5.0
