@@ -235,8 +235,8 @@ def measure(tree: Path, load: Load) -> Result:
         for pid in server.engine_pids():
             move(pid, CLIENT_CORE)
         heard, usage, lags = asyncio.run(listen(server, load, redis_port))
-    if errors := {each.error for each in heard if each.error}:
-        print(f"    {errors}", file=sys.stderr)
+        if errors := {each.error for each in heard if each.error}:
+            print(f"    {errors}\n{server.log[-1000:]}", file=sys.stderr)
     p50, p99, _ = percentiles(heard, usage.begun[0], usage.ended[0])
     _, p99_of_all, most = percentiles(heard, 0.0, math.inf)
     packets = usage.packets(heard)

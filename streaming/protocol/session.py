@@ -65,7 +65,8 @@ class Session(Connection):
         if found is None or self.is_closed:
             return []
         self._active_at = now
-        message = audio_message(self._with_times(packet, found), found.name)
+        is_timed = packet.alignment or packet.normalized_alignment
+        message = audio_message(self._with_times(packet, found) if is_timed else packet, found.name)
         found.send(packet, now=now)
         return [Send(message)]
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from streaming.audio.pacing import Pacer
 from streaming.protocol.packet import Packet
+from streaming.speech.metronome import metronome_of
 
 # What is left to be awaited of a packet that could not be sent at once.
 Rest = Callable[[], Awaitable[None]]
@@ -52,15 +53,14 @@ class Outlet:
 
 
 class _PacedRun:
-    """Packets on their way: each is sent by the timer that says that it is due. Waking a task for each would cost more than
-    to send it."""
+    """Packets on their way: each is sent by the call that says that it is due. To wake a task for each would cost more."""
 
     def __init__(self, packets: Iterator[Packet], pacer: Pacer, send_now: Callable[[Packet], Rest | None]) -> None:
         self._packets = packets
         self._pacer = pacer
         self._send_now = send_now
         self._loop = asyncio.get_running_loop()
-        self._clock = self._loop.time
+        self._metronome = metronome_of(self._loop)
         self._next: Packet | None = None
 
     async def until_held_up(self) -> Rest | None:
@@ -68,38 +68,32 @@ class _PacedRun:
         is_over, rest = self._advance()
         if is_over:
             return rest
-        outcome: asyncio.Future[Rest | None] = self._loop.create_future()
-        try:
-            self._wait(outcome)
-            return await outcome
-        finally:
-            self._timer.cancel()
+        self._outcome: asyncio.Future[Rest | None] = self._loop.create_future()
+        self._metronome.call_at(self._due, self._go_on)
+        return await self._outcome
 
-    def _wait(self, outcome: "asyncio.Future[Rest | None]") -> None:
-        self._timer = self._loop.call_at(self._due, self._go_on, outcome)
-
-    def _go_on(self, outcome: "asyncio.Future[Rest | None]") -> None:
+    def _go_on(self) -> None:
         """The next packet is due."""
-        if outcome.done():
-            return
+        if self._outcome.done():
+            return  # nobody waits any more
         try:
             is_over, rest = self._advance()
         except Exception as error:
-            outcome.set_exception(error)
+            self._outcome.set_exception(error)
             return
         if is_over:
-            outcome.set_result(rest)
+            self._outcome.set_result(rest)
         else:
-            self._wait(outcome)
+            self._metronome.call_at(self._due, self._go_on)
 
     def _advance(self) -> tuple[bool, Rest | None]:
         """Send what is due. Whether that is all for now, and what has to be awaited; if not, `_due` says when to go on."""
-        pacer = self._pacer
+        pacer, clock = self._pacer, self._loop.time
         while True:
             packet = self._next
             if packet is None and (packet := next(self._packets, None)) is None:
                 return True, None
-            now = self._clock()
+            now = clock()
             self._due = pacer.next_send_time(now=now)
             if self._due > now:
                 self._next = packet
