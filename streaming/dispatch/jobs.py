@@ -48,8 +48,8 @@ class Place:
 
 class SpeechStream(Job):
     """The chunks of one utterance, in order. Use as `async for`; `aclose` (idempotent) cancels what is left of it.
-    `was_awaited`: the last chunk was not there yet when it was asked for; `came_at`: when it came. `continues`: it is not the first of its speech.
-    `goes_on`: nor is it the last, for all that is known."""
+    `was_awaited`: the last chunk was not there yet when it was asked for; `came_at`: when it came. `continues`: it is not
+    the first of its speech. `goes_on`: nor is it the last, for all that is known."""
 
     def __init__(
         self,
