@@ -83,10 +83,10 @@ class TimedSteppedEngine(SteppedEngine):
         super()._step(utterances)
         self._vocoder.timings.steps.append((time.perf_counter() - begun, len(utterances)))
 
-    def _read(self, utterances: list[Utterance], ahead: Sequence[Prefill] = ()) -> None:
+    def _read(self, utterances: list[Utterance], rows: int | None = None, ahead: Sequence[Prefill] = ()) -> None:
         speaking = sum(utterance.is_speaking for utterance in utterances)
         begun = time.perf_counter()
-        super()._read(utterances, ahead)
+        super()._read(utterances, rows, ahead)
         timings = self._vocoder.timings
         # A part of a text beside a step holds up those who speak for as long as this step takes.
         timed, rows = (timings.steps, speaking) if speaking else (timings.prefills, len(utterances))
