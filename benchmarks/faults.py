@@ -21,6 +21,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,13 @@ def crash(folder: Path) -> None:
             time.sleep(PAUSE_SECONDS)
             [pid] = server.engine_pids()
             os.kill(pid, signal.SIGKILL)
-            begun = time.monotonic()
-            seconds_until(lambda pid=pid: pid not in server.engine_pids())  # type: ignore[misc]
-            seconds_until(lambda: bool(server.readiness()["ready"]))
-            print(f"| crash {number + 1}: ready again after | {time.monotonic() - begun:.1f} s |", flush=True)
+            ready = seconds_until(partial(_is_back, server, number + 1))
+            print(f"| crash {number + 1}: ready again after | {in_words(ready)} |", flush=True)
+
+
+def _is_back(server: LiveServer, restarts: int) -> bool:
+    report = server.readiness()
+    return bool(report["ready"]) and report["engine"]["restarts"] == restarts
 
 
 def hang(folder: Path) -> None:
