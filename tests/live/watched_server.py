@@ -20,6 +20,11 @@ from benchmarks.tone_engine import use_engine
 from streaming.dispatch.engine_process import EngineSpec
 
 
+def command_with(spec: EngineSpec) -> tuple[str, ...]:
+    """The command of such a server with this engine."""
+    return "-m", __name__, json.dumps({"name": spec.name, "options": spec.options})
+
+
 def held() -> dict[str, Any]:
     tasks = Counter(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks())
     files = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
