@@ -64,7 +64,6 @@ class Load:
 class Result:
     """Milliseconds, but for `microseconds` of each packet."""
 
-    tree: str
     commit: str
     load: Load
     late_p50: float
@@ -241,7 +240,6 @@ def measure(tree: Path, load: Load) -> Result:
     _, p99_of_all, most = percentiles(heard, 0.0, math.inf)
     packets = usage.packets(heard)
     return Result(
-        tree=str(tree),
         commit=_commit(tree),
         load=load,
         late_p50=p50,
