@@ -1,12 +1,17 @@
 """Strangers on servers that need keys: whatever a request looks like, every operation and every socket refuses them. In the
 project and in a host project.
+
+There are four servers: the project's and the host's, on uvicorn and on daphne. A way to write a request meets every server
+and every operation, but not every operation on each server: each gets a fourth of them, another one for the next way.
 """
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
 
 import pytest
 import websockets
@@ -19,6 +24,7 @@ from tests.live.operations import BODY, operations
 
 pytestmark = pytest.mark.both_servers
 
+T = TypeVar("T")
 Disguise = Callable[[str], str]
 # A path of the API, as somebody may write it who hopes that one reader takes it for another path than the next reader.
 DISGUISES: dict[str, Disguise] = {
@@ -59,15 +65,32 @@ HEADERS: list[dict[str, str]] = [
     {"xi-api-key": "\xff"},
     {"Cookie": "sessionid=x; xi-api-key=x"},
 ]
+SOCKETS = [f"/v1/text-to-speech/demo/{name}" for name in ("stream-input", "multi-stream-input")]
+ROOTS = ["/x", "/speech", "/", "//x"]
+SERVERS = ["project-uvicorn", "project-daphne", "host-uvicorn", "host-daphne"]
 METHODS = ["GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "QUERY", "get", "post", "PoSt"]
+
+
+def fourth(everything: Sequence[T], turn: int) -> Sequence[T]:
+    """One part of as many as there are servers: of turns in a row, each has another."""
+    return everything[turn % len(SERVERS) :: len(SERVERS)]
 
 
 @dataclass(frozen=True)
 class Target:
-    """`prefix`: where the API is."""
+    """`prefix`: where the API is. `number`: in SERVERS."""
 
     server: LiveServer
     prefix: str
+    number: int
+
+    def fourth(self, everything: Sequence[T], way: int) -> Sequence[T]:
+        """What way number `way` is tried with on this server."""
+        return fourth(everything, way + self.number)
+
+    def socket(self, way: int) -> str:
+        """The socket that way number `way` is tried with on this server. Each meets both projects and both programs."""
+        return SOCKETS[(way + self.number + self.number // 2) % len(SOCKETS)]
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         """Status and body of the answer. The path goes out as it is written."""
@@ -89,7 +112,8 @@ def target(
         else LiveServer(write_settings(folder, access={"require_keys": True}))
     )
     with server:
-        yield Target(server, "/speech" if request.param == "host" else "")
+        number = SERVERS.index(f"{request.param}-{server_program}")
+        yield Target(server, "/speech" if request.param == "host" else "", number)
     # Now that it has ended it has said all: daphne looks once a second for applications that have failed.
     assert "Traceback" not in server.log
 
@@ -103,6 +127,13 @@ def test_there_are_operations_to_try() -> None:
     assert len(operations()) > 12
 
 
+@pytest.mark.parametrize("way", range(5))
+def test_the_servers_have_all_operations_between_them(way: int) -> None:
+    parts = [fourth(operations(), way + number) for number in range(len(SERVERS))]
+    assert sorted(map(str, chain(*parts))) == sorted(map(str, operations()))
+    assert min(map(len, parts)) > 2
+
+
 def test_without_a_key_every_operation_says_that_it_needs_one(target: Target) -> None:
     for operation in operations():
         status, body = target.ask(operation.method, target.prefix + operation.path_for("demo"))
@@ -111,7 +142,7 @@ def test_without_a_key_every_operation_says_that_it_needs_one(target: Target) ->
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_however_the_path_is_written(target: Target, disguise: str) -> None:
-    for operation in operations():
+    for operation in target.fourth(operations(), list(DISGUISES).index(disguise)):
         path = DISGUISES[disguise](target.prefix + operation.path_for("demo"))
         answer = target.ask(operation.method, path)
         assert is_refusal(*answer), (operation.method, path, answer)
@@ -119,17 +150,17 @@ def test_however_the_path_is_written(target: Target, disguise: str) -> None:
 
 @pytest.mark.parametrize("disguise", ["slash-before", "slashes-doubled", "slash-behind"])
 def test_slashes_too_many_lead_to_the_same_operation_which_asks_for_the_key(target: Target, disguise: str) -> None:
-    for operation in operations():
+    for operation in target.fourth(operations(), list(DISGUISES).index(disguise)):
         path = DISGUISES[disguise](target.prefix + operation.path_for("demo"))
         status, body = target.ask(operation.method, path)
         assert (status, b"needs_authorization" in body) == (401, True), (operation, path, body)
 
 
-@pytest.mark.parametrize("root", ["/x", "/speech", "/", "//x"])
+@pytest.mark.parametrize("root", ROOTS)
 @pytest.mark.parametrize("disguise", ["slashes-doubled", "slash-behind"])
 def test_slashes_too_many_and_a_root_path(target: Target, root: str, disguise: str) -> None:
     """Of the two together, no reader may see another part than the next one does."""
-    for operation in operations():
+    for operation in target.fourth(operations(), list(DISGUISES).index(disguise) + ROOTS.index(root)):
         for place in {target.prefix, root.rstrip("/") + target.prefix}:
             path = DISGUISES[disguise](place + operation.path_for("demo"))
             answer = target.ask(operation.method, path, {"Daphne-Root-Path": root})
@@ -139,7 +170,7 @@ def test_slashes_too_many_and_a_root_path(target: Target, root: str, disguise: s
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 def test_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str, str]) -> None:
     roots = {"", "/x", headers.get("Daphne-Root-Path", "").rstrip("/")}
-    for operation in operations():
+    for operation in target.fourth(operations(), HEADERS.index(headers)):
         for root in sorted(root for root in roots if root.isascii() and root[:1] in ("", "/")):
             path = root + target.prefix + operation.path_for("demo")
             answer = target.ask(operation.method, path, headers)
@@ -148,7 +179,8 @@ def test_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str,
 
 @pytest.mark.parametrize("method", METHODS)
 def test_whatever_the_method_is(target: Target, method: str) -> None:
-    for path in sorted({operation.path_for("demo") for operation in operations()}):
+    paths = sorted({operation.path_for("demo") for operation in operations()})
+    for path in target.fourth(paths, METHODS.index(method)):
         answer = target.ask(method, target.prefix + path)
         assert is_refusal(*answer), (method, path, answer)
 
@@ -186,17 +218,14 @@ def test_a_handshake_with_bytes_in_a_header_that_are_no_text(target: Target, hea
     assert status == 101 or 400 <= status < 500
 
 
-SOCKETS = [f"/v1/text-to-speech/demo/{name}" for name in ("stream-input", "multi-stream-input")]
-
-
-@pytest.mark.parametrize("path", SOCKETS)
 @pytest.mark.parametrize("disguise", sorted(set(DISGUISES) - {"absolute"}))
-async def test_sockets_however_the_path_is_written(target: Target, path: str, disguise: str) -> None:
+async def test_sockets_however_the_path_is_written(target: Target, disguise: str) -> None:
+    path = target.socket(list(DISGUISES).index(disguise))
     assert is_refused(*await ask_socket(target, DISGUISES[disguise](target.prefix + path)))
 
 
-@pytest.mark.parametrize("path", SOCKETS)
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
-async def test_sockets_whatever_the_headers_say_of_the_path(target: Target, path: str, headers: dict[str, str]) -> None:
+async def test_sockets_whatever_the_headers_say_of_the_path(target: Target, headers: dict[str, str]) -> None:
+    path = target.socket(HEADERS.index(headers))
     for root in ("", "/x"):
         assert is_refused(*await ask_socket(target, root + target.prefix + path, headers)), root
