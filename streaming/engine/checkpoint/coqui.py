@@ -18,15 +18,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils._python_dispatch import TorchDispatchMode
-from TTS.tts.configs.xtts_config import XttsConfig
-from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
-from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
-from TTS.tts.models.xtts import Xtts
 
 from streaming.engine.checkpoint.files import CheckpointError, CheckpointFiles
 from streaming.engine.checkpoint.tensors import Speakers, read_speakers, read_state
 from streaming.engine.conditioning import FORMAT
 from streaming.engine.vocoder.weights import CHANNELS, channels_of
+from streaming.loading import imports_kept
+
+# Wherever it is imported first: the engine's own process is not the only one that does.
+with imports_kept():
+    from TTS.tts.configs.xtts_config import XttsConfig
+    from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
+    from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
+    from TTS.tts.models.xtts import Xtts
 
 # What the conditioning of a voice is computed with: these settings and these weights.
 _CONDITIONING_SETTINGS = ("gpt_cond_len", "gpt_cond_chunk_len", "max_ref_len", "sound_norm_refs")
