@@ -50,6 +50,10 @@ class Plan:
         common = {"checkpoint_path": str(self.checkpoint), "device": self.device, "precision": self.precision}
         return {**common, "threads": threads, "slots": max(self.streams)}
 
+    @property
+    def one_stream_runs(self) -> int:
+        return min(ONE_STREAM_RUNS, self.repeat)
+
     def job(self, length: int, *, seed: int = 0, keep: Path | None = None) -> Job:
         return Job(TEXTS[length], self.tokens[length], seed, keep)
 
@@ -63,10 +67,12 @@ async def compare(plan: Plan) -> dict[str, Any]:
     say("loading coqui-tts")
     coqui_options = {"checkpoint": str(plan.checkpoint), "device": plan.device, "threads": max(plan.threads)}
     async with CoquiProcess(coqui_options) as process:
-        by_threads = [await one_stream(plan, threads, process.speaker) for threads in plan.threads]
-        threads = int(min(by_threads, key=lambda row: float(row["rtf_paced"]))["threads"])
+        paced_by = {threads: await paced(plan, threads, process.speaker) for threads in plan.threads}
+        threads = min(paced_by, key=lambda count: paced_by[count]["rtf_paced"])
+        alone_by = {count: await alone(plan, count, process.speaker) for count in plan.threads if count != threads}
         say(f"loading our engine with {threads} threads")
         async with Ours(plan.options(threads), speaker=process.speaker, folder=plan.folder) as ours:
+            alone_by[threads] = await one_stream(plan, ours)
             stock = {setting[0]: Coqui(process, setting) for setting in (COQUI_DEFAULT, COQUI_CHUNK_10)}
             everybody: list[Contender] = [ours, *stock.values()]
             for contender in everybody:
@@ -74,7 +80,9 @@ async def compare(plan: Plan) -> dict[str, Any]:
             results = {
                 "threads": threads,
                 "coqui_threads": max(plan.threads),
-                "one_stream": by_threads,
+                "one_stream": [
+                    {"threads": count, "rtf_alone": alone_by[count], **paced_by[count]} for count in plan.threads
+                ],
                 **await lengths(plan, ours, stock),
                 **await throughput(plan, ours, stock[10]),
                 "exactness": await exactness(plan, process, ours, stock),
@@ -83,18 +91,28 @@ async def compare(plan: Plan) -> dict[str, Any]:
     return results
 
 
-async def one_stream(plan: Plan, threads: int, speaker: str) -> dict[str, float]:
-    """RTF of one stream with so many threads: the engine alone, and while a server paces the stream to a client."""
-    say(f"one stream with {threads} threads: alone, and paced by a server")
-    async with Ours(plan.options(threads), speaker=speaker, folder=plan.folder) as ours:
-        runs = min(ONE_STREAM_RUNS, plan.repeat)
-        alone = [(await ours.speak([plan.job(1, seed=seed)]))[0] for seed in range(runs)]
+async def paced(plan: Plan, threads: int, speaker: str) -> dict[str, float]:
+    """One stream of an engine with so many threads, while a server paces it to a client."""
+    say(f"one stream with {threads} threads, paced by a server")
     model = {key: value for key, value in plan.options(threads).items() if key != "slots"}
-    sessions = await asyncio.to_thread(paced_sessions, model, speaker=speaker, text=PACED_TEXT, repeat=runs)
-    paced = {
-        name: median(getattr(session, name) for session in sessions) for name in ("ttfa", "starved", "audio", "rtf")
-    }
-    return {"threads": threads, "rtf_alone": medians(alone)["rtf"], **{f"{name}_paced": paced[name] for name in paced}}
+    sessions = await asyncio.to_thread(
+        paced_sessions, model, speaker=speaker, text=PACED_TEXT, repeat=plan.one_stream_runs
+    )
+    names = ("ttfa", "starved", "audio", "rtf")
+    return {f"{name}_paced": median(getattr(session, name) for session in sessions) for name in names}
+
+
+async def alone(plan: Plan, threads: int, speaker: str) -> float:
+    """RTF of one stream of an engine that has so many threads, and is there for this alone."""
+    async with Ours(plan.options(threads), speaker=speaker, folder=plan.folder) as ours:
+        return await one_stream(plan, ours)
+
+
+async def one_stream(plan: Plan, ours: Ours) -> float:
+    """RTF of one stream without a server."""
+    say("one stream without a server")
+    heard = [(await ours.speak([plan.job(1, seed=seed)]))[0] for seed in range(plan.one_stream_runs)]
+    return float(medians(heard)["rtf"])
 
 
 async def lengths(plan: Plan, ours: Ours, stock: dict[int, Coqui]) -> dict[str, Any]:
