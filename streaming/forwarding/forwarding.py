@@ -10,6 +10,7 @@ from streaming.conf import ForwardConfig
 from streaming.forwarding.forwarder import Forwarder, ForwardMeter
 from streaming.forwarding.listeners import guarded, listen_to_layer, listen_to_redis, logger
 from streaming.forwarding.subscription import Subscription
+from streaming.forwarding.watch import LayerWatch, Watch
 from streaming.protocol.parameters import Parameters
 from streaming.speech.outlet import Outlet
 
@@ -20,6 +21,8 @@ class Forwarding:
     def __init__(self, config: ForwardConfig, redis_url: str | None) -> None:
         self._config = config
         self._redis_url = redis_url
+        self._watch = Watch(config.timeout_seconds)
+        self._layer_watch = LayerWatch(self._watch)
         self._leaving: set[asyncio.Task[None]] = set()
         self.dropped_messages = 0
 
@@ -57,9 +60,11 @@ class Forwarding:
         """Listen to a channel in every way that the settings open. Raises SourceError."""
         patience = self._config.timeout_seconds
         subscription = Subscription(self._config.max_queued_seconds, self._count_dropped)
-        listeners: list[Coroutine[Any, Any, None]] = [listen_to_layer(audio_channel, subscription, patience)]
-        if self._config.raw_channels and self._redis_url:
-            listeners.append(listen_to_redis(audio_channel, sample_rate, self._redis_url, subscription, patience))
+        listeners: list[Coroutine[Any, Any, None]] = [
+            listen_to_layer(audio_channel, subscription, patience, self._layer_watch)
+        ]
+        if (url := self._redis_url) and self._config.raw_channels:
+            listeners.append(listen_to_redis(audio_channel, sample_rate, url, subscription, patience, self._watch))
         tasks = [asyncio.create_task(guarded(listener, subscription)) for listener in listeners]
         try:
             yield subscription

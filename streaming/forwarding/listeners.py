@@ -6,10 +6,6 @@ Two ways lead to a session that listens to an `audio_channel`:
   "isFinal": bool}`;
 * `Publisher`, for Django code: a channel-layer group whose events carry their sample rate and a sequence number, so that
   they are resampled, and a lost one is noticed.
-
-A Redis that is gone closes its connections; one that hangs, or that the network does not reach any more, says nothing, as if
-nobody published. So where nothing comes for half of `patience` seconds, a listener asks for an answer, and waits for it
-for the other half.
 """
 
 import asyncio
@@ -17,19 +13,17 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from channels.exceptions import ChannelFull
 from msgpack.exceptions import UnpackException
 
 from streaming.errors import SourceError
 from streaming.forwarding.publisher import ForwardedAudio, default_layer, group_name
 from streaming.forwarding.subscription import EventOrder, Subscription, parse_raw
+from streaming.forwarding.watch import LayerWatch, Watch, Watched
 
 logger = logging.getLogger("streaming.forwarding.listeners")
-
-# What a listener sends to itself through the channel layer.
-PROBE = "forward.probe"
 
 
 def _connection_errors() -> tuple[type[Exception], ...]:
@@ -47,16 +41,19 @@ async def guarded(listener: Coroutine[Any, Any, None], subscription: Subscriptio
     except SourceError as error:
         subscription.fail(error)
     except _connection_errors() as error:
-        reason = str(error) or "it does not answer"
-        logger.warning("Forward mode lost its connection to Redis: %s", reason)
-        subscription.fail(SourceError("The server lost its connection to Redis."))
+        lost(subscription, str(error))
     except Exception:
         logger.exception("Forward mode failed")
         subscription.fail(SourceError("Internal server error while forwarding audio."))
 
 
+def lost(subscription: Subscription, reason: str = "") -> None:
+    logger.warning("Forward mode lost its connection to Redis: %s", reason or "it does not answer")
+    subscription.fail(SourceError("The server lost its connection to Redis."))
+
+
 async def listen_to_redis(
-    audio_channel: str, sample_rate: int, url: str, subscription: Subscription, patience: float
+    audio_channel: str, sample_rate: int, url: str, subscription: Subscription, patience: float, watch: Watch
 ) -> None:
     # Here, since it is a quarter of what a server does to start. Where settings name a Redis, checking them has imported it.
     import redis.asyncio
@@ -70,54 +67,37 @@ async def listen_to_redis(
     async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
         async with asyncio.timeout(patience):
             await pubsub.subscribe(audio_channel)
-        while True:
-            message = await pubsub.get_message(timeout=patience / 2)
-            if message is None:
-                async with asyncio.timeout(patience / 2):
-                    await pubsub.ping()
-                    message = await pubsub.get_message(timeout=None)
-            if message is not None and message["type"] == "message":
-                _take(subscription, lambda data: parse_raw(data, sample_rate), message["data"])
+        watched = Watched(pubsub.ping, partial(lost, subscription))
+        with watch.over(watched):
+            while True:
+                message = await pubsub.get_message(timeout=None)
+                watched.heard()
+                if message is not None and message["type"] == "message":
+                    _take(subscription, lambda data: parse_raw(data, sample_rate), message["data"])
 
 
-async def listen_to_layer(audio_channel: str, subscription: Subscription, patience: float) -> None:
+async def listen_to_layer(
+    audio_channel: str, subscription: Subscription, patience: float, layer_watch: LayerWatch
+) -> None:
     layer = default_layer()
-    group, order, heard = group_name(audio_channel), EventOrder(), asyncio.Event()
+    group, order = group_name(audio_channel), EventOrder()
     async with asyncio.timeout(patience):
         channel = await layer.new_channel()
         await layer.group_add(group, channel)
-    # A task of its own: a layer of Redis forgets a channel whose `receive` is cancelled.
-    probing = asyncio.create_task(guarded(_probe(layer, channel, heard, patience), subscription))
     try:
-        while True:
-            try:
-                message = await layer.receive(channel)
-            except (ValueError, TypeError, UnpackException) as error:  # it is not what the layer sends
-                subscription.drop(error)
-                await asyncio.sleep(0)  # whatever the layer does, others come to their turn
-                continue
-            heard.set()
-            if not (isinstance(message, dict) and message.get("type") == PROBE):
+        with layer_watch.over(layer, partial(lost, subscription)):
+            while True:
+                try:
+                    message = await layer.receive(channel)
+                except (ValueError, TypeError, UnpackException) as error:  # it is not what the layer sends
+                    subscription.drop(error)
+                    await asyncio.sleep(0)  # whatever the layer does, others come to their turn
+                    continue
                 _take(subscription, order.take, message)
     finally:
-        probing.cancel()
         with suppress(*_connection_errors()):
             async with asyncio.timeout(patience):
                 await layer.group_discard(group, channel)
-
-
-async def _probe(layer: Any, channel: str, heard: asyncio.Event, patience: float) -> None:
-    """A channel layer cannot be asked whether it is alive; what it is sent has to come back. Raises TimeoutError, and what
-    the layer raises."""
-    while True:
-        heard.clear()
-        await asyncio.sleep(patience / 2)
-        if heard.is_set():
-            continue
-        async with asyncio.timeout(patience / 2):
-            with suppress(ChannelFull):
-                await layer.send(channel, {"type": PROBE})
-            await heard.wait()
 
 
 def _take(subscription: Subscription, decode: Callable[[Any], ForwardedAudio], data: Any) -> None:

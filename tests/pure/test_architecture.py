@@ -286,7 +286,7 @@ def test_one_file_touches_a_channel_layer() -> None:
         if path.as_posix() != "xtts_site/settings.py"
     }
     calling = {path.as_posix() for path in SOURCES if CHANNEL_LAYER_NAMES & set(names(path))}
-    forwarding = {"streaming/forwarding/publisher.py", "streaming/forwarding/listeners.py"}
+    forwarding = {f"streaming/forwarding/{name}.py" for name in ("publisher", "listeners", "watch")}
     assert touching == {"streaming/forwarding/publisher.py"}
     assert calling == {*forwarding, "xtts_site/settings.py"}
 
