@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.live_server import LiveServer, manage, run_python, write_settings
+from benchmarks.live_server import LiveServer, run_python, set_up, write_settings
 from tests.live.host import HostServer
 from tests.pure.voices.recordings import recording
 
@@ -61,7 +61,7 @@ def test_nothing_that_a_server_keeps_is_readable_however_it_was_started(tmp_path
 )
 def test_any_start_repairs_what_an_older_one_left_and_says_so_once(tmp_path: Path, start: tuple[str, ...]) -> None:
     settings = write_settings(tmp_path)
-    assert manage(settings, "setup").returncode == 0
+    set_up(settings)
     open_to_all(tmp_path / "var")
     said = [run_python(settings, *start).stderr for _ in range(2)]
     assert readable(tmp_path / "var") == []
