@@ -22,8 +22,8 @@ LOOK = """
 from streaming.engine.kernels import processor
 print((processor.FLOAT_LANES, processor.INTEGER_LANES, processor.HAS_FUSED_MULTIPLY_ADD))
 """
-INT8 = ("int8_product", "int8_kernel", "attention")
-ALL = (*INT8, "float_kernels", "filter_layers", "row_arithmetic")
+INT8 = ("int8_product", "int8_kernel")
+ALL = (*INT8, "attention", "float_kernels", "filter_layers", "row_arithmetic")
 
 
 def run_for(name: str, features: str | None, *arguments: str, cache: Path) -> subprocess.CompletedProcess[str]:
