@@ -50,7 +50,7 @@ async def test_an_answer_begins_the_wait_again() -> None:
 
 
 async def test_a_question_that_hangs_is_not_put_twice_and_one_that_fails_is_no_harm() -> None:
-    asked = []
+    asked: list[str] = []
 
     async def ask() -> None:
         asked.append("first" if not asked else "again")
@@ -79,7 +79,8 @@ class CountingLayer(InMemoryChannelLayer):
 
 
 async def test_a_layer_answers_once_for_all_who_listen_to_it_and_its_silence_ends_all() -> None:
-    layer, layer_watch, failed = CountingLayer(), LayerWatch(Watch(0.8)), []
+    layer, layer_watch = CountingLayer(), LayerWatch(Watch(0.8))
+    failed: list[int] = []
     all_failed = asyncio.Event()
 
     def fail(number: int) -> None:
