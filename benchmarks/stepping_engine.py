@@ -123,4 +123,5 @@ class SteppingEngine:
 
 
 if __name__ == "__main__":
-    serve_with(EngineSpec(**json.loads(sys.argv.pop(1))))
+    made, *rest = sys.argv[1:]
+    serve_with(EngineSpec(**json.loads(made)), *rest)

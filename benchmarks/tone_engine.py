@@ -1,7 +1,6 @@
 """Engines that speak tones at no cost, and `manage.py serve` with an engine that no setting names."""
 
 import os
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -55,11 +54,11 @@ class ToneEngine:
         self._stopped.set()
 
 
-def serve_with(spec: EngineSpec) -> None:
-    """Run `manage.py serve`, with the arguments of this program, with this engine, whichever one the settings choose."""
+def serve_with(spec: EngineSpec, *arguments: str) -> None:
+    """Run `manage.py serve`, with these arguments, with this engine, whichever one the settings choose."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
     use_engine(spec)
-    execute_from_command_line(["manage.py", "serve", *sys.argv[1:]])
+    execute_from_command_line(["manage.py", "serve", *arguments])
 
 
 def use_engine(spec: EngineSpec) -> None:

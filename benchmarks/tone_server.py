@@ -2,6 +2,7 @@
 `python -m benchmarks.tone_server`.
 """
 
+import sys
 from collections.abc import Iterator
 
 from benchmarks.tone_engine import RATE, ToneEngine, serve_with, tone
@@ -28,4 +29,4 @@ class SteadyEngine(ToneEngine):
 
 
 if __name__ == "__main__":
-    serve_with(EngineSpec("benchmarks.tone_server:SteadyEngine"))
+    serve_with(EngineSpec("benchmarks.tone_server:SteadyEngine"), *sys.argv[1:])

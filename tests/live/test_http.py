@@ -545,7 +545,8 @@ async def test_an_engine_that_dies_breaks_the_response_off(small: httpx.AsyncCli
 async def test_a_server_that_ends_breaks_responses_off_without_a_traceback(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with LiveServer(write_settings(tmp_path_factory.mktemp("ending"))) as live:
+    settings = write_settings(tmp_path_factory.mktemp("ending"), service={"drain_seconds": 0})
+    with LiveServer(settings) as live:
         async with httpx.AsyncClient(base_url=live.base_url, timeout=60) as client:
             request = client.build_request("POST", path(), params=PCM, json={"text": LONG})
             answer = await client.send(request, stream=True)

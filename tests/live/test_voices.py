@@ -79,7 +79,13 @@ class CloningServer(LiveServer):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloningServer]:
     directory = tmp_path_factory.mktemp("cloning")
-    settings = write_settings(directory, forward={"raw_channels": False}, service={"max_concurrency": 8})
+    settings = write_settings(
+        # The tests change voices in processes of their own.
+        directory,
+        forward={"raw_channels": False},
+        service={"max_concurrency": 8},
+        database={"cache_seconds": 0},
+    )
     with CloningServer(settings, directory / "engine") as live:
         live.upload_all()
         yield live

@@ -13,8 +13,9 @@ _LETTER = r"[^\W\d_]"
 _VOWEL_SIGNS = r"[\u0300-\u036f\u0900-\u0903\u093a-\u094f\u064b-\u0652]"
 _MARKS = "[ ,.!?;:、。，！？；：]"
 _PLAIN = re.compile(rf"(?:{_LETTER}|{_VOWEL_SIGNS}|{_MARKS}|(?<={_LETTER})['’-](?={_LETTER}))*")
-_WORD = re.compile(r"\S+ +")
-_CLAUSE = re.compile(r"[^、。，！？；：,.!?;:]+[、。，！？；：,.!?;: ]+")
+# With a letter: marks that stand alone are no word, since the end of any text is spoken as a mark.
+_WORD = re.compile(rf"\S*{_LETTER}\S* +")
+_CLAUSE = re.compile(rf"[^、。，！？；：,.!?;:]*{_LETTER}[^、。，！？；：,.!?;:]*[、。，！？；：,.!?;: ]+")
 _UNSURE_WORDS = 1
 _UNSURE_CLAUSES = 1
 # Without blanks between words.

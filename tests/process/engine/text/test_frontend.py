@@ -4,7 +4,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from streaming.engine.text.frontend import TextFrontEnd
@@ -449,6 +449,8 @@ def test_what_is_sure_of_a_text_is_what_the_whole_text_begins_with(front_end: Te
 
 
 @given(st.lists(st.sampled_from(ODD_WORDS) | st.text(max_size=5), max_size=12).map("".join), LANGUAGES)
+@example("hello . hello ", "fr")
+@example("你好。 。你好。", "zh-cn")
 @settings(max_examples=300, deadline=None)
 def test_what_is_sure_of_odd_text_is_sure(front_end: TextFrontEnd, text: str, language: str) -> None:
     whole = next(front_end.pieces(text, language), None)
