@@ -114,6 +114,7 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
     if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
         reason = message.get("reason", "").encode()
         protocol.sendCloseFrame(code=message.get("code", 1000), reasonUtf8=reason, isReply=False)
+        _write_now(protocol.transport)
         return
     try:
         await _plain_handle_reply(server, protocol, message)
@@ -138,6 +139,14 @@ async def _handle_http_reply(server: Server, request: Any, message: dict[str, An
         request.registerProducer(Valve(on_stall=partial(_abort, request)), True)
         return
     await request.producer.wait()
+
+
+def _write_now(transport: Any) -> None:
+    """What waits for the reactor's next round. Texts do not wait for it: a client that has read the last one may close the
+    connection, and autobahn, which has sent a close frame by its own account, then drops it with the frame in the buffer."""
+    is_plain = isinstance(transport, tcp.Connection)
+    if is_plain and transport.connected and not transport.disconnecting:
+        transport.doWrite()  # an error will be met again, and handled then
 
 
 def _send_now(protocol: Any, text: str) -> bool:

@@ -1,6 +1,7 @@
 """The part between us and daphne that no ordinary client shows."""
 
 import asyncio
+import json
 import socket
 import struct
 from typing import Any
@@ -73,3 +74,17 @@ async def test_a_long_or_odd_reason_is_cut_to_what_a_close_frame_holds(server: L
     assert code == 1003
     assert reason.startswith("Invalid EL_AUDIO_FORMAT: ")
     assert len(reason.encode()) <= 123
+
+
+async def test_a_client_that_closes_on_the_last_message_sees_the_servers_close(server: LiveServer) -> None:
+    """Both closes cross, whichever comes first."""
+
+    async def converse() -> Any:
+        async with server.connect() as socket:
+            await send(socket, text="Hi. ")
+            await send(socket, text="")
+            while not json.loads(await socket.recv()).get("isFinal"):
+                pass
+        return socket.close_code
+
+    assert {await converse() for _ in range(5)} == {1000}
