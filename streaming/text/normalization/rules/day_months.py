@@ -10,7 +10,7 @@ class DayMonths:
     """ "14/07", "05/17", "am 14/7": two numbers with a stroke that make a date, and no fraction: with a zero before one of
     them, or behind a word that dates have before them and with a denominator that no fraction has."""
 
-    _PATTERN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})(?![0-9/⁄.,]*[0-9])")
+    _PATTERN = re.compile(r"([0-9]{1,2})/([0-9]{1,2})(?![/⁄.,]*[0-9])")
 
     def __init__(self, tools: Tools, dates: Dates) -> None:
         self._dates = dates
