@@ -3,6 +3,7 @@
 # make quick  the tests that start no process and load no model: under a minute
 # make test   all tests that need nothing but Python and make; ARGS are pytest's
 # make test-system  the tests that need Debian's packages: a browser, PostgreSQL, nginx; root has them installed
+# make test-browser those of them with a browser
 # make coverage     which lines and branches of the cores their own tests run
 # make check  format, lint and types
 PYTHON ?= python3
@@ -11,7 +12,7 @@ WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run xtts quick test test-system coverage check format clean
+.PHONY: run xtts quick test test-system test-browser coverage check format clean
 
 run: $(VENV)/.server
 	@$(BIN)/python manage.py setup
@@ -26,8 +27,8 @@ xtts: $(VENV)/.xtts
 # Where the environment has Python keep no byte code, every process of the tests would compile what it imports, pytest's plugins
 # first of all; tests/conftest.py comes too late for these.
 ifneq ($(PYTHONDONTWRITEBYTECODE),)
-quick test test-system: export PYTHONDONTWRITEBYTECODE :=
-quick test test-system: export PYTHONPYCACHEPREFIX := $(CURDIR)/.pytest_cache/bytecode
+quick test test-system test-browser: export PYTHONDONTWRITEBYTECODE :=
+quick test test-system test-browser: export PYTHONPYCACHEPREFIX := $(CURDIR)/.pytest_cache/bytecode
 endif
 
 quick: $(VENV)/.test
@@ -42,6 +43,10 @@ coverage: $(VENV)/.test
 test-system: $(VENV)/.test
 	.ci/system-packages
 	$(BIN)/python -m pytest tests/system $(ARGS)
+
+test-browser: $(VENV)/.test
+	.ci/system-packages
+	$(BIN)/python -m pytest tests/system/browser $(ARGS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

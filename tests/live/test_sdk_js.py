@@ -2,15 +2,11 @@
 OpenAI's, and the AI SDK with its providers for both.
 """
 
-import hashlib
 import io
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from base64 import b64decode
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ import pytest
 import soundfile
 
 from benchmarks.live_server import LiveServer
+from tests.node_modules import NotInstalled, node_modules
 from tests.pure.voices.recordings import recording
 from xtts_site.config import PROJECT_DIR
 
@@ -26,38 +23,17 @@ SOURCE = PROJECT_DIR / "tests" / "live" / "js"
 TEXT = "Hello there. The weather is fine today, and the birds are singing in the trees."
 
 
-def installed(npm: str) -> Path:
-    """`node_modules` with what package-lock.json names, for every checkout and every run: unpacking it takes 17 s of a core.
-    Nobody may write into it."""
-    lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xtts-stream-server"
-    caches.mkdir(parents=True, exist_ok=True)
-    kept = caches / f"sdks-js-{lock}"
-    if not kept.exists():
-        with tempfile.TemporaryDirectory(dir=caches) as folder:
-            sdks = Path(folder, "sdks")
-            sdks.mkdir()
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(SOURCE / name, sdks)
-            done = subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=sdks, capture_output=True, check=False)
-            if done.returncode:
-                pytest.skip(f"npm cannot fetch the SDKs here: {done.stderr.decode()[-300:]}")
-            # Whole or not at all; another run may have been sooner.
-            with suppress(OSError):
-                sdks.rename(kept)
-    return kept / "node_modules"
-
-
 @pytest.fixture(scope="module")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the programs beside the SDKs."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed: apt install nodejs npm")
+    try:
+        packages = node_modules(SOURCE)
+    except NotInstalled as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("js")
     for name in ("sdk.mjs", "openai.mjs"):
         shutil.copy(SOURCE / name, folder)
-    (folder / "node_modules").symlink_to(installed(npm))
+    (folder / "node_modules").symlink_to(packages)
     return folder
 
 

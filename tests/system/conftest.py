@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.live_server import LiveServer, manage, write_settings
-from tests.system.browser import Browser
 from tests.system.nginx import nginx
 from tests.system.postgres import Cluster
 
@@ -27,16 +26,6 @@ def admin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServe
         made = manage(live.settings_file, "shell", "-c", SUPERUSER)
         assert made.returncode == 0, made.stderr
         yield live
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A new one: nobody is signed in. What goes wrong in its pages fails the test."""
-    folder = tmp_path / "chromium"
-    folder.mkdir()
-    with Browser(folder) as page:
-        yield page
-        assert page.errors == []
 
 
 @pytest.fixture(scope="session")

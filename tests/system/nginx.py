@@ -11,7 +11,7 @@ from pathlib import Path
 import trustme
 
 from benchmarks.live_server import free_port
-from tests.system.browser import program
+from tests.system.programs import program
 
 # X-Forwarded-For is replaced, not appended to: the server takes the first address in it for the client's.
 SITE = """

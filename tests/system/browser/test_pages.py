@@ -7,7 +7,9 @@ import pytest
 
 from benchmarks.live_server import LiveServer
 from tests.pure.voices.recordings import recording
-from tests.system.browser import ANOTHER_HOST, Browser
+from tests.system.browser.browser import Browser
+from tests.system.browser.chromium import ANOTHER_HOST
+from tests.system.browser.signing_in import sign_in
 
 SPEAK = """new Promise(heard => {
     const socket = new WebSocket(%s), messages = [];
@@ -19,14 +21,6 @@ SPEAK = """new Promise(heard => {
         isFinal: messages.some(message => message.isFinal === true)
     });
 })"""
-
-
-def sign_in(browser: Browser, server: LiveServer) -> None:
-    browser.open(f"{server.base_url}/")
-    browser.type("#id_username", "ada")
-    browser.type("#id_password", "lovelace")
-    browser.submit("[type=submit]")
-    assert browser.text("h1") == "Site administration", browser.text()
 
 
 def test_an_administrator_adds_a_voice_and_hears_its_recording(
@@ -120,7 +114,7 @@ def test_a_script_in_a_page_does_not_run(browser: Browser, admin_server: LiveSer
     )
     browser.wait_until("[...document.images].every(image => image.complete)")
     assert browser.evaluate("window.ran === undefined")
-    assert len(browser.errors) == 2, browser.errors
+    assert len(browser.all_errors()) == 2, browser.errors
     assert all("Content Security Policy" in error for error in browser.errors)
     browser.errors.clear()
 
@@ -137,5 +131,5 @@ def test_a_page_of_somebody_else_gets_no_socket(browser: Browser, admin_server: 
     browser.open(f"http://{ANOTHER_HOST}:{admin_server.port}/healthz")
     heard = browser.evaluate(SPEAK % json.dumps(admin_server.url()))
     assert (heard["code"], heard["bytes"]) == (1006, 0)
-    assert [error for error in browser.errors if "403" not in error] == []
+    assert [error for error in browser.all_errors() if "403" not in error] == []
     browser.errors.clear()
