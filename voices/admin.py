@@ -9,14 +9,17 @@ from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from voices.containers import PLAYED_BY_BROWSERS
-from voices.dictionaries import MAX_RULES, aliases_of, import_aliases
+from voices.dictionaries import MAX_RULES, aliases_of, import_aliases, too_many_rules
 from voices.examining import UNUSABLE
 from voices.examining_admin import ExaminingAdmin
 from voices.labels import LabelsField
 from voices.lexicon import LexiconError
 from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice, clip_facts
+from voices.numerals import numeral
 from voices.views import clip_audio
 
 
@@ -41,7 +44,7 @@ else:  # these classes take no parameters when they run
     ClipInlineBase = RuleInlineBase = admin.TabularInline
     DictionaryFormBase = forms.ModelForm
 
-GOOD_RECORDING = (
+GOOD_RECORDING = _(
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
     "should speak; no music, echo, noise or second speaker. Long silence is removed. The formats of phones, browsers and "
     "editors are accepted: WAV, FLAC, MP3, M4A, AAC, OGG, Opus, WebM, AMR, 3GP, AIFF and CAF, and the sound of videos (MP4, "
@@ -55,7 +58,7 @@ ACCEPTED = (
     "audio/*,video/mp4,video/quicktime,video/webm,.wav,.w64,.flac,.mp3,.m4a,.aac,.ogg,.opus,.webm,.amr,.3gp,.aiff,.caf"
 )
 
-CHANNELS = {1: "mono", 2: "stereo"}
+CHANNELS = {1: _("mono"), 2: _("stereo")}
 
 
 class ReferenceClipInline(ClipInlineBase):
@@ -76,7 +79,7 @@ class ReferenceClipInline(ClipInlineBase):
     def _only_shows(self, request: HttpRequest, voice: Voice | None) -> bool:
         return self.has_view_permission(request, voice) and not self.has_change_permission(request, voice)
 
-    @admin.display(description="Recording")
+    @admin.display(description=_("Recording"))
     def sound(self, clip: ReferenceClip) -> str:
         """A player above the waveform: side by side they are wider than the page. What browsers do not play can be saved."""
         if clip.pk is None:
@@ -85,9 +88,10 @@ class ReferenceClipInline(ClipInlineBase):
         return format_html(
             "{}<br>"
             '<svg viewBox="-0.5 0 {} 40" width="300" height="40" preserveAspectRatio="none" role="img" '
-            'aria-label="Waveform"><path d="{}" stroke="currentColor"/></svg>',
+            'aria-label="{}"><path d="{}" stroke="currentColor"/></svg>',
             self._player(clip),
             len(clip.peaks),
+            _("Waveform"),
             bars,
         )
 
@@ -95,17 +99,26 @@ class ReferenceClipInline(ClipInlineBase):
         address = reverse(f"{self.admin_site.name}:voices_clip_audio", args=[clip.pk])
         if clip.suffix in PLAYED_BY_BROWSERS:
             return format_html('<audio controls preload="none" src="{}"></audio>', address)
-        return format_html('<a href="{}" download>Save the {} file</a>', address, clip.suffix.upper())
+        label = _("Save the %(kind)s file") % {"kind": clip.suffix.upper()}
+        return format_html('<a href="{}" download>{}</a>', address, label)
 
-    @admin.display(description="Length")
+    @admin.display(description=_("Length"))
     def duration(self, clip: ReferenceClip) -> str:
-        return "" if clip.pk is None else f"{clip.duration_seconds:.1f} s"
+        return "" if clip.pk is None else seconds_shown(clip.duration_seconds)
 
-    @admin.display(description="Sample rate")
+    @admin.display(description=_("Sample rate"))
     def rate(self, clip: ReferenceClip) -> str:
         if clip.pk is None:
             return ""
-        return f"{clip.sample_rate} Hz, {CHANNELS.get(clip.channels, f'{clip.channels} channels')}"
+        return _("%(rate)d Hz, %(channels)s") % {"rate": clip.sample_rate, "channels": channels_shown(clip.channels)}
+
+
+def seconds_shown(seconds: float) -> str:
+    return _("%(seconds)s s") % {"seconds": numeral(seconds, ".1f")}
+
+
+def channels_shown(count: int) -> str:
+    return str(CHANNELS.get(count) or ngettext("%(count)d channel", "%(count)d channels", count) % {"count": count})
 
 
 @admin.register(Voice)
@@ -117,9 +130,9 @@ class VoiceAdmin(ExaminingAdmin):
     readonly_fields = ("created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
-        ("Speech", {"fields": ("language", "speed")}),
-        ("History", {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
-        ("What makes a good recording", {"fields": (), "description": GOOD_RECORDING}),
+        (_("Speech"), {"fields": ("language", "speed")}),
+        (_("History"), {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
+        (_("What makes a good recording"), {"fields": (), "description": GOOD_RECORDING}),
     )
     inlines = (ReferenceClipInline,)
     formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
@@ -149,27 +162,27 @@ class VoiceAdmin(ExaminingAdmin):
         voices: QuerySet[Voice] = super().get_queryset(request).annotate(**totals)
         return voices
 
-    @admin.display(description="Recordings", ordering="clip_count")
+    @admin.display(description=_("Recordings"), ordering="clip_count")
     def recordings(self, voice: "VoiceWithTotals") -> int:
         return voice.clip_count
 
-    @admin.display(description="Total length", ordering="total_seconds")
+    @admin.display(description=_("Total length"), ordering="total_seconds")
     def total_length(self, voice: "VoiceWithTotals") -> str:
-        return f"{voice.total_seconds:.1f} s"
+        return seconds_shown(voice.total_seconds)
 
 
 class PronunciationRuleInline(RuleInlineBase):
     model = PronunciationRule
     extra = 3
     max_num = MAX_RULES
-    verbose_name_plural = "Rules: a word and how to pronounce it (“GIF”, “jif”)"
+    verbose_name_plural = _("Rules: a word and how to pronounce it (“GIF”, “jif”)")
 
 
 class DictionaryForm(DictionaryFormBase):
     lexicon = forms.FileField(
         required=False,
-        label="Import",
-        help_text="A pronunciation lexicon (.pls) with aliases. They are added to the rules below.",
+        label=_("Import"),
+        help_text=_("A pronunciation lexicon (.pls) with aliases. They are added to the rules below."),
         widget=forms.FileInput(attrs={"accept": ".pls,.xml"}),
     )
 
@@ -188,9 +201,7 @@ class DictionaryForm(DictionaryFormBase):
             raise forms.ValidationError(str(error)) from None
         there = self.instance.rules.count() if self.instance.pk else 0
         if there + len(aliases) > MAX_RULES:
-            raise forms.ValidationError(
-                f"The file has {len(aliases)} rules; a dictionary may have at most {MAX_RULES}."
-            )
+            raise forms.ValidationError(too_many_rules(len(aliases)))
         return aliases
 
 
@@ -237,11 +248,11 @@ class PronunciationDictionaryAdmin(ExaminingAdmin):
         super().save_related(request, form, formsets, change)
         import_aliases(form.instance, form.cleaned_data.get("lexicon", {}))
 
-    @admin.display(description="Version")
+    @admin.display(description=_("Version"))
     def version(self, dictionary: PronunciationDictionary) -> str:
         """What clients may name as version_id. It changes with the rules."""
         return "" if dictionary.pk is None else dictionary.version_id
 
-    @admin.display(description="Rules", ordering="rule_count")
+    @admin.display(description=_("Rules"), ordering="rule_count")
     def rule_count(self, dictionary: "DictionaryWithCount") -> int:
         return dictionary.rule_count

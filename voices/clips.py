@@ -10,8 +10,12 @@ import math
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
 from voices.containers import Container, container
 from voices.decoding import Decoded, DecodeLimits, Unreadable, measure
+from voices.numerals import numeral
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
 MAX_CHANNELS = 8
@@ -22,20 +26,22 @@ MAX_CLIPPED_SHARE = 0.01
 # What is lost at a recording's end without anybody hearing it: less than a few frames of any codec.
 MAX_LOST_SECONDS = 0.1
 
-NOT_AUDIO = (
+NOT_AUDIO = gettext_noop(
     "This file cannot be read as audio. Save the recording as WAV, FLAC, MP3, M4A, OGG or WebM, and upload that."
 )
-DAMAGED = (
+DAMAGED = gettext_noop(
     "The recording is damaged or incomplete and cannot be opened. Copy it from the device again, or open it in an audio "
     "editor and save it as WAV."
 )
-TOO_MUCH_WORK = (
+TOO_MUCH_WORK = gettext_noop(
     "The recording takes more time or memory to read than voices.max_decode_seconds and voices.max_decode_megabytes allow. "
     "Save it as WAV, or upload a shorter part of it."
 )
 _PROBLEMS = {
-    "no_sound": "This file has no sound, only pictures. Upload a recording or a video in which the speaker can be heard.",
-    "not_finite": "The recording contains values that are not numbers. Save it as 16-bit or 24-bit WAV.",
+    "no_sound": gettext_noop(
+        "This file has no sound, only pictures. Upload a recording or a video in which the speaker can be heard."
+    ),
+    "not_finite": gettext_noop("The recording contains values that are not numbers. Save it as 16-bit or 24-bit WAV."),
     "too_large": TOO_MUCH_WORK,
 }
 
@@ -75,7 +81,7 @@ def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
     _check_size(len(content), limits)
     kind = container(content)
     if kind is None:
-        raise ClipError(NOT_AUDIO)
+        raise ClipError(_(NOT_AUDIO))
     measured = _measured(content, kind, limits)
     _check_problem(measured, kind)
     _check_header(measured)
@@ -110,7 +116,7 @@ def _measured(content: bytes, kind: Container, limits: ClipLimits) -> Decoded:
             ),
         )
     except Unreadable as error:
-        raise ClipError(TOO_MUCH_WORK if error.is_limit else DAMAGED) from None
+        raise ClipError(_(TOO_MUCH_WORK if error.is_limit else DAMAGED)) from None
 
 
 def _content(file: BinaryIO, limits: ClipLimits) -> bytes:
@@ -124,31 +130,38 @@ def _content(file: BinaryIO, limits: ClipLimits) -> bytes:
 
 def _check_size(size: int, limits: ClipLimits) -> None:
     if size > limits.max_bytes:
-        megabytes, limit = size / 2**20, limits.max_bytes / 2**20
-        raise ClipError(f"The file has {megabytes:.1f} MB; the maximum is {limit:g} MB.")
+        sentence = _("The file has %(size)s MB; the maximum is %(most)s MB.")
+        raise ClipError(sentence % {"size": numeral(size / 2**20, ".1f"), "most": numeral(limits.max_bytes / 2**20)})
 
 
 def _check_problem(measured: Decoded, kind: Container) -> None:
     if measured.problem == "not_audio":
         # What only looks like frames of MP3 or AAC is something else; the other kinds are known for certain.
-        raise ClipError(NOT_AUDIO if kind.demuxer in ("mp3", "aac") else DAMAGED)
+        raise ClipError(_(NOT_AUDIO if kind.demuxer in ("mp3", "aac") else DAMAGED))
     if measured.problem == "unknown_codec":
-        raise ClipError(
-            f"The sound in this file is stored as {measured.codec or 'something unknown'}, which cannot be read here. "
-            "Save it as WAV, FLAC, MP3 or M4A, and upload that file."
+        sentence = _(
+            "The sound in this file is stored as %(codec)s, which cannot be read here. Save it as WAV, FLAC, MP3 or M4A, "
+            "and upload that file."
         )
+        raise ClipError(sentence % {"codec": measured.codec or _("something unknown")})
     if problem := _PROBLEMS.get(measured.problem or ""):
-        raise ClipError(problem)
+        raise ClipError(_(problem))
 
 
 def _check_header(measured: Decoded) -> None:
     rate, channels = measured.sample_rate, measured.channels
     if not rate or not channels:
-        raise ClipError(DAMAGED)
+        raise ClipError(_(DAMAGED))
     if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
-        raise ClipError(f"The sample rate is {rate} Hz; it must be between {MIN_SAMPLE_RATE} and {MAX_SAMPLE_RATE} Hz.")
+        sentence = _("The sample rate is %(rate)d Hz; it must be between %(least)d and %(most)d Hz.")
+        raise ClipError(sentence % {"rate": rate, "least": MIN_SAMPLE_RATE, "most": MAX_SAMPLE_RATE})
     if channels > MAX_CHANNELS:
-        raise ClipError(f"The recording has {channels} channels; at most {MAX_CHANNELS} are allowed. Save it as mono.")
+        sentence = ngettext(
+            "The recording has %(count)d channel; at most %(most)d are allowed. Save it as mono.",
+            "The recording has %(count)d channels; at most %(most)d are allowed. Save it as mono.",
+            channels,
+        )
+        raise ClipError(sentence % {"count": channels, "most": MAX_CHANNELS})
 
 
 def _check_longest(seconds: float, declared: float | None, limits: ClipLimits) -> None:
@@ -156,44 +169,50 @@ def _check_longest(seconds: float, declared: float | None, limits: ClipLimits) -
     if seconds <= limits.max_seconds:
         return
     is_known = declared is not None and declared >= seconds
-    shown = f"{math.ceil((declared or 0) * 10) / 10} s" if is_known else f"more than {limits.max_seconds:g} s"
-    raise ClipError(f"The recording is {shown} long; at most {limits.max_seconds:g} s are allowed.")
+    most = numeral(limits.max_seconds)
+    if is_known:
+        sentence = _("The recording is %(length)s s long; at most %(most)s s are allowed.")
+        raise ClipError(sentence % {"length": numeral(math.ceil((declared or 0) * 10) / 10, ".1f"), "most": most})
+    raise ClipError(_("The recording is more than %(most)s s long; at most %(most)s s are allowed.") % {"most": most})
 
 
 def _check_lost(lost: float, seconds: float) -> None:
     if lost > MAX_LOST_SECONDS:
-        raise ClipError(
-            f"The recording is damaged or incomplete: {lost:.1f} of its {seconds + lost:.1f} s cannot be read. "
-            "Copy it from the device again, or open it in an audio editor and save the good part as WAV."
+        sentence = _(
+            "The recording is damaged or incomplete: %(lost)s of its %(length)s s cannot be read. Copy it from the device "
+            "again, or open it in an audio editor and save the good part as WAV."
         )
+        raise ClipError(sentence % {"lost": numeral(lost, ".1f"), "length": numeral(seconds + lost, ".1f")})
 
 
 def _check_shortest(seconds: float, limits: ClipLimits) -> None:
     if seconds < limits.min_seconds:
-        raise ClipError(f"The recording is {_floored(seconds)} s long; at least {limits.min_seconds:g} s are needed.")
+        sentence = _("The recording is %(length)s s long; at least %(least)s s are needed.")
+        raise ClipError(sentence % {"length": _floored(seconds), "least": numeral(limits.min_seconds)})
 
 
 def _check_speech(measured: Decoded, limits: ClipLimits) -> None:
     if measured.peak <= 10 ** (SILENCE_DBFS / 20):
-        raise ClipError(f"The recording is silent: nothing in it is above {SILENCE_DBFS:g} dBFS.")
+        sentence = _("The recording is silent: nothing in it is above %(level)s dBFS.")
+        raise ClipError(sentence % {"level": numeral(SILENCE_DBFS)})
     seconds = measured.speech_frames / measured.sample_rate
     if seconds < limits.min_seconds:
-        raise ClipError(
-            f"Only {_floored(seconds)} s of the recording are speech, the rest is silence; at least "
-            f"{limits.min_seconds:g} s of speech are needed."
+        sentence = _(
+            "Only %(length)s s of the recording are speech, the rest is silence; at least %(least)s s of speech are needed."
         )
+        raise ClipError(sentence % {"length": _floored(seconds), "least": numeral(limits.min_seconds)})
     level = 10 * math.log10(max(measured.power, 1e-30))
     if level < MIN_LEVEL_DBFS:
-        raise ClipError(
-            f"The recording is too quiet: its level is {level:.0f} dBFS and must be above {MIN_LEVEL_DBFS:g} dBFS. "
-            "Record it closer to the microphone."
+        sentence = _(
+            "The recording is too quiet: its level is %(level)s dBFS and must be above %(least)s dBFS. Record it closer to "
+            "the microphone."
         )
+        raise ClipError(sentence % {"level": numeral(level, ".0f"), "least": numeral(MIN_LEVEL_DBFS)})
     if measured.clipped > MAX_CLIPPED_SHARE:
-        raise ClipError(
-            f"The recording is clipped: {measured.clipped:.0%} of it is at full scale. Record it at a lower level."
-        )
+        sentence = _("The recording is clipped: %(share)s%% of it is at full scale. Record it at a lower level.")
+        raise ClipError(sentence % {"share": numeral(100 * measured.clipped, ".0f")})
 
 
-def _floored(seconds: float) -> float:
+def _floored(seconds: float) -> str:
     """A length just below a limit is not shown as the limit."""
-    return math.floor(seconds * 10) / 10
+    return numeral(math.floor(seconds * 10) / 10, ".1f")

@@ -9,6 +9,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from voices.examining import once
 from voices.lexicon import MAX_BYTES, LexiconError, read_lexicon
@@ -36,21 +38,23 @@ class PronunciationDictionaryQuerySet(models.QuerySet["PronunciationDictionary"]
 
 class PronunciationDictionary(models.Model):
     dictionary_id = models.CharField(
+        _("dictionary ID"),
         max_length=64,
         unique=True,
         default=new_dictionary_id,
-        validators=[RegexValidator(DICTIONARY_ID, "Use only letters, digits, - and _.")],
-        help_text="The pronunciation_dictionary_id that clients send in a locator.",
+        validators=[RegexValidator(DICTIONARY_ID, _("Use only letters, digits, - and _."))],
+        help_text=_("The pronunciation_dictionary_id that clients send in a locator."),
     )
-    name = models.CharField(max_length=100)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    name = models.CharField(_("name"), max_length=100)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last changed"), auto_now=True)
 
     objects = PronunciationDictionaryQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
-        verbose_name_plural = "pronunciation dictionaries"
+        verbose_name = _("pronunciation dictionary")
+        verbose_name_plural = _("pronunciation dictionaries")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.dictionary_id})"
@@ -66,18 +70,24 @@ class PronunciationRule(models.Model):
     """An alias. Names as ElevenLabs has them."""
 
     dictionary = models.ForeignKey(PronunciationDictionary, on_delete=models.CASCADE, related_name="rules")
-    string_to_replace = models.CharField(max_length=200, help_text="The word as it is written.")
-    alias = models.CharField(max_length=250, help_text="The words to say instead. Phonetic symbols are not supported.")
-    case_sensitive = models.BooleanField(default=True, help_text="Distinguish upper and lower case.")
-    word_boundaries = models.BooleanField(default=True, help_text="Match whole words only.")
+    string_to_replace = models.CharField(_("written"), max_length=200, help_text=_("The word as it is written."))
+    alias = models.CharField(
+        _("spoken"), max_length=250, help_text=_("The words to say instead. Phonetic symbols are not supported.")
+    )
+    case_sensitive = models.BooleanField(
+        _("case sensitive"), default=True, help_text=_("Distinguish upper and lower case.")
+    )
+    word_boundaries = models.BooleanField(_("whole words"), default=True, help_text=_("Match whole words only."))
 
     class Meta:
         ordering = ("pk",)
+        verbose_name = _("pronunciation rule")
+        verbose_name_plural = _("pronunciation rules")
         constraints = (
             models.UniqueConstraint(
                 fields=("dictionary", "string_to_replace"),
                 name="one_rule_per_string",
-                violation_error_message="A rule for this word already exists.",
+                violation_error_message=_("A rule for this word already exists."),
             ),
         )
 
@@ -92,7 +102,7 @@ class PronunciationRule(models.Model):
         super().clean()
         for name in ("string_to_replace", "alias"):
             if "\0" in getattr(self, name):
-                raise ValidationError({name: "It contains an unsupported character."})
+                raise ValidationError({name: _("It contains an unsupported character.")})
 
 
 def aliases_of(file: Any) -> dict[str, str]:
@@ -100,9 +110,19 @@ def aliases_of(file: Any) -> dict[str, str]:
     return once(file, lambda: _fit_for_rules(read_lexicon(file.read(MAX_BYTES + 1))))
 
 
+def too_many_rules(count: int) -> str:
+    """Of a file that has more than fit into a dictionary."""
+    sentence = ngettext(
+        "The file has %(count)d rule; a dictionary may have at most %(most)d.",
+        "The file has %(count)d rules; a dictionary may have at most %(most)d.",
+        count,
+    )
+    return sentence % {"count": count, "most": MAX_RULES}
+
+
 def _fit_for_rules(aliases: dict[str, str]) -> dict[str, str]:
     if len(aliases) > MAX_RULES:
-        raise LexiconError(f"The file has {len(aliases)} rules; a dictionary may have at most {MAX_RULES}.")
+        raise LexiconError(too_many_rules(len(aliases)))
     for written, spoken in aliases.items():
         try:
             PronunciationRule(string_to_replace=written, alias=spoken).clean_fields(exclude=["dictionary"])

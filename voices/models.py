@@ -14,6 +14,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
 
 from voices.clips import ClipError, ClipFacts, ClipLimits, inspect_clip
 from voices.conf import get_config
@@ -63,39 +64,47 @@ class VoiceQuerySet(models.QuerySet["Voice"]):
 
 class Voice(models.Model):
     voice_id = models.CharField(
+        _("voice ID"),
         max_length=LONGEST_ID,
         unique=True,
-        validators=[RegexValidator(VOICE_ID, "Use only letters, digits, - and _, because the id is part of a URL.")],
-        help_text="The voice_id that clients use in URLs.",
+        validators=[RegexValidator(VOICE_ID, _("Use only letters, digits, - and _, because the id is part of a URL."))],
+        help_text=_("The voice_id that clients use in URLs."),
     )
-    name = models.CharField(max_length=100)
-    description = models.TextField(blank=True)
+    name = models.CharField(_("name"), max_length=100)
+    description = models.TextField(_("description"), blank=True)
     language = models.CharField(
+        _("language"),
         max_length=10,
         blank=True,
-        validators=[RegexValidator(LANGUAGE, "Use a language code such as en or zh-cn.")],
-        help_text="The language if a request names none, for instance en or zh-cn. Empty: the server's default.",
+        validators=[RegexValidator(LANGUAGE, _("Use a language code such as en or zh-cn."))],
+        help_text=_("The language if a request names none, for instance en or zh-cn. Empty: the server's default."),
     )
     speed = models.FloatField(
+        _("speed"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0.5), MaxValueValidator(2.0)],
-        help_text="0.5 (slow) to 2.0 (fast), if a request names no speed. Empty: 1.0.",
+        help_text=_("0.5 (slow) to 2.0 (fast), if a request names no speed. Empty: 1.0."),
     )
     labels = models.JSONField(
+        _("labels"),
         default=dict,
         blank=True,
         validators=[check_labels],
-        help_text='Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.',
+        help_text=_('Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.'),
     )
-    enabled = models.BooleanField(default=True, help_text="Clients cannot use or see a disabled voice.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("Clients cannot use or see a disabled voice.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("last changed"), auto_now=True)
 
     objects = VoiceQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
+        verbose_name = _("voice")
+        verbose_name_plural = _("voices")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.voice_id})"
@@ -124,8 +133,8 @@ def clip_facts(file: Any) -> ClipFacts:
 class ReferenceClip(models.Model):
     """One recording of a voice. All but the file is measured from the file, in `clean`; save only what was cleaned."""
 
-    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="clips")
-    file = models.FileField(upload_to=clip_path, max_length=255)
+    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="clips", verbose_name=_("voice"))
+    file = models.FileField(_("file"), upload_to=clip_path, max_length=255)
     original_name = models.CharField(max_length=255, blank=True, editable=False)
     suffix = models.CharField(max_length=8, blank=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -140,7 +149,8 @@ class ReferenceClip(models.Model):
 
     class Meta:
         ordering = ("pk",)
-        verbose_name = "reference recording"
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
 
     def __str__(self) -> str:
         return self.original_name

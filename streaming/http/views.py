@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
 
@@ -33,7 +34,9 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
     @wraps(view)
     async def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            return _named(await _respond(run, request, *args, **kwargs))
+            # Programs read the API's sentences, in whichever language the project or the request has its pages.
+            with translation.override("en"):
+                return _named(await _respond(run, request, *args, **kwargs))
         finally:
             await let_go_of_the_database()
 
