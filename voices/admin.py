@@ -7,20 +7,18 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from voices.containers import PLAYED_BY_BROWSERS
+from voices.clip_admin import ReferenceClipInline, seconds_shown
 from voices.dictionaries import MAX_RULES, aliases_of, import_aliases, too_many_rules
 from voices.examining import UNUSABLE
 from voices.examining_admin import ExaminingAdmin
 from voices.labels import LabelsField
 from voices.lexicon import LexiconError
-from voices.models import PronunciationDictionary, PronunciationRule, ReferenceClip, Voice, clip_facts
-from voices.numerals import numeral
+from voices.models import PronunciationDictionary, PronunciationRule, Voice
 from voices.views import clip_audio
+from voices.voice_form import GOOD_RECORDING, NEW_RECORDINGS, VoiceForm, examine_new, examine_rows, listed_errors
 
 
 class Totals(TypedDict):
@@ -36,89 +34,12 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     VoiceWithTotals = WithAnnotations[Voice, Totals]
-    ClipInlineBase = admin.TabularInline[ReferenceClip, Voice]
     RuleInlineBase = admin.TabularInline[PronunciationRule, PronunciationDictionary]
     DictionaryFormBase = forms.ModelForm[PronunciationDictionary]
     DictionaryWithCount = WithAnnotations[PronunciationDictionary, RuleCount]
 else:  # these classes take no parameters when they run
-    ClipInlineBase = RuleInlineBase = admin.TabularInline
+    RuleInlineBase = admin.TabularInline
     DictionaryFormBase = forms.ModelForm
-
-GOOD_RECORDING = _(
-    "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
-    "should speak; no music, echo, noise or second speaker. Long silence is removed. The formats of phones, browsers and "
-    "editors are accepted: WAV, FLAC, MP3, M4A, AAC, OGG, Opus, WebM, AMR, 3GP, AIFF and CAF, and the sound of videos (MP4, "
-    "MOV, WebM). WAV and FLAC are best. Several recordings of one speaker are combined. XTTS speaks in the voice of the "
-    "recordings. The embedded engine cannot clone: it only stores them, and every voice sounds like its own."
-)
-
-
-# Media types for phones, which offer to record one then; names for the kinds of files whose types not every system knows.
-ACCEPTED = (
-    "audio/*,video/mp4,video/quicktime,video/webm,.wav,.w64,.flac,.mp3,.m4a,.aac,.ogg,.opus,.webm,.amr,.3gp,.aiff,.caf"
-)
-
-CHANNELS = {1: _("mono"), 2: _("stereo")}
-
-
-class ReferenceClipInline(ClipInlineBase):
-    model = ReferenceClip
-    extra = 1
-    fields = ("file", "sound", "duration", "rate")
-    readonly_fields = ("sound", "duration", "rate")
-    # Django's own widget links to the file's address, and recordings have none: VoiceAdmin serves them, by its own rules.
-    formfield_overrides = {models.FileField: {"widget": forms.FileInput(attrs={"accept": ACCEPTED})}}  # noqa: RUF012
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the file where it cannot be changed: Django would show a link to its address."""
-        return [name for name in self.fields if name != "file" or not self._only_shows(request, obj)]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_add_permission(request, obj) and not self._only_shows(request, obj)
-
-    def _only_shows(self, request: HttpRequest, voice: Voice | None) -> bool:
-        return self.has_view_permission(request, voice) and not self.has_change_permission(request, voice)
-
-    @admin.display(description=_("Recording"))
-    def sound(self, clip: ReferenceClip) -> str:
-        """A player above the waveform: side by side they are wider than the page. What browsers do not play can be saved."""
-        if clip.pk is None:
-            return ""
-        bars = " ".join(f"M{x} {20 - 19 * peak:.1f}V{20 + 19 * peak:.1f}" for x, peak in enumerate(clip.peaks))
-        return format_html(
-            "{}<br>"
-            '<svg viewBox="-0.5 0 {} 40" width="300" height="40" preserveAspectRatio="none" role="img" '
-            'aria-label="{}"><path d="{}" stroke="currentColor"/></svg>',
-            self._player(clip),
-            len(clip.peaks),
-            _("Waveform"),
-            bars,
-        )
-
-    def _player(self, clip: ReferenceClip) -> str:
-        address = reverse(f"{self.admin_site.name}:voices_clip_audio", args=[clip.pk])
-        if clip.suffix in PLAYED_BY_BROWSERS:
-            return format_html('<audio controls preload="none" src="{}"></audio>', address)
-        label = _("Save the %(kind)s file") % {"kind": clip.suffix.upper()}
-        return format_html('<a href="{}" download>{}</a>', address, label)
-
-    @admin.display(description=_("Length"))
-    def duration(self, clip: ReferenceClip) -> str:
-        return "" if clip.pk is None else seconds_shown(clip.duration_seconds)
-
-    @admin.display(description=_("Sample rate"))
-    def rate(self, clip: ReferenceClip) -> str:
-        if clip.pk is None:
-            return ""
-        return _("%(rate)d Hz, %(channels)s") % {"rate": clip.sample_rate, "channels": channels_shown(clip.channels)}
-
-
-def seconds_shown(seconds: float) -> str:
-    return _("%(seconds)s s") % {"seconds": numeral(seconds, ".1f")}
-
-
-def channels_shown(count: int) -> str:
-    return str(CHANNELS.get(count) or ngettext("%(count)d channel", "%(count)d channels", count) % {"count": count})
 
 
 @admin.register(Voice)
@@ -132,19 +53,50 @@ class VoiceAdmin(ExaminingAdmin):
         (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
         (_("Speech"), {"fields": ("language", "speed")}),
         (_("History"), {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
-        (_("What makes a good recording"), {"fields": (), "description": GOOD_RECORDING}),
+        (_("Add recordings"), {"fields": (NEW_RECORDINGS,), "description": GOOD_RECORDING}),
     )
+    form = VoiceForm
     inlines = (ReferenceClipInline,)
     formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
 
     def examine(self, request: HttpRequest) -> None:
         recordings = ReferenceClipInline(Voice, self.admin_site)
-        if not (recordings.has_add_permission(request) or recordings.has_change_permission(request)):
-            return
-        for name, file in request.FILES.items():
-            if name.startswith("clips-"):
-                with suppress(*UNUSABLE):
-                    clip_facts(file)
+        if recordings.has_add_permission(request, None):
+            examine_new(request.FILES)
+        if recordings.has_add_permission(request, None) or recordings.has_change_permission(request):
+            examine_rows(request.POST, request.FILES, recordings.get_queryset(request))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        if not self._may_add(request):
+            form.base_fields.pop(NEW_RECORDINGS, None)  # not shown is not enough: a form may be posted by anything
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if self._may_add(request):
+            return fieldsets
+        return [part for part in fieldsets if NEW_RECORDINGS not in part[1]["fields"]]
+
+    def _may_add(self, request: HttpRequest) -> bool:
+        """The form has no fields at all for those who may only see voices."""
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            return False
+        return ReferenceClipInline(Voice, self.admin_site).has_add_permission(request, None)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        for clip in getattr(form, "new_clips", ()):  # the form of the list has none
+            clip.voice = form.instance
+            clip.save()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        forms_of_page = [context["adminform"].form]
+        for inline in context["inline_admin_formsets"]:
+            forms_of_page += inline.formset.forms
+        context["listed_errors"] = listed_errors(forms_of_page)
+        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return response
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self._clip_audio, cacheable=True)

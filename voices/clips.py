@@ -1,4 +1,5 @@
-"""Is this file a usable reference recording? Bytes in; facts, or one sentence that a person can act on, out.
+"""Is this file a usable reference recording? Bytes in; facts and a copy for models, or one sentence that a person can act
+on, out.
 
 Uploads are hostile until read: nothing here trusts a header further than to refuse early, no more sound is decoded than the
 limits allow, and not in this process (`decoding`).
@@ -6,64 +7,39 @@ limits allow, and not in this process (`decoding`).
 
 import hashlib
 import io
-import math
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext
 
+from voices.clip_checks import (
+    DAMAGED,
+    MAX_CHANNELS,
+    MAX_SAMPLE_RATE,
+    MIN_SAMPLE_RATE,
+    NOT_AUDIO,
+    TOO_MUCH_WORK,
+    ClipError,
+    ClipLimits,
+    check_decoded,
+    check_size,
+)
 from voices.containers import Container, container
-from voices.decoding import Decoded, DecodeLimits, Unreadable, measure
-from voices.numerals import numeral
+from voices.decoding import UNEDITED, Decoded, DecodeLimits, Edit, Unreadable, measured_copy
+from voices.findings import findings_of, suggested_gain
+from voices.plain_wav import plain_wav
+from voices.survey import copy_rate
 
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
-MAX_CHANNELS = 8
-# Speech is recorded around -20 dBFS; 30 dB below that, room noise and 16-bit steps are as loud as the voice.
-MIN_LEVEL_DBFS = -50.0
-SILENCE_DBFS = -90.0
-MAX_CLIPPED_SHARE = 0.01
-# What is lost at a recording's end without anybody hearing it: less than a few frames of any codec.
-MAX_LOST_SECONDS = 0.1
+__all__ = ["DAMAGED", "NOT_AUDIO", "TOO_MUCH_WORK", "ClipError", "ClipFacts", "ClipLimits", "inspect_clip", "read_clip"]
 
-NOT_AUDIO = gettext_noop(
-    "This file cannot be read as audio. Save the recording as WAV, FLAC, MP3, M4A, OGG or WebM, and upload that."
-)
-DAMAGED = gettext_noop(
-    "The recording is damaged or incomplete and cannot be opened. Copy it from the device again, or open it in an audio "
-    "editor and save it as WAV."
-)
-TOO_MUCH_WORK = gettext_noop(
-    "The recording takes more time or memory to read than voices.max_decode_seconds and voices.max_decode_megabytes allow. "
-    "Save it as WAV, or upload a shorter part of it."
-)
-_PROBLEMS = {
-    "no_sound": gettext_noop(
-        "This file has no sound, only pictures. Upload a recording or a video in which the speaker can be heard."
-    ),
-    "not_finite": gettext_noop("The recording contains values that are not numbers. Save it as 16-bit or 24-bit WAV."),
-    "too_large": TOO_MUCH_WORK,
-}
-
-
-class ClipError(Exception):
-    """The recording cannot be used. The message is one sentence for the person who uploaded it."""
-
-
-@dataclass(frozen=True)
-class ClipLimits:
-    """`max_decode_seconds` and `max_decode_bytes`: of time and memory, for the process that decodes."""
-
-    min_seconds: float
-    max_seconds: float
-    max_bytes: int
-    max_decode_seconds: float = 30.0
-    max_decode_bytes: int = 256 * 2**20
+# Of the speech in each recording. No engine uses more: XTTS takes the first 30 seconds.
+MOST_COPIED_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What was measured. `peaks` are at most 200 values, 0..1 of full scale, evenly spread over the recording."""
+    """What was measured. `peaks` are at most 200 values, 0..1 of full scale, evenly spread over the recording; `findings`
+    as `Finding.stored` gives them; `suggested_gain` in dB."""
 
     sha256: str
     size_bytes: int
@@ -72,24 +48,46 @@ class ClipFacts:
     sample_rate: int
     channels: int
     peaks: list[float]
+    speech_seconds: float
+    suggested_gain: float
+    findings: list[dict[str, Any]]
 
 
-def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
-    """Read a recording to its end and measure it; a file object is left at its start. Raises ClipError, and
+def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits, edit: Edit = UNEDITED) -> ClipFacts:
+    """As `read_clip`, without the copy."""
+    return read_clip(data, limits, edit)[0]
+
+
+def read_clip(data: bytes | BinaryIO, limits: ClipLimits, edit: Edit = UNEDITED) -> tuple[ClipFacts, bytes]:
+    """Read a recording to its end, measure it and make the copy that models read: a WAV of one channel, what is spoken in
+    it. The same bytes and the same edit give the same copy. A file object is left at its start. Raises ClipError, and
     DecoderUnavailable."""
     content = data if isinstance(data, bytes) else _content(data, limits)
-    _check_size(len(content), limits)
+    check_size(len(content), limits)
     kind = container(content)
     if kind is None:
-        raise ClipError(_(NOT_AUDIO))
-    measured = _measured(content, kind, limits)
-    _check_problem(measured, kind)
-    _check_header(measured)
+        raise ClipError(gettext(NOT_AUDIO))
+    try:
+        measured, sound = measured_copy(content, kind, decode_limits(limits), edit, most_seconds=MOST_COPIED_SECONDS)
+    except Unreadable as error:
+        raise ClipError(gettext(TOO_MUCH_WORK if error.is_limit else DAMAGED)) from None
+    check_decoded(measured, kind, edit, limits)
+    return _facts(content, kind, measured, edit), plain_wav(sound, copy_rate(measured.sample_rate))
+
+
+def decode_limits(limits: ClipLimits, *, most_sound: float | None = None) -> DecodeLimits:
+    return DecodeLimits(
+        seconds=limits.max_decode_seconds,
+        memory=limits.max_decode_bytes,
+        rates=(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
+        channels=MAX_CHANNELS,
+        most_sound=most_sound or limits.max_seconds,
+    )
+
+
+def _facts(content: bytes, kind: Container, measured: Decoded, edit: Edit) -> ClipFacts:
     seconds = measured.frames / measured.sample_rate
-    _check_longest(seconds, measured.declared_seconds, limits)
-    _check_lost(measured.lost_seconds, seconds)
-    _check_shortest(seconds, limits)
-    _check_speech(measured, limits)
+    end = seconds if edit.part.end is None else min(seconds, edit.part.end)
     return ClipFacts(
         sha256=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
@@ -98,121 +96,16 @@ def inspect_clip(data: bytes | BinaryIO, limits: ClipLimits) -> ClipFacts:
         sample_rate=measured.sample_rate,
         channels=measured.channels,
         peaks=list(measured.peaks),
+        speech_seconds=measured.speech_frames / measured.sample_rate,
+        suggested_gain=suggested_gain(measured),
+        findings=[found.stored() for found in findings_of(measured, gain=edit.gain, total=end - edit.part.start)],
     )
-
-
-def _measured(content: bytes, kind: Container, limits: ClipLimits) -> Decoded:
-    """Raises ClipError, and DecoderUnavailable."""
-    try:
-        return measure(
-            content,
-            kind,
-            DecodeLimits(
-                seconds=limits.max_decode_seconds,
-                memory=limits.max_decode_bytes,
-                rates=(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
-                channels=MAX_CHANNELS,
-                most_sound=limits.max_seconds,
-            ),
-        )
-    except Unreadable as error:
-        raise ClipError(_(TOO_MUCH_WORK if error.is_limit else DAMAGED)) from None
 
 
 def _content(file: BinaryIO, limits: ClipLimits) -> bytes:
     file.seek(0, io.SEEK_END)
-    _check_size(file.tell(), limits)
+    check_size(file.tell(), limits)
     file.seek(0)
     content = file.read()
     file.seek(0)
     return content
-
-
-def _check_size(size: int, limits: ClipLimits) -> None:
-    if size > limits.max_bytes:
-        sentence = _("The file has %(size)s MB; the maximum is %(most)s MB.")
-        raise ClipError(sentence % {"size": numeral(size / 2**20, ".1f"), "most": numeral(limits.max_bytes / 2**20)})
-
-
-def _check_problem(measured: Decoded, kind: Container) -> None:
-    if measured.problem == "not_audio":
-        # What only looks like frames of MP3 or AAC is something else; the other kinds are known for certain.
-        raise ClipError(_(NOT_AUDIO if kind.demuxer in ("mp3", "aac") else DAMAGED))
-    if measured.problem == "unknown_codec":
-        sentence = _(
-            "The sound in this file is stored as %(codec)s, which cannot be read here. Save it as WAV, FLAC, MP3 or M4A, "
-            "and upload that file."
-        )
-        raise ClipError(sentence % {"codec": measured.codec or _("something unknown")})
-    if problem := _PROBLEMS.get(measured.problem or ""):
-        raise ClipError(_(problem))
-
-
-def _check_header(measured: Decoded) -> None:
-    rate, channels = measured.sample_rate, measured.channels
-    if not rate or not channels:
-        raise ClipError(_(DAMAGED))
-    if not MIN_SAMPLE_RATE <= rate <= MAX_SAMPLE_RATE:
-        sentence = _("The sample rate is %(rate)d Hz; it must be between %(least)d and %(most)d Hz.")
-        raise ClipError(sentence % {"rate": rate, "least": MIN_SAMPLE_RATE, "most": MAX_SAMPLE_RATE})
-    if channels > MAX_CHANNELS:
-        sentence = ngettext(
-            "The recording has %(count)d channel; at most %(most)d are allowed. Save it as mono.",
-            "The recording has %(count)d channels; at most %(most)d are allowed. Save it as mono.",
-            channels,
-        )
-        raise ClipError(sentence % {"count": channels, "most": MAX_CHANNELS})
-
-
-def _check_longest(seconds: float, declared: float | None, limits: ClipLimits) -> None:
-    """Decoding stops soon after the most that is allowed."""
-    if seconds <= limits.max_seconds:
-        return
-    is_known = declared is not None and declared >= seconds
-    most = numeral(limits.max_seconds)
-    if is_known:
-        sentence = _("The recording is %(length)s s long; at most %(most)s s are allowed.")
-        raise ClipError(sentence % {"length": numeral(math.ceil((declared or 0) * 10) / 10, ".1f"), "most": most})
-    raise ClipError(_("The recording is more than %(most)s s long; at most %(most)s s are allowed.") % {"most": most})
-
-
-def _check_lost(lost: float, seconds: float) -> None:
-    if lost > MAX_LOST_SECONDS:
-        sentence = _(
-            "The recording is damaged or incomplete: %(lost)s of its %(length)s s cannot be read. Copy it from the device "
-            "again, or open it in an audio editor and save the good part as WAV."
-        )
-        raise ClipError(sentence % {"lost": numeral(lost, ".1f"), "length": numeral(seconds + lost, ".1f")})
-
-
-def _check_shortest(seconds: float, limits: ClipLimits) -> None:
-    if seconds < limits.min_seconds:
-        sentence = _("The recording is %(length)s s long; at least %(least)s s are needed.")
-        raise ClipError(sentence % {"length": _floored(seconds), "least": numeral(limits.min_seconds)})
-
-
-def _check_speech(measured: Decoded, limits: ClipLimits) -> None:
-    if measured.peak <= 10 ** (SILENCE_DBFS / 20):
-        sentence = _("The recording is silent: nothing in it is above %(level)s dBFS.")
-        raise ClipError(sentence % {"level": numeral(SILENCE_DBFS)})
-    seconds = measured.speech_frames / measured.sample_rate
-    if seconds < limits.min_seconds:
-        sentence = _(
-            "Only %(length)s s of the recording are speech, the rest is silence; at least %(least)s s of speech are needed."
-        )
-        raise ClipError(sentence % {"length": _floored(seconds), "least": numeral(limits.min_seconds)})
-    level = 10 * math.log10(max(measured.power, 1e-30))
-    if level < MIN_LEVEL_DBFS:
-        sentence = _(
-            "The recording is too quiet: its level is %(level)s dBFS and must be above %(least)s dBFS. Record it closer to "
-            "the microphone."
-        )
-        raise ClipError(sentence % {"level": numeral(level, ".0f"), "least": numeral(MIN_LEVEL_DBFS)})
-    if measured.clipped > MAX_CLIPPED_SHARE:
-        sentence = _("The recording is clipped: %(share)s%% of it is at full scale. Record it at a lower level.")
-        raise ClipError(sentence % {"share": numeral(100 * measured.clipped, ".0f")})
-
-
-def _floored(seconds: float) -> str:
-    """A length just below a limit is not shown as the limit."""
-    return numeral(math.floor(seconds * 10) / 10, ".1f")

@@ -1,21 +1,16 @@
 """The recordings of a voice as bytes, and what engines made of them, kept for every process that shares the database."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 
-from voices.clips import MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE
-from voices.containers import container
+from voices.clip_copies import Uncopied, copied
 from voices.database import read, write
-from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, samples
-from voices.models import ReferenceClip, Voice, VoiceConditioning, clip_limits
-from voices.plain_wav import BYTES_PER_SAMPLE, plain_wav
+from voices.models import ReferenceClip, Voice, VoiceConditioning
+from voices.plain_wav import shortened
 
 # All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
 # is prepared.
 MOST_BYTES = 256 * 2**20
-# Of the speech in each recording. No engine uses more: XTTS takes the first 30 seconds.
-MOST_SECONDS = 120.0
 
 
 class RecordingsUnusable(Exception):
@@ -46,10 +41,10 @@ def _store(key: str, fingerprint: str, data: bytes) -> None:
 
 
 async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
-    """What is spoken in the voice's recordings, as WAV files in an order that depends on nothing but their content. They are
-    decoded in a process of their own, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable
+    """What is spoken in the voice's recordings, as WAV files in an order that depends on nothing but their content: the
+    copies, which this server has made, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable
     for a file that is missing or not the one that was uploaded."""
-    clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sha256)
+    clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sound)
     size = sum(clip.size_bytes for clip in clips)
     if size > MOST_BYTES:
         raise RecordingsUnusable(
@@ -60,43 +55,7 @@ async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
 
 
 def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...]:
-    return tuple(_decoded(voice_id, clip, _read(voice_id, clip), MOST_BYTES // len(clips)) for clip in clips)
-
-
-def _decoded(voice_id: str, clip: ReferenceClip, content: bytes, most_bytes: int) -> bytes:
-    limits = clip_limits()
-    kind = container(content)
-    if kind is None:
-        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded.")
     try:
-        sound, rate = samples(
-            content,
-            kind,
-            DecodeLimits(
-                seconds=limits.max_decode_seconds,
-                memory=limits.max_decode_bytes,
-                rates=(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
-                channels=MAX_CHANNELS,
-                most_sound=max(clip.duration_seconds + 1, limits.max_seconds),
-            ),
-            most=min(int(MOST_SECONDS * clip.sample_rate), most_bytes // BYTES_PER_SAMPLE),
-        )
-    except Unreadable:
-        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded.") from None
-    except DecoderUnavailable as error:
-        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be decoded: {error}.") from error
-    return plain_wav(sound, rate)
-
-
-def _read(voice_id: str, clip: ReferenceClip) -> bytes:
-    try:
-        with clip.file.storage.open(str(clip.file.name)) as file:
-            data = bytes(file.read())
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RecordingsUnusable(f"A recording of the voice {voice_id!r} cannot be read: {reason}.") from error
-    if hashlib.sha256(data).hexdigest() != clip.sha256:
-        raise RecordingsUnusable(
-            f"The file of a recording of the voice {voice_id!r} was changed after it was uploaded."
-        )
-    return data
+        return tuple(shortened(copied(clip), MOST_BYTES // len(clips)) for clip in clips)
+    except Uncopied as error:
+        raise RecordingsUnusable(f"{error.of_voice(voice_id)}") from error

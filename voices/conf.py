@@ -34,6 +34,7 @@ class VoicesConfig(Section):
     min_clip_seconds: Seconds = 1.0
     max_clip_seconds: Seconds = 120.0
     max_clip_megabytes: Annotated[float, Field(gt=0, le=500)] = 20.0
+    max_clips_per_voice: Annotated[int, Field(ge=1, le=1000)] = 50
     max_decode_seconds: Seconds = 30.0
     max_decode_megabytes: Annotated[float, Field(gt=0, le=10_000)] = 256.0
 

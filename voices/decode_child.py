@@ -16,18 +16,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypedDict
 
 if TYPE_CHECKING:
-    from voices.sound_file import SoundFile
-    from voices.survey import Survey
+    from collections.abc import Iterator
+
+    from voices.sound_file import Samples, SoundFile
+    from voices.survey import Measured, Survey
 
 # The exit status of a process that could not begin, which is no fault of the recording.
 CANNOT_START = 3
+# One that needs more memory than it has, and has begun to write sound.
+TOO_LARGE = 4
 
 
 class Task(TypedDict):
     """`path`: where modules are. `memory`: bytes beyond what the loaded program takes. `seconds`: of processor time.
     `demuxer`: FFmpeg's name of the container. `rates`: the lowest and the highest sample rate, and `channels` the most, that
-    are read at all. `most_seconds`: how much of the sound is read. `most_samples`: how many samples of the part with speech
-    are wanted; None: the measures are."""
+    are read at all. `most_seconds`: how much of the sound is read. `part`: from which second to which (None: the end) it is
+    used. `gain`: what the samples are multiplied by. `most_samples`: how many samples of the part with speech are wanted
+    besides the measures, at `copy_rate`."""
 
     path: list[str]
     memory: int
@@ -36,7 +41,9 @@ class Task(TypedDict):
     rates: tuple[int, int]
     channels: int
     most_seconds: float
-    most_samples: int | None
+    part: tuple[float, float | None]
+    gain: float
+    most_samples: int
 
 
 def main(task: Task, source: BinaryIO, sink: BinaryIO) -> None:
@@ -72,9 +79,10 @@ def _rehearse(task: Task) -> None:
     from voices.plain_wav import plain_wav
     from voices.sound_file import resampler
 
-    rate = task["rates"][0]
-    wav = plain_wav(np.sin(np.arange(rate), dtype=np.float32), rate)
-    _read(wav, {**task, "demuxer": "wav", "most_samples": rate}, io.BytesIO())
+    # The highest rate, which is resampled, and a tenth of a second.
+    rate = task["rates"][1]
+    wav = plain_wav(np.sin(np.arange(rate // 10), dtype=np.float32), rate)
+    _read(wav, {**task, "demuxer": "wav", "most_samples": rate, "part": (0.0, None)}, io.BytesIO())
     resampler(1, rate)
 
 
@@ -104,7 +112,7 @@ def _loaded_bytes() -> int:
 
 def _read(content: bytes, task: Task, sink: BinaryIO) -> None:
     from voices.sound_file import SoundFile
-    from voices.survey import Survey
+    from voices.survey import Part, Survey
 
     with SoundFile(content, task["demuxer"]) as sound:
         header: dict[str, Any] = {"sample_rate": sound.sample_rate, "channels": sound.channels}
@@ -117,16 +125,18 @@ def _read(content: bytes, task: Task, sink: BinaryIO) -> None:
         if problem := _examine(sound, survey, task["most_seconds"]):
             _tell(sink, **header, frames=survey.frames, problem=problem)
             return
-        lost = sound.lost_seconds() if survey.frames <= task["most_seconds"] * sound.sample_rate else 0.0
+        lost = sound.lost_seconds() if survey.frames <= task["most_seconds"] * survey.sample_rate else 0.0
         headroom = sound.has_headroom
-    measured = survey.measured(has_headroom=headroom)
-    if task["most_samples"] is None:
-        told = {name: getattr(measured, name) for name in ("speech_frames", "power", "clipped", "peak", "peaks")}
-        _tell(sink, **header, frames=survey.frames, lost_seconds=lost, **told)
-        return
-    _tell(sink, **header, frames=survey.frames)
-    with SoundFile(content, task["demuxer"]) as sound:
-        _copy(sound, survey.block, measured, task["most_samples"], sink)
+    measured = survey.measured(has_headroom=headroom, part=Part(*task["part"]))
+    told = ("chosen", "speech_frames", "power", "clipped", "noise", "peak", "peaks")
+    facts = {name: getattr(measured, name) for name in told}
+    _tell(sink, **header, frames=survey.frames, lost_seconds=lost, **facts)
+    if task["most_samples"] and survey.frames <= task["most_seconds"] * survey.sample_rate:
+        try:
+            with SoundFile(content, task["demuxer"]) as sound:
+                _copy(sound, survey.block, measured, task, sink)
+        except MemoryError:  # behind sound nothing can be told
+            raise SystemExit(TOO_LARGE) from None
 
 
 def _examine(sound: "SoundFile", survey: "Survey", most_seconds: float) -> str | None:
@@ -140,8 +150,22 @@ def _examine(sound: "SoundFile", survey: "Survey", most_seconds: float) -> str |
     return None if survey.frames else "not_audio"
 
 
-def _copy(sound: "SoundFile", size: int, measured: Any, most: int, sink: BinaryIO) -> None:
-    """The part with speech as one channel, float32 in little-endian order."""
+def _copy(sound: "SoundFile", size: int, measured: "Measured", task: Task, sink: BinaryIO) -> None:
+    """The part with speech as one channel at the rate of copies, float32 in little-endian order."""
+    from voices.sound_file import resampled
+    from voices.survey import copy_rate
+
+    most = task["most_samples"]
+    heard = _heard(sound, size, measured, task["gain"])
+    for part in resampled(heard, sound.sample_rate, copy_rate(sound.sample_rate)):
+        sink.write(part[:most].astype("<f4").tobytes())
+        most -= min(most, len(part))
+        if not most:
+            return
+
+
+def _heard(sound: "SoundFile", size: int, measured: "Measured", gain: float) -> "Iterator[Samples]":
+    """The samples of one channel that lie in the ranges of speech."""
     import numpy as np
 
     from voices.survey import candidates
@@ -151,15 +175,15 @@ def _copy(sound: "SoundFile", size: int, measured: Any, most: int, sink: BinaryI
         heard = candidates(block)[:, measured.chosen]
         if measured.scale != 1.0:
             heard = heard / np.float32(measured.scale)
-        while most and ranges and ranges[0][0] < begin + len(block):
+        if gain != 1.0:
+            heard = heard * np.float32(gain)
+        while ranges and ranges[0][0] < begin + len(block):
             start, end = ranges[0]
-            part = heard[max(0, start - begin) : end - begin][:most]
-            sink.write(part.astype("<f4").tobytes())
-            most -= len(part)
+            yield heard[max(0, start - begin) : end - begin]
             if end > begin + len(block):
                 break
             ranges.pop(0)
-        if not (most and ranges):
+        if not ranges:
             return
         begin += len(block)
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voices.containers import Container
-from voices.decode_child import CANNOT_START, Task
+from voices.decode_child import CANNOT_START, TOO_LARGE, Task
 from voices.plain_wav import BYTES_PER_SAMPLE
-from voices.survey import PEAK_COUNT
+from voices.survey import HIGHEST_COPY_RATE, PEAK_COUNT, WHOLE, Part, copy_rate
 
 logger = logging.getLogger("voices.decoding")
 
@@ -82,28 +82,50 @@ class Decoded(BaseModel):
     declared_seconds: _Measure | None = None
     frames: _Count = 0
     lost_seconds: _Measure = 0.0
+    chosen: _Count = 0
     speech_frames: _Count = 0
     power: _Measure = 0.0
     clipped: _Measure = 0.0
+    noise: _Measure = 0.0
     peak: _Measure = 0.0
     peaks: Annotated[list[Annotated[float, Field(ge=0.0, le=1.0)]], Field(max_length=PEAK_COUNT)] = []
 
 
-def measure(content: bytes, kind: Container, limits: DecodeLimits) -> Decoded:
+@dataclass(frozen=True)
+class Edit:
+    """What is done to a recording before a model reads it. `gain` in dB."""
+
+    part: Part = WHOLE
+    gain: float = 0.0
+
+    @property
+    def factor(self) -> float:
+        return float(10 ** (self.gain / 20))
+
+
+UNEDITED = Edit()
+
+
+def measure(content: bytes, kind: Container, limits: DecodeLimits, edit: Edit = UNEDITED) -> Decoded:
     """Decode a recording to its end. Raises Unreadable and DecoderUnavailable."""
-    return _decoded(_run(content, kind, limits, most=MOST_TOLD))
+    return _decoded(_run(content, kind, limits, edit, most_samples=0))
 
 
-def samples(content: bytes, kind: Container, limits: DecodeLimits, *, most: int) -> tuple[NDArray[np.float32], int]:
-    """The part of a recording in which somebody speaks, as one channel, and its sample rate in Hz. `most`: how many samples,
-    from its beginning. Raises Unreadable and DecoderUnavailable."""
-    written = _run(content, kind, limits, most=MOST_TOLD + most * BYTES_PER_SAMPLE, most_samples=most)
+def measured_copy(
+    content: bytes, kind: Container, limits: DecodeLimits, edit: Edit = UNEDITED, *, most_seconds: float
+) -> tuple[Decoded, NDArray[np.float32]]:
+    """What `measure` says, and the part of a recording in which somebody speaks, as one channel at `copy_rate`: at most so
+    many seconds, from its beginning; none of a recording with a problem. Raises Unreadable and DecoderUnavailable."""
+    low, high = limits.rates
+    written = _run(content, kind, limits, edit, most_samples=int(most_seconds * min(high, HIGHEST_COPY_RATE)))
     told, _, sound = written.partition(b"\n")
     decoded = _decoded(told)
-    low, high = limits.rates
-    if decoded.problem or not low <= decoded.sample_rate <= high or len(sound) % BYTES_PER_SAMPLE:
-        raise Unreadable(is_limit=decoded.problem == "too_large")
-    return np.frombuffer(sound, dtype="<f4"), decoded.sample_rate
+    if decoded.problem or not low <= decoded.sample_rate <= high:
+        return decoded, np.zeros(0, np.float32)
+    most = int(most_seconds * copy_rate(decoded.sample_rate)) * BYTES_PER_SAMPLE
+    if len(sound) % BYTES_PER_SAMPLE:
+        raise Unreadable(is_limit=False)
+    return decoded, np.frombuffer(sound[:most], dtype="<f4")
 
 
 def _decoded(told: bytes) -> Decoded:
@@ -114,8 +136,9 @@ def _decoded(told: bytes) -> Decoded:
         raise Unreadable(is_limit=False) from None
 
 
-def _run(content: bytes, kind: Container, limits: DecodeLimits, *, most: int, most_samples: int | None = None) -> bytes:
+def _run(content: bytes, kind: Container, limits: DecodeLimits, edit: Edit, *, most_samples: int) -> bytes:
     """What the process writes. Raises Unreadable and DecoderUnavailable."""
+    most = MOST_TOLD + most_samples * BYTES_PER_SAMPLE
     task: Task = {
         "path": [os.path.abspath(entry) for entry in sys.path if entry],
         "memory": limits.memory + 2 * len(content),
@@ -124,6 +147,8 @@ def _run(content: bytes, kind: Container, limits: DecodeLimits, *, most: int, mo
         "rates": limits.rates,
         "channels": limits.channels,
         "most_seconds": limits.most_sound,
+        "part": (edit.part.start, edit.part.end),
+        "gain": edit.factor,
         "most_samples": most_samples,
     }
     with _room:
@@ -134,7 +159,8 @@ def _run(content: bytes, kind: Container, limits: DecodeLimits, *, most: int, mo
         raise DecoderUnavailable(written.decode(errors="replace"))
     if status or is_late or len(written) > most:
         logger.warning("The decoder of a recording has ended with status %d%s", status, ", late" if is_late else "")
-        raise Unreadable(is_limit=len(written) <= most and (is_late or -status in _OF_LIMITS))
+        is_limit = is_late or status == TOO_LARGE or -status in _OF_LIMITS
+        raise Unreadable(is_limit=len(written) <= most and is_limit)
     return written
 
 

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
+from voices.clip_files import FileNotStored, stored_with_rows
+from voices.clips import ClipError
+from voices.examining import refuse, remembered
+
 if TYPE_CHECKING:
     AdminBase = admin.ModelAdmin[Any]
 else:  # this class takes no parameters when it runs
@@ -12,16 +16,28 @@ else:  # this class takes no parameters when it runs
 
 
 class ExaminingAdmin(AdminBase):
-    """Looks into the files of a form before the form's transaction."""
+    """Looks into the files of a form before the form's transaction, and leaves no file behind that no row names."""
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        if request.method == "POST":
+        answer = super().changeform_view
+        if request.method != "POST":
+            return _response(answer(request, object_id, form_url, extra_context))
+        with remembered(), stored_with_rows():
             self.examine(request)
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
-        return response
+            try:
+                return _response(answer(request, object_id, form_url, extra_context))
+            except FileNotStored as error:
+                # The transaction is rolled back. Once more: now the form says so beside the recording.
+                refuse(error.file, error.about, ClipError(str(error)))
+                return _response(answer(request, object_id, form_url, extra_context))
 
     def examine(self, request: HttpRequest) -> None:
         """Look by `once` into the files that the form will look into. What is wrong with them, the form will say."""
         raise NotImplementedError
+
+
+def _response(response: Any) -> HttpResponse:
+    answer: HttpResponse = response
+    return answer

@@ -3,12 +3,14 @@
 import secrets
 import string
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
 from django.db import transaction
+from django.utils.translation import gettext
 
+from voices.clip_files import stored_with_rows
+from voices.conf import get_config
 from voices.models import ReferenceClip, Voice
 
 ID_ALPHABET = string.ascii_letters + string.digits
@@ -44,30 +46,51 @@ def change_voice(
     _save(voice, _examined(voice, recordings))
 
 
-def _examined(voice: Voice, recordings: Recordings) -> list[ReferenceClip]:
-    """Before the transaction: they are decoded, which takes its time, and SQLite has one writer at once."""
-    clips = [ReferenceClip(voice=voice, file=recording) for recording in recordings]
-    for clip in clips:
+def examined(voice: Voice, recordings: Recordings) -> tuple[list[ReferenceClip], list[ValidationError]]:
+    """The recordings as clips of the voice, and what is wrong with the others. Before the transaction: they are decoded,
+    which takes its time, and SQLite has one writer at once."""
+    clips: list[ReferenceClip] = []
+    errors: list[ValidationError] = []
+    for recording in recordings:
+        clip = ReferenceClip(voice=voice, file=recording)
         try:
             clip.full_clean(exclude={"voice"})  # which may not be stored yet
         except ValidationError as error:
-            raise ValidationError(f"{clip.file.name}: {error.messages[0]}") from None
+            errors += [ValidationError(f"{clip.file.name}: {message}") for message in error.messages]
+        else:
+            clips.append(clip)
+    return clips, errors
+
+
+def check_count(voice: Voice, new: int) -> None:
+    """Raises ValidationError if a voice would have too many recordings."""
+    most, there = get_config().max_clips_per_voice, voice.clips.count() if voice.pk else 0
+    if there + new > most:
+        raise ValidationError(
+            gettext(
+                "A voice may have at most %(most)d recordings (voices.max_clips_per_voice); this would be %(count)d."
+            )
+            % {"most": most, "count": there + new}
+        )
+
+
+def _examined(voice: Voice, recordings: Recordings) -> list[ReferenceClip]:
+    """Raises ValidationError."""
+    recordings = list(recordings)
+    check_count(voice, len(recordings))
+    clips = []
+    for recording in recordings:
+        found, errors = examined(voice, [recording])
+        if errors:
+            raise errors[0]
+        clips += found
     return clips
 
 
-@transaction.atomic
 def _save(voice: Voice, clips: Iterable[ReferenceClip]) -> None:
-    """All of it or nothing."""
-    voice.full_clean()
-    voice.save()
-    stored: list[ReferenceClip] = []
-    try:
+    """All of it or nothing. Raises ValidationError, FileNotStored."""
+    with stored_with_rows(), transaction.atomic():
+        voice.full_clean()
+        voice.save()
         for clip in clips:
             clip.save()
-            stored.append(clip)
-    except BaseException:
-        # The rows are rolled back, the files are not.
-        for clip in stored:
-            with suppress(OSError):
-                clip.file.storage.delete(str(clip.file.name))
-        raise

@@ -2,27 +2,21 @@
 
 import hashlib
 import re
-import secrets
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import partial
-from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models, transaction
+from django.db import models
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from voices.clips import ClipError, ClipFacts, ClipLimits, inspect_clip
-from voices.conf import get_config
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
-from voices.examining import once
 from voices.labels import check_labels
+from voices.reference_clips import SOUND_FIELDS, ReferenceClip, clip_path, sound_name
 
-__all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning"]
+__all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning", "clip_path"]
 
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
@@ -34,24 +28,8 @@ READING = "speech 1"
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
-def clip_limits() -> ClipLimits:
-    voices = get_config()
-    return ClipLimits(
-        min_seconds=voices.min_clip_seconds,
-        max_seconds=voices.max_clip_seconds,
-        max_bytes=int(voices.max_clip_megabytes * 2**20),
-        max_decode_seconds=voices.max_decode_seconds,
-        max_decode_bytes=int(voices.max_decode_megabytes * 2**20),
-    )
-
-
-def clip_path(clip: "ReferenceClip", _uploaded_name: str) -> str:
-    """Where a clip is stored, below MEDIA_ROOT. The uploader's name has no say in it."""
-    return f"clips/{secrets.token_hex(16)}.{clip.suffix}"
-
-
-def _key_of(hashes: Iterable[str]) -> str:
-    ordered = sorted(hashes)
+def _key_of(sounds: Iterable[str]) -> str:
+    ordered = sorted(sounds)
     return hashlib.sha256("\n".join((READING, *ordered)).encode()).hexdigest() if ordered else ""
 
 
@@ -121,67 +99,8 @@ class Voice(models.Model):
 
     @property
     def key(self) -> str:
-        """Names the sound of this voice: equal clips, equal key. Empty without clips."""
-        return _key_of(clip.sha256 for clip in self.clips.all())
-
-
-def clip_facts(file: Any) -> ClipFacts:
-    """Of a recording that was uploaded. Raises ClipError."""
-    return once(file, lambda: inspect_clip(file, clip_limits()))
-
-
-class ReferenceClip(models.Model):
-    """One recording of a voice. All but the file is measured from the file, in `clean`; save only what was cleaned."""
-
-    voice = models.ForeignKey(Voice, on_delete=models.CASCADE, related_name="clips", verbose_name=_("voice"))
-    file = models.FileField(_("file"), upload_to=clip_path, max_length=255)
-    original_name = models.CharField(max_length=255, blank=True, editable=False)
-    suffix = models.CharField(max_length=8, blank=True, editable=False)
-    sha256 = models.CharField(max_length=64, blank=True, editable=False)
-    duration_seconds = models.FloatField(blank=True, editable=False)
-    sample_rate = models.PositiveIntegerField(blank=True, editable=False)
-    channels = models.PositiveSmallIntegerField(blank=True, editable=False)
-    size_bytes = models.PositiveIntegerField(blank=True, editable=False)
-    peaks = models.JSONField(default=list, blank=True, editable=False)
-    # Put there by `setup` for model.speaker_wav, which may replace it; what people upload is theirs.
-    from_settings = models.BooleanField(default=False, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ("pk",)
-        verbose_name = _("recording")
-        verbose_name_plural = _("recordings")
-
-    def __str__(self) -> str:
-        return self.original_name
-
-    def save(self, **options: Any) -> None:
-        replaced = ReferenceClip.objects.filter(pk=self.pk).first() if self.pk and self._has_new_file() else None
-        super().save(**options)
-        if replaced:
-            _delete_file(replaced)
-
-    def clean(self) -> None:
-        super().clean()
-        if not self._has_new_file():
-            return
-        try:
-            facts = clip_facts(self.file.file)
-        except ClipError as error:
-            raise ValidationError({"file": str(error)}) from None
-        self.original_name = PurePosixPath(self.file.name or "").name
-        for name, value in vars(facts).items():
-            setattr(self, name, value)
-
-    def _has_new_file(self) -> bool:
-        # Django has no public word for "not stored yet".
-        return bool(self.file) and not self.file._committed  # type: ignore[attr-defined]
-
-
-@receiver(post_delete, sender=ReferenceClip)
-def delete_file_of_deleted_clip(instance: ReferenceClip, **_: Any) -> None:
-    """A signal, because deleting a voice deletes its clips without calling their `delete`."""
-    _delete_file(instance)
+        """Names the sound of this voice: equal clips that are used alike, equal key. Empty without clips."""
+        return _key_of(clip.sound for clip in self.clips.all())
 
 
 class VoiceConditioningQuerySet(models.QuerySet["VoiceConditioning"]):
@@ -218,13 +137,7 @@ def drop_conditioning_of_changed_voices(**_: Any) -> None:
 
 
 def _keys_in_use() -> set[str]:
-    hashes: defaultdict[int, list[str]] = defaultdict(list)
-    for voice_id, sha256 in ReferenceClip.objects.values_list("voice_id", "sha256"):
-        hashes[voice_id].append(sha256)
-    return {_key_of(of_voice) for of_voice in hashes.values()}
-
-
-def _delete_file(clip: ReferenceClip) -> None:
-    """Only once it is certain that no row names the file. A disk that refuses is logged, no more."""
-    if clip.file.name:
-        transaction.on_commit(partial(clip.file.storage.delete, clip.file.name), robust=True)
+    sounds: defaultdict[int, list[str]] = defaultdict(list)
+    for voice_id, *values in ReferenceClip.objects.values_list("voice_id", *SOUND_FIELDS):
+        sounds[voice_id].append(sound_name(*values))
+    return {_key_of(of_voice) for of_voice in sounds.values()}

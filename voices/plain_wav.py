@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 BYTES_PER_SAMPLE = 4
 _FLOATS = 3
+_HEAD = 44
 
 
 def plain_wav(samples: NDArray[np.float32], rate: int) -> bytes:
@@ -15,3 +16,11 @@ def plain_wav(samples: NDArray[np.float32], rate: int) -> bytes:
     sound = struct.pack("<HHIIHH", _FLOATS, 1, rate, rate * BYTES_PER_SAMPLE, BYTES_PER_SAMPLE, 8 * BYTES_PER_SAMPLE)
     chunks = b"fmt " + struct.pack("<I", len(sound)) + sound + b"data" + struct.pack("<I", len(data)) + data
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def shortened(wav: bytes, most: int) -> bytes:
+    """A `plain_wav` with at most so many bytes of samples."""
+    if len(wav) <= _HEAD + most:
+        return wav
+    rate = struct.unpack_from("<I", wav, 24)[0]
+    return plain_wav(np.frombuffer(wav, "<f4", most // BYTES_PER_SAMPLE, _HEAD), rate)

@@ -1,7 +1,7 @@
 """The sound of a file, decoded by FFmpeg, and how much of it cannot be. Imported in the process of `decode_child` only."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import av
@@ -149,6 +149,21 @@ def _opened(content: bytes, demuxer: str) -> InputContainer:
 def resampler(channels: int, sample_rate: int) -> AudioResampler:
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels}c")
     return AudioResampler("fltp", layout, sample_rate)
+
+
+def resampled(parts: Iterable[Samples], rate: int, wanted: int) -> Iterator[Samples]:
+    """Sound of one channel at another rate; bit for bit the same if that is its own."""
+    if rate == wanted:
+        yield from parts
+        return
+    converter = resampler(1, wanted)
+    for part in parts:
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(part[None]), format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for converted in converter.resample(frame):
+            yield _floats(converted)[:, 0]
+    for converted in converter.resample(None):
+        yield _floats(converted)[:, 0]
 
 
 def _track(tracks: tuple[AudioStream, ...]) -> AudioStream:

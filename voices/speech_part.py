@@ -49,6 +49,11 @@ def kept(found: Iterable[Range], length: int) -> list[Range]:
     return [(max(0, start - SILENCE_KEPT), min(length, end + SILENCE_KEPT)) for start, end in found]
 
 
+def noise_of(power: NDArray[np.floating]) -> float:
+    """The mean square of the quietest tenth, which is the noise of the room wherever speech has pauses. 0: there is none."""
+    return float(np.sort(power)[int(_NOISE_SHARE * len(power))]) if len(power) else 0.0
+
+
 def _threshold(level: NDArray[np.floating]) -> float:
     """In dB. Speech changes all the time and the noise of a room hardly: what stays just above the quietest values is noise,
     if the speech is much louder."""

@@ -11,7 +11,7 @@ import soundfile
 
 from tests.pure.voices.recordings import encoded, speech
 from voices.containers import Container
-from voices.decoding import DecodeLimits, samples
+from voices.decoding import DecodeLimits, measured_copy
 from voices.plain_wav import plain_wav
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ def test_what_an_engine_is_given_of_a_recording(conditioner: "Conditioner", coqu
     silence = np.zeros((round(before * 22_050), 1))
     limits = DecodeLimits(seconds=60.0, memory=2**28, rates=(8_000, 192_000), channels=8, most_sound=60.0)
     content = encoded(np.concatenate((silence, sound)), subtype="FLOAT")
-    heard, rate = samples(content, Container("wav", "wav"), limits, most=120 * 22_050)
-    ours = conditioner.compute([plain_wav(heard, rate)])
+    decoded, heard = measured_copy(content, Container("wav", "wav"), limits, most_seconds=120.0)
+    ours = conditioner.compute([plain_wav(heard, decoded.sample_rate)])
     lead = silence[: len(heard) - len(sound)]
     assert len(lead) / 22_050 <= 0.52
     assert_equal(ours, coqui(encoded(np.concatenate((lead, sound)), subtype="FLOAT")))

@@ -13,7 +13,8 @@ from tests.pure.voices.recordings import LIMITS, RATE, encoded, recording, speec
 from voices import decoding
 from voices.clips import ClipError, inspect_clip
 from voices.containers import Container
-from voices.decoding import DecodeLimits, DecoderUnavailable, Unreadable, measure, samples
+from voices.decoding import UNEDITED, DecodeLimits, DecoderUnavailable, Edit, Unreadable, measure, measured_copy
+from voices.survey import Part, copy_rate
 
 WAV = Container("wav", "wav")
 PLENTY = DecodeLimits(seconds=60.0, memory=2**28, rates=(8_000, 192_000), channels=2, most_sound=10.0)
@@ -63,7 +64,7 @@ return
     assert "    _limit(task)\n" in source
     body = "".join(f"    {line}\n" for line in attempts.strip().splitlines())
     child.write_text(source.replace("    _limit(task)\n", f"    import os, socket\n    _limit(task)\n{body}"))
-    told = json.loads(decoding._run(CONTENT, WAV, PLENTY, most=10_000))
+    told = json.loads(decoding._run(CONTENT, WAV, PLENTY, UNEDITED, most_samples=0))
     assert told["folder"] == "/"
     assert "DATABASE_URL" not in told["environment"]
     assert (told["file"], told["socket"]) == ("refused", "refused")
@@ -150,17 +151,39 @@ def test_an_installation_without_a_decoder_is_no_fault_of_the_recording(monkeypa
 
 def test_the_sound_is_the_mean_of_the_channels_bit_for_bit() -> None:
     sound = speech(1.0, channels=2) * [1.0, 0.5]
-    found, rate = samples(encoded(sound, subtype="FLOAT"), WAV, PLENTY, most=10 * RATE)
-    assert rate == RATE
+    decoded, found = measured_copy(encoded(sound, subtype="FLOAT"), WAV, PLENTY, most_seconds=10.0)
+    assert decoded.sample_rate == RATE
     assert np.array_equal(found, sound.astype(np.float32).mean(axis=1))
 
 
 def test_no_more_sound_comes_than_is_asked_for() -> None:
-    found, rate = samples(CONTENT, WAV, PLENTY, most=30_001)
-    assert (len(found), rate) == (30_001, RATE)
+    _, found = measured_copy(CONTENT, WAV, PLENTY, most_seconds=1.5)
+    assert len(found) == int(1.5 * RATE)
 
 
 @pytest.mark.parametrize("content", [b"RIFF\0\0\0\0WAVE" + bytes(100), encoded(speech(1.0, rate=4_000), rate=4_000)])
 def test_what_is_no_usable_recording_gives_no_sound(content: bytes) -> None:
-    with pytest.raises(Unreadable):
-        samples(content, WAV, PLENTY, most=RATE)
+    _, found = measured_copy(content, WAV, PLENTY, most_seconds=1.0)
+    assert not len(found)
+
+
+def test_a_part_is_what_was_chosen_and_as_loud_as_was_chosen() -> None:
+    sound = speech(4.0)
+    edit = Edit(Part(1.0, 3.0), gain=-6.0)
+    decoded, found = measured_copy(encoded(sound, subtype="FLOAT"), WAV, PLENTY, edit, most_seconds=10.0)
+    begin = round(1.0 * RATE / 110) * 110  # whole pieces of 5 ms
+    wanted = sound[begin : begin + len(found), 0].astype(np.float32) * np.float32(edit.factor)
+    assert len(found) == pytest.approx(2.0 * RATE, abs=110)
+    assert np.array_equal(found, wanted)
+    assert decoded.frames == len(sound)
+
+
+@pytest.mark.parametrize(("rate", "copied"), [(48_000, 48_000), (88_200, 44_100), (96_000, 48_000), (192_000, 48_000)])
+def test_a_copy_has_a_whole_part_of_the_sample_rate(rate: int, copied: int) -> None:
+    content = encoded(speech(1.5, rate=rate), rate=rate, subtype="FLOAT")
+    _, found = measured_copy(content, WAV, PLENTY, most_seconds=10.0)
+    assert copy_rate(rate) == copied
+    wanted = speech(1.5, rate=copied)[:, 0]
+    assert len(found) == pytest.approx(len(wanted), abs=2)
+    spectra = [np.abs(np.fft.rfft(part[: copied // 2 * 2]))[:4_000] for part in (found, wanted)]
+    assert np.corrcoef(*spectra)[0, 1] > 0.999

@@ -14,7 +14,7 @@ from django.db import transaction
 from tests.process.engine.cloning_engine import sound_of
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import RATE, encoded, recording, speech
-from voices import conditioning
+from voices import clip_copies, conditioning
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
 from voices.decoding import Unreadable
 from voices.models import ReferenceClip, Voice, VoiceConditioning
@@ -199,7 +199,8 @@ def test_what_cannot_be_decoded_any_more_is_said(clip: ReferenceClip, monkeypatc
     def die(*_: object, **__: object) -> None:
         raise Unreadable(is_limit=False)
 
-    monkeypatch.setattr(conditioning, "samples", die)
+    ReferenceClip.objects.update(model_copy="")
+    monkeypatch.setattr(clip_copies, "measured_copy", die)
     with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' cannot be decoded\.$"):
         run(clip_bytes(resolved()))
 
@@ -210,12 +211,14 @@ def test_a_voice_without_clips_has_no_bytes(voice: Voice) -> None:
 
 def test_a_lost_file_is_said(clip: ReferenceClip, media_root: Path) -> None:
     (media_root / str(clip.file.name)).unlink()
+    (media_root / str(clip.model_copy.name)).unlink()
     with pytest.raises(RecordingsUnusable, match=r"^A recording of the voice 'anna' cannot be read: No such file or"):
         run(clip_bytes(resolved()))
 
 
 def test_a_file_that_is_another_one_by_now_is_not_used(clip: ReferenceClip, media_root: Path) -> None:
     (media_root / str(clip.file.name)).write_bytes(LOW)
+    (media_root / str(clip.model_copy.name)).write_bytes(LOW)
     with pytest.raises(
         RecordingsUnusable, match=r"^The file of a recording of the voice 'anna' was changed after it was uploaded"
     ):

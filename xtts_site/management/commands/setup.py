@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Q
 
 from streaming import conf
+from voices.clip_files import FileNotStored, stored_with_rows
 from voices.known_ids import DEFAULT_VOICE_ID, DEMO_VOICE_ID
 from voices.management.commands.add_demo_voice import add_demo_voice
 from voices.models import ReferenceClip, Voice
@@ -101,7 +102,7 @@ def _speak_default_voice_from(path: Path) -> str | None:
         stream = path.open("rb")
     except OSError as error:
         raise CommandError(f"model.speaker_wav names {path}, which cannot be read: {error.strerror}.") from None
-    with stream:
+    with stream, stored_with_rows():
         is_new = _give_default_voice(File(stream, name=path.name))
     return f"Voice '{DEFAULT_VOICE_ID}' now speaks like {path} (model.speaker_wav)." if is_new else None
 
@@ -121,5 +122,8 @@ def _give_default_voice(recording: "File[bytes]") -> bool:
         return False
     for replaced in voice.clips.filter(from_settings=True):
         replaced.delete()
-    clip.save()
+    try:
+        clip.save()
+    except FileNotStored as error:
+        raise CommandError(str(error)) from None
     return True

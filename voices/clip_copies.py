@@ -1,0 +1,101 @@
+"""The copies of recordings that models read. A recording that has none, or one that is lost or of another sound, gets one
+here.
+"""
+
+import hashlib
+import logging
+
+from django.core.files.base import ContentFile
+from django.db import Error as DatabaseError
+
+from voices.clip_files import FileNotStored, delete_file, store, stored_with_rows
+from voices.clips import MOST_COPIED_SECONDS, decode_limits
+from voices.containers import container
+from voices.decoding import DecoderUnavailable, Unreadable, measured_copy
+from voices.plain_wav import plain_wav
+from voices.reference_clips import ReferenceClip, clip_limits, copy_path
+from voices.survey import copy_rate
+
+logger = logging.getLogger("voices.recordings")
+
+
+class Uncopied(Exception):
+    """No copy can be made. `what` and `ending`: the sentence around the name of the voice."""
+
+    def __init__(self, what: str, ending: str) -> None:
+        super().__init__(f"{what} {ending}")
+        self._what, self._ending = what, ending
+
+    def of_voice(self, voice_id: str) -> str:
+        return f"{self._what} of the voice {voice_id!r} {self._ending}"
+
+
+def copied(clip: ReferenceClip) -> bytes:
+    """The copy as a WAV file. Raises Uncopied."""
+    if (copy := _stored_copy(clip)) is not None:
+        return copy
+    made = _made(clip)
+    _keep(clip, made)
+    return made
+
+
+def _stored_copy(clip: ReferenceClip) -> bytes | None:
+    if not clip.model_copy or clip.copy_of != clip.sound:
+        return None
+    try:
+        with clip.model_copy.storage.open(str(clip.model_copy.name)) as file:
+            copy = bytes(file.read())
+    except Exception as error:  # each storage has its own
+        logger.warning("The copy of recording %d cannot be read, and is made again: %s", clip.pk, error)
+        return None
+    return copy if hashlib.sha256(copy).hexdigest() == clip.copy_sha256 else None
+
+
+def _made(clip: ReferenceClip) -> bytes:
+    """By what it was when it was uploaded: today's limits may be others."""
+    content = _original(clip)
+    limits, kind = clip_limits(), container(content)
+    try:
+        if kind is None:
+            raise Unreadable(is_limit=False)
+        most_sound = max(clip.duration_seconds + 1, limits.max_seconds)
+        measured, sound = measured_copy(
+            content, kind, decode_limits(limits, most_sound=most_sound), clip.edit, most_seconds=MOST_COPIED_SECONDS
+        )
+    except Unreadable:
+        raise Uncopied("A recording", "cannot be decoded.") from None
+    except DecoderUnavailable as error:
+        raise Uncopied("A recording", f"cannot be decoded: {error}.") from error
+    if not len(sound):
+        raise Uncopied("A recording", "cannot be decoded.")
+    return plain_wav(sound, copy_rate(measured.sample_rate))
+
+
+def _original(clip: ReferenceClip) -> bytes:
+    try:
+        with clip.file.storage.open(str(clip.file.name)) as file:
+            content = bytes(file.read())
+    except Exception as error:  # each storage has its own
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise Uncopied("A recording", f"cannot be read: {reason}.") from error
+    if hashlib.sha256(content).hexdigest() != clip.sha256:
+        raise Uncopied("The file of a recording", "was changed after it was uploaded.")
+    return content
+
+
+def _keep(clip: ReferenceClip, copy: bytes) -> None:
+    """Unless the recording has changed meanwhile. A copy that cannot be kept is made again the next time."""
+    storage, before = clip.model_copy.storage, clip.model_copy.name or ""
+    try:
+        with stored_with_rows():
+            name = store(storage, copy_path(clip, ""), ContentFile(copy), (None, None))
+            unchanged = ReferenceClip.objects.filter(pk=clip.pk, sha256=clip.sha256, model_copy=before)
+            digest = hashlib.sha256(copy).hexdigest()
+            kept = unchanged.update(model_copy=name, copy_of=clip.sound, copy_sha256=digest)
+    except (FileNotStored, DatabaseError) as error:
+        logger.warning("The copy of recording %d cannot be kept: %s", clip.pk, error)
+        return
+    if kept:
+        clip.model_copy, clip.copy_of, clip.copy_sha256 = name, clip.sound, digest
+        if before:
+            delete_file(storage, before)
