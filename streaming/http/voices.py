@@ -5,6 +5,7 @@ Functions of the ordinary kind: they read uploads and ask the database, on a thr
 
 import json
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -31,6 +32,7 @@ from streaming.http.voice_schemas import (
 )
 from streaming.protocol.parameters import well_formed
 from streaming.speech.language import known_language
+from voices.clip_files import FileNotStored
 from voices.library import change_voice, create_voice
 from voices.models import VOICE_ID, Voice
 from voices.search import BadPageToken, Wanted, find
@@ -213,10 +215,12 @@ def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None
 
 
 class _Recordings:
-    """Turns a form's ValidationError into a Problem."""
+    """Turns a form's ValidationError, and a storage that refuses, into a Problem."""
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, ValidationError):
             raise Problem(400, "invalid_voice", " ".join(error.messages)) from None
+        if isinstance(error, FileNotStored):
+            raise Problem(HTTPStatus.INSUFFICIENT_STORAGE, "recording_not_stored", str(error)) from None
