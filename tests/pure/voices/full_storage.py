@@ -10,9 +10,10 @@ from django.core.files.storage import FileSystemStorage
 
 def fill_after(monkeypatch: pytest.MonkeyPatch, files: int) -> None:
     """So many more are stored; of the next one only its beginning, as on a real disk."""
-    save, stored = FileSystemStorage._save, [0]
+    disk: Any = FileSystemStorage
+    save, stored = disk._save, [0]
 
-    def refuse(storage: FileSystemStorage, name: str, content: Any) -> str:
+    def refuse(storage: FileSystemStorage, name: str, content: Any) -> Any:
         if stored[0] < files:
             stored[0] += 1
             return save(storage, name, content)

@@ -31,7 +31,7 @@ def test_an_administrator_adds_a_voice_and_hears_its_recording(
     browser.open(f"{admin_server.base_url}/admin/voices/voice/add/")
     browser.type("#id_voice_id", "anna")
     browser.type("#id_name", "Anna")
-    browser.choose_file("#id_clips-0-file", tmp_path / "anna.wav")
+    browser.choose_file("#id_recordings", tmp_path / "anna.wav")
     browser.submit("[name=_continue]")
     assert "was added successfully" in browser.text(".messagelist")
     browser.evaluate("document.querySelector('audio').load()")
@@ -48,9 +48,9 @@ def test_a_recording_that_cannot_be_used_is_refused_with_a_sentence(
     browser.open(f"{admin_server.base_url}/admin/voices/voice/add/")
     browser.type("#id_voice_id", "nobody")
     browser.type("#id_name", "Nobody")
-    browser.choose_file("#id_clips-0-file", tmp_path / "text.wav")
+    browser.choose_file("#id_recordings", tmp_path / "text.wav")
     browser.submit("[name=_save]")
-    assert len(browser.text("#clips-group .errorlist")) > 10
+    assert len(browser.text(".field-recordings .errorlist")) > 10
 
 
 def test_a_new_key_is_shown_on_a_page_of_its_own(browser: Browser, admin_server: LiveServer) -> None:
