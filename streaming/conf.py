@@ -176,6 +176,10 @@ class AccessConfig(Section):
     require_keys: bool = False
 
 
+class PlaygroundConfig(Section):
+    enabled: bool = True
+
+
 class LimitsConfig(Section):
     max_message_chars: Count = 50_000
     max_request_chars: Count = 40_000
@@ -215,6 +219,7 @@ class Config(Section):
     voices: VoicesConfig
     forward: ForwardConfig
     access: AccessConfig
+    playground: PlaygroundConfig
     limits: LimitsConfig
     database: DatabaseConfig
     redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = None

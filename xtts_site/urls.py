@@ -3,10 +3,12 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from streaming.http.views import nothing_here
+from xtts_site.config import get_config
 
+# Who opens the bare address in a browser is looking for the playground, or else for the admin.
+home = [] if get_config().playground.enabled else [path("", RedirectView.as_view(url="/admin/"))]
 urlpatterns = [
-    # Who opens the bare address in a browser is looking for the admin.
-    path("", RedirectView.as_view(url="/admin/")),
+    *home,
     path("admin/", admin.site.urls),
     path("", include("streaming.urls")),
     # Programs read no HTML.

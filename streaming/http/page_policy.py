@@ -1,6 +1,6 @@
 """What the pages of this server may load and run: what comes from the server itself, and no script that is in a page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,12 +27,20 @@ STATIC = ("font-src", "img-src", "script-src", "style-src")
 View = Callable[..., HttpResponse]
 
 
-def policy(static_origin: str = "") -> str:
-    """`static_origin`: where static files come from, if not from this server."""
+def policy(static_origin: str = "", more: Mapping[str, str] | None = None) -> str:
+    """`static_origin`: where static files come from, if not from this server. `more`: what a page needs besides, by
+    directive."""
     sources = {
         name: f"{value} {static_origin}".strip() if name in STATIC else value for name, value in DIRECTIVES.items()
     }
+    for name, source in (more or {}).items():
+        sources[name] = f"{sources[name]} {source}"
     return "; ".join(f"{name} {value}" for name, value in sources.items())
+
+
+def page_policy(more: Mapping[str, str]) -> str:
+    """The policy of a page of the apps, in any project."""
+    return policy(_static_origin(), more)
 
 
 def with_policy(view: View) -> View:

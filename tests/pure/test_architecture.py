@@ -87,7 +87,7 @@ def is_wire_key(text: str) -> bool:
 ROOMS = {
     # The files that stand at the top of the app, each with the room that it belongs to.
     "streaming/asgi.py": "serving",
-    "streaming/urls.py": "http",
+    "streaming/urls.py": "playground",
     "streaming/apps.py": "conf",
     "streaming/conf.py": "conf",
     "streaming/errors.py": "errors",
