@@ -89,7 +89,11 @@ class DatabaseUnavailable(SpeechError):
 
 
 class VoiceUnusable(SpeechError):
-    """The recordings of a voice cannot be read."""
+    """The recordings of a voice cannot be read. `may_pass`: for now, since their storage cannot be used."""
+
+    def __init__(self, message: str = "", *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class SourceError(SpeechError):

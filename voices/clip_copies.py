@@ -14,6 +14,7 @@ from voices.containers import container
 from voices.decoding import DecoderUnavailable, Unreadable, measured_copy
 from voices.plain_wav import plain_wav
 from voices.reference_clips import ReferenceClip, clip_limits, copy_path
+from voices.storage import StorageUnavailable
 from voices.survey import copy_rate
 
 logger = logging.getLogger("voices.recordings")
@@ -40,11 +41,14 @@ def copied(clip: ReferenceClip) -> bytes:
 
 
 def _stored_copy(clip: ReferenceClip) -> bytes | None:
+    """None where one has to be made. Raises Uncopied."""
     if not clip.model_copy or clip.copy_of != clip.sound:
         return None
     try:
         with clip.model_copy.storage.open(str(clip.model_copy.name)) as file:
             copy = bytes(file.read())
+    except StorageUnavailable as error:
+        raise Uncopied("A recording", f"cannot be read: {error.strerror}.") from error
     except Exception as error:  # each storage has its own
         logger.warning("The copy of recording %d cannot be read, and is made again: %s", clip.pk, error)
         return None

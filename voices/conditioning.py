@@ -7,6 +7,7 @@ from voices.clip_copies import Uncopied, copied
 from voices.database import read, write
 from voices.models import ReferenceClip, Voice, VoiceConditioning
 from voices.plain_wav import shortened
+from voices.storage import StorageUnavailable
 
 # All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
 # is prepared.
@@ -14,7 +15,12 @@ MOST_BYTES = 256 * 2**20
 
 
 class RecordingsUnusable(Exception):
-    """The recordings of a voice cannot be read. The message is fit for the client."""
+    """The recordings of a voice cannot be read. The message is fit for the client. `may_pass`: for now, since their storage
+    cannot be used."""
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 async def stored_conditioning(key: str, fingerprint: str) -> bytes | None:
@@ -58,4 +64,5 @@ def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...
     try:
         return tuple(shortened(copied(clip), MOST_BYTES // len(clips)) for clip in clips)
     except Uncopied as error:
-        raise RecordingsUnusable(f"{error.of_voice(voice_id)}") from error
+        may_pass = isinstance(error.__cause__, StorageUnavailable)
+        raise RecordingsUnusable(error.of_voice(voice_id), may_pass=may_pass) from error

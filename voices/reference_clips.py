@@ -24,6 +24,7 @@ from voices.conf import get_config
 from voices.decoding import UNEDITED, Edit
 from voices.examining import once
 from voices.findings import Finding, stored_findings
+from voices.storage import StorageUnavailable
 from voices.survey import Part, copy_rate
 
 LARGEST_GAIN = 30.0
@@ -188,6 +189,8 @@ class ReferenceClip(models.Model):
         try:
             with self.file.storage.open(str(self.file.name)) as file:
                 return _read(file, self.edit)
+        except StorageUnavailable as error:
+            raise ClipError(str(error), "trim_start") from None
         except OSError:
             raise ClipError(gettext("The file of this recording no longer exists."), "trim_start") from None
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from voices.containers import MEDIA_TYPES
 from voices.models import ReferenceClip
+from voices.storage import StorageUnavailable, read_part
 
 # More digits than any file has bytes, fewer than Python refuses to convert.
 SINGLE_RANGE = re.compile(r"bytes=([0-9]{0,99})-([0-9]{0,99})", re.IGNORECASE)
@@ -24,6 +25,8 @@ def clip_audio(request: HttpRequest, pk: int) -> HttpResponse:
         response = _bytes_of(clip, header, body=request.method == "GET")
     except FileNotFoundError:
         raise Http404("The file of this recording no longer exists.") from None
+    except StorageUnavailable as error:
+        return HttpResponse(str(error), status=503, content_type="text/plain; charset=utf-8")
     name = f"{clip.voice.voice_id}-{clip.pk}.{clip.suffix}"
     response["Content-Disposition"] = str(content_disposition_header(as_attachment=False, filename=name))
     response["Accept-Ranges"] = "bytes"
@@ -39,7 +42,7 @@ def _bytes_of(clip: ReferenceClip, range_header: str, *, body: bool) -> HttpResp
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     part = range(size) if wanted is None else wanted
     response = HttpResponse(
-        _read(clip, part) if body else b"",
+        read_part(clip.file, part) if body else b"",
         status=200 if wanted is None else 206,
         content_type=MEDIA_TYPES[clip.suffix],
         headers={"Content-Length": str(len(part))},
@@ -47,12 +50,6 @@ def _bytes_of(clip: ReferenceClip, range_header: str, *, body: bool) -> HttpResp
     if wanted is not None:
         response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
     return response
-
-
-def _read(clip: ReferenceClip, part: range) -> bytes:
-    with clip.file.open("rb") as file:
-        file.seek(part.start)
-        return bytes(file.read(len(part)))
 
 
 def requested_range(header: str, size: int) -> range | None:

@@ -8,6 +8,7 @@ Kubernetes sets some for every service named ``xtts``. ``config.example.yaml`` d
 
 import difflib
 import os
+import re
 import reprlib
 import sys
 from collections.abc import Mapping
@@ -20,12 +21,13 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from streaming import conf
 from streaming.conf import ConfigPath, section_types, with_sections
+from voices.conf import Seconds, Section
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 APPLICATION_NAME = "xtts-stream-server"
 ENVIRONMENT_PREFIX = "XTTS_"
 SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
-SECRETS = frozenset({"service.secret_key", "redis_url", "database_url"})
+SECRETS = frozenset({"service.secret_key", "redis_url", "database_url", "storage.access_key", "storage.secret_key"})
 URL_VARIABLES = {"REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
 
 
@@ -40,6 +42,12 @@ def check_database_url(url: str) -> str:
         dj_database_url.parse(url)
     except ValueError:  # its own errors are of this kind, and quote the URL
         raise ValueError("a database URL looks like postgres://user:password@host:5432/name") from None
+    return url
+
+
+def check_endpoint(url: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s@?#]+/?", url):
+        raise ValueError("an endpoint looks like https://s3.example.com; the bucket has a setting of its own")
     return url
 
 
@@ -64,8 +72,33 @@ class ServiceConfig(conf.ServiceConfig):
         return self
 
 
+class StorageConfig(Section):
+    """Where recordings are: in the data folder, or in a bucket. The arguments of `voices.s3.S3Storage`."""
+
+    bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")] | None = None
+    endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = None
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
+    access_key: Annotated[str, Field(min_length=1)] | None = None
+    secret_key: Annotated[str, Field(min_length=1)] | None = None
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]*$", max_length=100)] = ""
+    timeout_seconds: Seconds = 10.0
+
+    @model_validator(mode="after")
+    def _keys_are_a_pair(self) -> Self:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key must both be set, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _a_bucket_is_named(self) -> Self:
+        if self.bucket is None and (self.endpoint or self.region or self.access_key or self.prefix):
+            raise ValueError("bucket must be set, or recordings are kept in service.data_dir")
+        return self
+
+
 class Config(conf.Config):
     service: ServiceConfig
+    storage: StorageConfig
     database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
 
     def of_the_apps(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def _database(url: str | None) -> dict[str, Any]:
         # A server that is stopped takes connections, and says nothing.
         database["OPTIONS"] = {"connect_timeout": 2} | database.get("OPTIONS", {})
     return database
+
+
+def _storage() -> dict[str, Any]:
+    """Of the recordings. Raises ConfigError."""
+    if CONFIG.storage.bucket is None:
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    if find_spec("boto3") is None:
+        raise ConfigError(
+            "storage.bucket needs a package that is not installed (boto3): run `pip install -r requirements-s3.txt` in the "
+            "project's folder, or `pip install 'xtts-stream-server[s3]'`."
+        )
+    return {"BACKEND": "voices.s3.S3Storage", "OPTIONS": CONFIG.storage.model_dump()}
 
 
 SECRET_KEY = SERVICE.secret_key or _kept_secret_key(SERVICE.data_dir / "secret_key")
@@ -133,6 +146,10 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 # The files in it are at the root of the site, where browsers look for an icon.
 WHITENOISE_ROOT = Path(__file__).with_name("root_files")
+STORAGES = {
+    "default": _storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 MEDIA_ROOT = SERVICE.data_dir / "media"
 # Django would give an upload rights of its own choice, whatever the umask.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = private_files.FILE, private_files.FOLDER

@@ -36,10 +36,13 @@ from voices.clip_files import FileNotStored
 from voices.library import change_voice, create_voice
 from voices.models import VOICE_ID, Voice
 from voices.search import BadPageToken, Wanted, find
+from voices.storage import StorageUnavailable
 
 router = Router(tags=["Voices"])
 search_router = Router(tags=["Voices"])
 
+# For a storage of recordings that does not answer.
+RETRY_SECONDS = 10
 # Which of our two categories correspond to ElevenLabs' types of voices. Voices of other users do not exist here.
 CATEGORIES = {
     "default": "premade",
@@ -214,6 +217,13 @@ def _language(request: HttpRequest, labels: dict[str, str] | None) -> str | None
     return known_language(code_of_language(label) or label, info.languages)
 
 
+def _not_stored(error: FileNotStored) -> Problem:
+    if isinstance(error.__cause__, StorageUnavailable):
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "storage_unavailable", str(error.__cause__), headers=headers)
+    return Problem(HTTPStatus.INSUFFICIENT_STORAGE, "recording_not_stored", str(error))
+
+
 class _Recordings:
     """Turns a form's ValidationError, and a storage that refuses, into a Problem."""
 
@@ -223,4 +233,4 @@ class _Recordings:
         if isinstance(error, ValidationError):
             raise Problem(400, "invalid_voice", " ".join(error.messages)) from None
         if isinstance(error, FileNotStored):
-            raise Problem(HTTPStatus.INSUFFICIENT_STORAGE, "recording_not_stored", str(error)) from None
+            raise _not_stored(error) from None

@@ -114,7 +114,7 @@ class VoicePreparer:
             async with self._room:
                 return await self._executor.prepare(VoiceRef(voice.key, await clip_bytes(voice)))
         except RecordingsUnusable as error:
-            raise VoiceUnusable(str(error)) from None
+            raise VoiceUnusable(str(error), may_pass=error.may_pass) from None
         except EngineFailed as error:
             reason = str(error)
         # Raised outside of the handler: connections keep this error, and the traceback of the first one would keep the
