@@ -14,6 +14,7 @@ from voices.clip_admin import ReferenceClipInline, seconds_shown
 from voices.dictionaries import MAX_RULES, aliases_of, import_aliases, too_many_rules
 from voices.examining import UNUSABLE
 from voices.examining_admin import ExaminingAdmin
+from voices.hearing_admin import HearingAdmin
 from voices.labels import LabelsField
 from voices.lexicon import LexiconError
 from voices.models import PronunciationDictionary, PronunciationRule, Voice
@@ -43,12 +44,12 @@ else:  # these classes take no parameters when they run
 
 
 @admin.register(Voice)
-class VoiceAdmin(ExaminingAdmin):
-    list_display = ("voice_id", "name", "language", "enabled", "recordings", "total_length")
+class VoiceAdmin(HearingAdmin, ExaminingAdmin):
+    list_display = ("voice_id", "name", "language", "enabled", "recordings", "total_length", "state", "hear")
     list_editable = ("enabled",)
     list_filter = ("enabled", "language")
     search_fields = ("voice_id", "name", "description")
-    readonly_fields = ("created_at", "updated_at")
+    readonly_fields = ("hear", "state", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
         (_("Speech"), {"fields": ("language", "speed")}),
@@ -104,10 +105,13 @@ class VoiceAdmin(ExaminingAdmin):
 
     def _clip_audio(self, request: HttpRequest, pk: int) -> HttpResponse:
         """For those to whom the page of a voice shows its recordings: to see voices is one right, to hear them another."""
-        recordings = ReferenceClipInline(Voice, self.admin_site)
-        if not (self.has_view_permission(request) and recordings.has_view_permission(request)):
+        if not (self.has_view_permission(request) and self.may_hear_clips(request)):
             raise PermissionDenied
         return clip_audio(request, pk)
+
+    def may_hear_clips(self, request: HttpRequest, voice: Voice | None = None) -> bool:
+        recordings = ReferenceClipInline(Voice, self.admin_site)
+        return bool(recordings.has_view_permission(request, voice))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Voice]:
         totals = {"clip_count": Count("clips"), "total_seconds": Sum("clips__duration_seconds", default=0.0)}

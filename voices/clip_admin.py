@@ -12,7 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from voices import speech_hook
 from voices.containers import PLAYED_BY_BROWSERS
+from voices.hearing_admin import hear_button
 from voices.models import ReferenceClip, Voice
 from voices.numerals import numeral
 from voices.reference_clips import EDIT_FIELDS
@@ -37,8 +39,8 @@ class ReferenceClipInline(ClipInlineBase):
     form = ClipForm
     # New ones come through the form's own field, which takes several at once.
     extra = max_num = 0
-    fields = ("sound", "facts", "advice", ("trim_start", "trim_end", "gain"), "file")
-    readonly_fields = ("sound", "facts", "advice")
+    fields = ("sound", "hear", "facts", "advice", ("trim_start", "trim_end", "gain"), "file")
+    readonly_fields = ("sound", "hear", "facts", "advice")
     # Django's own widget links to the file's address, and recordings have none: VoiceAdmin serves them, by its own rules.
     formfield_overrides = {  # noqa: RUF012
         models.FileField: {
@@ -50,7 +52,10 @@ class ReferenceClipInline(ClipInlineBase):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without the file where it cannot be changed: Django would show a link to its address."""
-        return [name for name in self.fields if name != "file" or not self._only_shows(request, obj)]
+        hidden = {"file"} if self._only_shows(request, obj) else set()
+        if speech_hook.speech() is None:
+            hidden.add("hear")
+        return [name for name in self.fields if name not in hidden]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
@@ -73,6 +78,11 @@ class ReferenceClipInline(ClipInlineBase):
             "admin/voices/recording.html",
             {"clip": clip, "bars": bars, "address": address, "is_played": clip.suffix in PLAYED_BY_BROWSERS},
         )
+
+    @admin.display(description=_("Voice"))
+    def hear(self, clip: ReferenceClip) -> str:
+        """A sentence in the voice of this recording alone."""
+        return "" if clip.pk is None else hear_button(self.admin_site, "clip", clip.pk, clip.original_name)
 
     @admin.display(description=_("Measured"))
     def facts(self, clip: ReferenceClip) -> str:

@@ -34,6 +34,11 @@ def _stored(key: str, fingerprint: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+async def is_conditioned(key: str, fingerprint: str) -> bool:
+    """Whether that is stored. Raises DatabaseError."""
+    return await read(VoiceConditioning.objects.filter(key=key, fingerprint=fingerprint).exists)
+
+
 async def store_conditioning(key: str, fingerprint: str, data: bytes) -> None:
     """Keep it, in place of what engines of other fingerprints made of the same recordings, for as long as a voice has
     them. Whoever else stores the same at the same time does no harm."""

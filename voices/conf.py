@@ -37,6 +37,7 @@ class VoicesConfig(Section):
     max_clips_per_voice: Annotated[int, Field(ge=1, le=1000)] = 50
     max_decode_seconds: Seconds = 30.0
     max_decode_megabytes: Annotated[float, Field(gt=0, le=10_000)] = 256.0
+    prepare_in_background: bool = True
 
 
 @cache

@@ -12,11 +12,22 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
+from voices.changes import VoiceChange, note_changes_of
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
 from voices.labels import check_labels
+from voices.preparation import PreparationRun
 from voices.reference_clips import SOUND_FIELDS, ReferenceClip, clip_path, sound_name
 
-__all__ = ["PronunciationDictionary", "PronunciationRule", "ReferenceClip", "Voice", "VoiceConditioning", "clip_path"]
+__all__ = [
+    "PreparationRun",
+    "PronunciationDictionary",
+    "PronunciationRule",
+    "ReferenceClip",
+    "Voice",
+    "VoiceChange",
+    "VoiceConditioning",
+    "clip_path",
+]
 
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
@@ -106,9 +117,10 @@ class Voice(models.Model):
 class VoiceConditioningQuerySet(models.QuerySet["VoiceConditioning"]):
     def drop_unused(self) -> None:
         """Delete what belongs to no voice as its recordings are now."""
-        stale = set(self.values_list("key", flat=True)) - _keys_in_use()
-        if stale:
+        kept = set(self.values_list("key", flat=True)) | set(PreparationRun.objects.values_list("key", flat=True))
+        if stale := kept - _keys_in_use():
             self.filter(key__in=stale).delete()
+            PreparationRun.objects.filter(key__in=stale).delete()
 
 
 class VoiceConditioning(models.Model):
@@ -127,6 +139,9 @@ class VoiceConditioning(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key:.12} for {self.fingerprint:.12}"
+
+
+note_changes_of(Voice, ReferenceClip)
 
 
 @receiver([post_save, post_delete], sender=ReferenceClip)

@@ -89,6 +89,7 @@ def _read(file: Any, edit: Edit) -> ReadClip:
     kept = tempfile.SpooledTemporaryFile(_COPY_IN_MEMORY)  # noqa: SIM115 - closed with what it belongs to
     try:
         kept.write(copy)
+        kept.seek(0)  # not every storage begins at the beginning
     except OSError as error:
         text = gettext("The recording cannot be stored: %(reason)s. Nothing was changed. Ask who runs this server.")
         raise ClipError(text % {"reason": error.strerror}) from None

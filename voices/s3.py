@@ -108,6 +108,7 @@ class S3Storage(Storage):
 
     def _save(self, name: str, content: Any) -> str:
         size = content.size
+        content.seek(0)  # like Django's own storages: whoever has made a file is at its end
         self._ask(name, size, lambda client, place: client.put_object(**place, Body=content, ContentLength=size))
         return name
 

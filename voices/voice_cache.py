@@ -85,6 +85,14 @@ class VoiceCache:
                 self._absent.keep(voice_id, True, absences)
         return next((found[each] for each in ids if each in found), None)
 
+    def __len__(self) -> int:
+        return len(self._voices) + len(self._absent)
+
+    def forget(self, pks: frozenset[int] | None) -> None:
+        """Others have changed these voices; None: any. Any thread may call."""
+        self._voices.forget(lambda _, voice: pks is None or voice.pk in pks)
+        self._absent.forget(lambda _, __: True)
+
     def _voice_has_changed(self, instance: Voice, using: str, **_: Any) -> None:
         self._forget_when_done(instance.pk, using)
 
@@ -93,12 +101,8 @@ class VoiceCache:
 
     def _forget_when_done(self, pk: int, using: str) -> None:
         """Now, for who has changed it, and when others can see the change: who asks until then is told what was before."""
-        self._forget(pk)
-        transaction.on_commit(partial(self._forget, pk), using=using)
-
-    def _forget(self, pk: int) -> None:
-        self._voices.forget(lambda _, voice: voice.pk == pk)
-        self._absent.forget(lambda _, __: True)
+        self.forget(frozenset({pk}))
+        transaction.on_commit(partial(self.forget, frozenset({pk})), using=using)
 
 
 def _may_be_id(text: str) -> bool:

@@ -16,6 +16,7 @@ from streaming.http.problems import Problem
 from streaming.http.speech_schemas import SpeechBody, SpeechQuery, TimedAudio
 from streaming.protocol.dialect import Dialect
 from streaming.protocol.parameters import Parameters, parse_parameters
+from voices.models import Voice
 
 router = Router(tags=["Text to speech"])
 AUDIO = {
@@ -93,8 +94,16 @@ async def speech_response(
     backend = exchange.backend
     _check_text(order.text, backend.config.limits.max_request_chars)
     voice = await backend.find_voice(order.voice_id, exchange.caller.client, order.stand_ins)
+    return await response_in(voice, request, order, form, media_type)
+
+
+async def response_in(
+    voice: Voice, request: HttpRequest, order: Order, form: Callable[[Packets], Body], media_type: str
+) -> StreamingHttpResponse:
+    """The same, in a voice that is there already. Raises Problem and SpeechError."""
+    exchange = exchange_of(request)
     items = utterances(order.text, order.parameters)
-    packets = backend.speak(exchange.caller, voice, items, order.output, is_patient=order.is_patient)
+    packets = exchange.backend.speak(exchange.caller, voice, items, order.output, is_patient=order.is_patient)
     packets = or_silence(packets, order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)

@@ -17,7 +17,10 @@ from streaming.serving.cycle_collection import CycleCollection
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
 from streaming.sockets.session_rules import session_rules
+from streaming.speech.background_preparation import BackgroundPreparation
 from streaming.speech.voice_preparation import VoicePreparer
+from voices import speech_hook
+from voices.changes import ChangeWatch
 from voices.database import answer_within
 from voices.voice_cache import VoiceCache
 
@@ -56,6 +59,10 @@ class ServerParts:
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
         preparer = VoicePreparer(self.executor)
+        self._voices = voices
+        self._background = BackgroundPreparation(preparer, self.executor)
+        self._watch = ChangeWatch(self._note_changes, self._needs_changes)
+        speech_hook.serve_with(self._engine)
         self.for_http = Backend(self.executor, config, preparer, self.gate, voices, self.capacity.responses)
         self.for_sockets = Parts(
             self.executor,
@@ -77,10 +84,26 @@ class ServerParts:
         logger.info("Using the engine %s, because %s", self._engine_name, self._reason)
         self._cycle_collection.start()
         self.executor.start()
+        if self.config.voices.prepare_in_background:
+            self._background.start()
+        self._watch.start()
         self._has_started = True
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)
         atexit.register(self.gate.book.write_rest)
+
+    def _note_changes(self, pks: frozenset[int] | None) -> None:
+        """Another process has changed these voices, or this one."""
+        self._voices.forget(pks)
+        self._background.note(pks)
+
+    def _needs_changes(self) -> bool:
+        """A server that nobody has asked for a voice, and whose engine does not clone, does not ask the database."""
+        return self._background.is_needed or len(self._voices) > 0
+
+    def _engine(self) -> speech_hook.Engine | None:
+        info = self.executor.status.info
+        return None if info is None else speech_hook.Engine(info.clones, info.fingerprint)
 
     def _is_idle(self) -> bool:
         """Whether nobody is connected for speech, and nothing is made."""
@@ -89,6 +112,8 @@ class ServerParts:
 
     async def say_goodbye(self) -> None:
         """End every session, because the server ends, and write down what has been used."""
+        self._background.stop()
+        self._watch.stop()
         await self.open_sockets.say_goodbye_to_all()
         await self.gate.close()
 

@@ -23,7 +23,13 @@ from streaming.errors import (
 )
 from streaming.speech.language import LanguageChooser
 from streaming.speech.speaking_rates import SpeakingRates
-from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
+from voices.conditioning import (
+    RecordingsUnusable,
+    clip_bytes,
+    is_conditioned,
+    store_conditioning,
+    stored_conditioning,
+)
 from voices.models import Voice
 from voices.voice_cache import VoiceCache
 
@@ -87,6 +93,14 @@ class VoicePreparer:
         if not voice.key:
             return VoiceRef(speaker=voice.name)
         return VoiceRef(voice.key, conditioning=await self._conditioning(voice, info))
+
+    async def is_prepared(self, voice: Voice, fingerprint: str) -> bool:
+        """For all processes. Raises DatabaseError."""
+        return await is_conditioned(voice.key, fingerprint)
+
+    async def prepare(self, voice: Voice, fingerprint: str) -> None:
+        """For whoever asks for it later, in any process. Raises EngineFailed, EngineUnavailable, VoiceUnusable."""
+        await self._calls.get((voice.key, fingerprint), partial(self._find_or_make, voice, fingerprint))
 
     async def _conditioning(self, voice: Voice, info: EngineInfo) -> bytes:
         name = (voice.key, info.fingerprint)

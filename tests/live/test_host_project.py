@@ -130,10 +130,24 @@ def test_recordings_are_in_its_storage_and_can_be_heard(
     voice_id = keyed.post("/v1/voices/add", data={"name": "Anna"}, files=files).json()["voice_id"]
     with closing(sqlite3.connect(host.folder / "host.sqlite3")) as database:
         [(clip,)] = database.execute("SELECT id FROM voices_referenceclip").fetchall()
-        assert database.execute("SELECT content FROM host_storedfile").fetchall() == [(recording(),)]
+        original, copy = database.execute("SELECT content FROM host_storedfile ORDER BY id").fetchall()
+    assert original == (recording(),)
+    assert copy[0].startswith(b"RIFF")
     sign_in(stranger)
     assert stranger.get(f"/admin/voices/voice/clips/{clip}/audio").content == recording()
     assert keyed.delete(f"/v1/voices/{voice_id}").status_code == 200
+
+
+def test_a_button_of_its_admin_speaks_under_its_prefix(stranger: httpx.Client) -> None:
+    sign_in(stranger)
+    listed = stranger.get("/admin/voices/voice/")
+    address = listed.text.partition('data-hear="')[2].partition('"')[0]
+    token = listed.text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    told = stranger.post(address, headers={"X-CSRFToken": token}).json()
+    assert told["address"] == "/speech/v1/listen"
+    speech = stranger.post(told["address"], data={"ticket": told["ticket"]})
+    assert (speech.status_code, speech.headers["content-type"]) == (200, "audio/pcm")
+    assert len(speech.content) > 48_000
 
 
 def test_it_has_nothing_to_migrate(host: HostServer) -> None:

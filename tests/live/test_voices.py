@@ -80,8 +80,9 @@ class CloningServer(LiveServer):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloningServer]:
     directory = tmp_path_factory.mktemp("cloning")
     settings = write_settings(
-        # The tests change voices in processes of their own.
+        # The tests change voices in processes of their own, and say themselves when one is prepared.
         directory,
+        voices={"prepare_in_background": False},
         forward={"raw_channels": False},
         service={"max_concurrency": 8},
         database={"cache_seconds": 0},
@@ -155,8 +156,8 @@ async def test_another_server_on_the_same_database_prepares_nothing_again(
     server: CloningServer, tmp_path: Path
 ) -> None:
     assert level(await say(server, "anna")) == level_for(PITCHES["anna"])
-    data = {"data_dir": str(server.settings_file.parent / "var")}
-    with CloningServer(write_settings(tmp_path, service=data), tmp_path / "engine") as other:
+    data, voices = {"data_dir": str(server.settings_file.parent / "var")}, {"prepare_in_background": False}
+    with CloningServer(write_settings(tmp_path, service=data, voices=voices), tmp_path / "engine") as other:
         assert level(await say(other, "anna")) == level_for(PITCHES["anna"])
         assert other.prepared() == 0
 

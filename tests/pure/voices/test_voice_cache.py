@@ -107,7 +107,7 @@ def test_an_answer_from_before_a_change_is_not_kept(
 ) -> None:
     async def read_while_it_changes(*question: Any) -> Any:
         answer = await database.read(*question)
-        cache._forget(voice.pk)
+        cache.forget(frozenset({voice.pk}))
         return answer
 
     monkeypatch.setattr(voice_cache, "read", read_while_it_changes)
