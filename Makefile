@@ -5,6 +5,7 @@
 # make test-system  the tests that need Debian's packages: a browser, PostgreSQL, nginx; root has them installed
 # make test-browser those of them with a browser
 # make coverage     which lines and branches of the cores their own tests run
+# make messages   brings the Russian catalogs in step with the sources, and compiles them
 # make check  format, lint and types
 PYTHON ?= python3
 # Processes that run tests. More than two cores need, since many tests wait for speech that comes as fast as it is spoken.
@@ -12,7 +13,7 @@ WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run xtts quick test test-system test-browser coverage check format clean
+.PHONY: run xtts quick test test-system test-browser coverage messages check format clean
 
 run: $(VENV)/.server
 	@$(BIN)/python manage.py setup
@@ -47,6 +48,9 @@ test-system: $(VENV)/.test
 test-browser: $(VENV)/.test
 	.ci/system-packages
 	$(BIN)/python -m pytest tests/system/browser $(ARGS)
+
+messages: $(VENV)/.test
+	$(BIN)/python -m tests.catalogs
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

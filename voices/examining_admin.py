@@ -1,21 +1,16 @@
 """The admin of models whose forms have files that take time to look into."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
 from voices.clip_files import FileNotStored, stored_with_rows
 from voices.clips import ClipError
 from voices.examining import refuse, remembered
-
-if TYPE_CHECKING:
-    AdminBase = admin.ModelAdmin[Any]
-else:  # this class takes no parameters when it runs
-    AdminBase = admin.ModelAdmin
+from voices.listed_admin import ListedAdmin
 
 
-class ExaminingAdmin(AdminBase):
+class ExaminingAdmin(ListedAdmin):
     """Looks into the files of a form before the form's transaction, and leaves no file behind that no row names."""
 
     def changeform_view(

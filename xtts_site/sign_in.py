@@ -19,6 +19,8 @@ from django.contrib.admin import AdminSite as DjangosAdminSite
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 
 from streaming.access.rates import Rates
@@ -66,7 +68,7 @@ class PasswordAttempts:
 
 
 class AdminSite(DjangosAdminSite):
-    site_header = site_title = "XTTS streaming server"
+    site_header = site_title = _("XTTS streaming server")
     site_url = None  # there is no site to view: the rest of the server talks to programs
 
     def __init__(self, name: str = "admin") -> None:
@@ -101,8 +103,12 @@ class AdminSite(DjangosAdminSite):
         logger.warning(
             "Passwords from %s are not looked at for %d s: there were too many", network or "a socket", seconds
         )
-        sentence = f"Too many passwords were tried from your address. Try again in {seconds} seconds."
-        context = {**self.each_context(request), "title": "Too many attempts", "sentence": sentence}
+        sentence = ngettext(
+            "Too many passwords were tried from your address. Try again in %(count)d second.",
+            "Too many passwords were tried from your address. Try again in %(count)d seconds.",
+            seconds,
+        ) % {"count": seconds}
+        context = {**self.each_context(request), "title": _("Too many attempts"), "sentence": sentence}
         return TemplateResponse(
             request,
             "admin/too_many_passwords.html",

@@ -10,6 +10,7 @@ home = [] if get_config().playground.enabled else [path("", RedirectView.as_view
 urlpatterns = [
     *home,
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("", include("streaming.urls")),
     # Programs read no HTML.
     re_path("^v[12]/", nothing_here),

@@ -1,5 +1,6 @@
 """Admin pages: keys are created here and shown once; usage is read-only."""
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -8,33 +9,35 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import template_localtime
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from streaming.access.models import COUNTED, ApiKey, DailyUsage
 from streaming.access.usage import today
 from streaming.conf import get_config
+from voices.listed_admin import ListedAdmin
 
 if TYPE_CHECKING:
-    ApiKeyAdminBase = admin.ModelAdmin[ApiKey]
     ApiKeyFormBase = forms.ModelForm[ApiKey]
-    DailyUsageAdminBase = admin.ModelAdmin[DailyUsage]
 else:  # these classes take no parameters when they run
-    ApiKeyAdminBase = DailyUsageAdminBase = admin.ModelAdmin
     ApiKeyFormBase = forms.ModelForm
 
-LIMITS = "Streams and requests are counted in each server process separately, characters in the database for all."
+LIMITS = _("Streams and requests are counted in each server process separately, characters in the database for all.")
 
 
 class ApiKeyForm(ApiKeyFormBase):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("all_voices") and cleaned.get("voices"):
-            raise ValidationError({"voices": "Allow all voices, or choose some, but not both."})
+            raise ValidationError({"voices": _("Allow all voices, or choose some, but not both.")})
         return cleaned
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ApiKeyAdminBase):
+class ApiKeyAdmin(ListedAdmin):
     form = ApiKeyForm
     list_display = ("name", "shown", "enabled", "expires", "last_used", "characters_this_month")
     list_editable = ("enabled",)
@@ -44,15 +47,15 @@ class ApiKeyAdmin(ApiKeyAdminBase):
     readonly_fields = ("shown", "characters_this_month", "created_at", "last_used_at")
     fieldsets = (
         (None, {"fields": ("name", "shown", "enabled", "expires_at")}),
-        ("Rights", {"fields": ("may_manage_voices", "all_voices", "voices", "forward_prefixes")}),
+        (_("Rights"), {"fields": ("may_manage_voices", "all_voices", "voices", "forward_prefixes")}),
         (
-            "Limits",
+            _("Limits"),
             {
                 "fields": ("max_concurrent_streams", "max_requests_per_second", "max_characters_per_month"),
                 "description": LIMITS,
             },
         ),
-        ("History", {"fields": ("characters_this_month", "created_at", "last_used_at")}),
+        (_("History"), {"fields": ("characters_this_month", "created_at", "last_used_at")}),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -71,22 +74,24 @@ class ApiKeyAdmin(ApiKeyAdminBase):
         fieldsets = super().get_fieldsets(request, obj)
         return fieldsets if obj else fieldsets[:-1]  # a new key has no history
 
-    @admin.display(description="Key")
+    @admin.display(description=_("Key"))
     def shown(self, key: ApiKey) -> str:
-        return format_html("<code>{}…</code>", key.prefix) if key.pk else "created when you save, and shown only once"
+        if not key.pk:
+            return str(_("created when you save, and shown only once"))
+        return format_html("<code>{}…</code>", key.prefix)
 
-    @admin.display(description="Expires", ordering="expires_at")
+    @admin.display(description=_("Expires"), ordering="expires_at")
     def expires(self, key: ApiKey) -> str:
-        return f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never"
+        return _moment(key.expires_at, "DATE_FORMAT") or pgettext("a key expires", "never")
 
-    @admin.display(description="Last used", ordering="last_used_at")
+    @admin.display(description=_("Last used"), ordering="last_used_at")
     def last_used(self, key: ApiKey) -> str:
-        return f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+        return _moment(key.last_used_at, "DATETIME_FORMAT") or pgettext("a key was last used", "never")
 
-    @admin.display(description="This month")
+    @admin.display(description=_("This month"))
     def characters_this_month(self, key: ApiKey) -> str:
         used, limit = DailyUsage.objects.characters_of_month(key.pk, today()), key.max_characters_per_month
-        return f"{used}" if limit is None else f"{used} of {limit}"
+        return str(used) if limit is None else _("%(used)d of %(limit)d") % {"used": used, "limit": limit}
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
@@ -97,7 +102,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         context = {
             **with_banner(self.admin_site.each_context(request)),
-            "title": "The new API key",
+            "title": _("The new API key"),
             "opts": self.opts,
             "key": obj,
             "secret": request.new_api_key,  # type: ignore[attr-defined]
@@ -106,7 +111,7 @@ class ApiKeyAdmin(ApiKeyAdminBase):
 
 
 @admin.register(DailyUsage)
-class DailyUsageAdmin(DailyUsageAdminBase):
+class DailyUsageAdmin(ListedAdmin):
     list_display = ("date", "key_shown", "voice_id", "characters", "audio", "requests", "errors")
     list_display_links = None
     list_filter = (("key", admin.RelatedOnlyFieldListFilter), "voice_id")
@@ -115,15 +120,15 @@ class DailyUsageAdmin(DailyUsageAdminBase):
     list_per_page = 100
     change_list_template = "admin/access/dailyusage/totals.html"
 
-    @admin.display(description="Day", ordering="day")
+    @admin.display(description=_("Day"), ordering="day")
     def date(self, usage: DailyUsage) -> str:
-        return usage.day.isoformat()
+        return date_format(usage.day)
 
-    @admin.display(description="API key", ordering="key__name")
+    @admin.display(description=_("API key"), ordering="key__name")
     def key_shown(self, usage: DailyUsage) -> str:
-        return usage.key.name if usage.key else "none"
+        return usage.key.name if usage.key else pgettext("API key", "none")
 
-    @admin.display(description="Audio", ordering="audio_seconds")
+    @admin.display(description=_("Audio"), ordering="audio_seconds")
     def audio(self, usage: DailyUsage) -> str:
         return shown_duration(usage.audio_seconds)
 
@@ -141,6 +146,10 @@ class DailyUsageAdmin(DailyUsageAdminBase):
 
     def has_delete_permission(self, request: HttpRequest, obj: DailyUsage | None = None) -> bool:
         return False
+
+
+def _moment(moment: datetime.datetime | None, style: str) -> str:
+    return date_format(template_localtime(moment), style) if moment else ""
 
 
 def with_banner(context: dict[str, Any] | None) -> dict[str, Any]:

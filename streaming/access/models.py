@@ -10,6 +10,7 @@ from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from streaming.access.secret_text import PREFIX_LENGTH, hash_of, new_key
 from voices.models import Voice
@@ -26,9 +27,10 @@ def check_prefixes(text: str) -> None:
     """Raises ValidationError."""
     prefixes = prefixes_in(text)
     if len(prefixes) > MOST_PREFIXES or any(len(prefix) > MOST_PREFIX_CHARS for prefix in prefixes):
-        raise ValidationError(f"At most {MOST_PREFIXES} prefixes of at most {MOST_PREFIX_CHARS} characters.")
+        sentence = _("At most %(most)d prefixes of at most %(length)d characters.")
+        raise ValidationError(sentence % {"most": MOST_PREFIXES, "length": MOST_PREFIX_CHARS})
     if not all(prefix.isprintable() for prefix in prefixes):
-        raise ValidationError("A prefix contains an unsupported character.")
+        raise ValidationError(_("A prefix contains an unsupported character."))
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -48,38 +50,59 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """`prefix` is the beginning of the key, `hashed` its SHA-256. A limit that is None does not exist."""
 
-    name = models.CharField(max_length=100, help_text="Who or what the key is for.")
-    prefix = models.CharField("key", max_length=PREFIX_LENGTH, db_index=True, editable=False)
+    name = models.CharField(_("name"), max_length=100, help_text=_("Who or what the key is for."))
+    prefix = models.CharField(_("key"), max_length=PREFIX_LENGTH, db_index=True, editable=False)
     hashed = models.CharField(max_length=64, unique=True, editable=False)
-    enabled = models.BooleanField(default=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="UTC. Empty: the key does not expire.")
-    all_voices = models.BooleanField(default=True, help_text="Otherwise the key may use only the voices chosen below.")
-    voices = models.ManyToManyField(Voice, blank=True)
-    may_manage_voices = models.BooleanField(default=False, help_text="Add, edit and delete voices over HTTP.")
+    enabled = models.BooleanField(_("enabled"), default=True)
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, help_text=_("UTC. Empty: the key does not expire.")
+    )
+    all_voices = models.BooleanField(
+        _("all voices"), default=True, help_text=_("Otherwise the key may use only the voices chosen below.")
+    )
+    voices = models.ManyToManyField(Voice, blank=True, verbose_name=_("voices"))
+    may_manage_voices = models.BooleanField(
+        _("may manage voices"), default=False, help_text=_("Add, edit and delete voices over HTTP.")
+    )
     forward_prefixes = models.TextField(
+        _("prefixes of channels"),
         blank=True,
         validators=[check_prefixes],
-        help_text="One per line. The key may listen to the channels of forward mode that begin with one of them and that "
-        "forward.allowed_prefixes allows. End each with a separator: “sess:alice” would also mean “sess:alice2”, "
-        "“sess:alice:” does not. Empty: none.",
+        help_text=_(
+            "One per line. The key may listen to the channels of forward mode that begin with one of them and that "
+            "forward.allowed_prefixes allows. End each with a separator: “sess:alice” would also mean “sess:alice2”, "
+            "“sess:alice:” does not. Empty: none."
+        ),
     )
     max_concurrent_streams = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Concurrent streams. Empty: no limit."
+        _("concurrent streams"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("At most so many at once. Empty: no limit."),
     )
     max_characters_per_month = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="Counted from the first day of the month, UTC. Empty: no limit."
+        _("characters per month"),
+        null=True,
+        blank=True,
+        help_text=_("Counted from the first day of the month, UTC. Empty: no limit."),
     )
     max_requests_per_second = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0.01)], help_text="Empty: no limit."
+        _("requests per second"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.01)],
+        help_text=_("Empty: no limit."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    last_used_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "pk")
-        verbose_name = "API key"
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -148,19 +171,21 @@ class DailyUsageQuerySet(models.QuerySet["DailyUsage"]):
 class DailyUsage(models.Model):
     """The sums of one day (UTC), key and voice. `voice_id` is text, for voices come and go."""
 
-    key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="usage")
-    voice_id = models.CharField("voice", max_length=64)
-    day = models.DateField()
-    characters = models.BigIntegerField(default=0)
-    audio_seconds = models.FloatField(default=0.0)
-    requests = models.BigIntegerField(default=0)
-    errors = models.BigIntegerField(default=0)
+    key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, blank=True, related_name="usage", verbose_name=_("API key")
+    )
+    voice_id = models.CharField(_("voice"), max_length=64)
+    day = models.DateField(_("day"))
+    characters = models.BigIntegerField(_("characters"), default=0)
+    audio_seconds = models.FloatField(_("seconds of audio"), default=0.0)
+    requests = models.BigIntegerField(_("requests"), default=0)
+    errors = models.BigIntegerField(_("errors"), default=0)
 
     objects = DailyUsageQuerySet.as_manager()
 
     class Meta:
         ordering = ("-day", "key", "voice_id")
-        verbose_name = verbose_name_plural = "usage by day"
+        verbose_name = verbose_name_plural = _("usage by day")
         constraints = (
             models.UniqueConstraint(fields=("key", "voice_id", "day"), name="one_row_per_key_voice_and_day"),
             # For SQL, no key is unlike no key.

@@ -117,10 +117,22 @@ def test_its_health_is_its_own(stranger: httpx.Client) -> None:
 
 
 def test_its_admin_keeps_its_title_and_shows_voices_and_keys(stranger: httpx.Client) -> None:
-    assert "Django administration" in stranger.get("/admin/login/").text
+    assert "Администрирование Django" in stranger.get("/admin/login/").text
     sign_in(stranger)
     for page in ("voices/voice", "voices/pronunciationdictionary", "access/apikey", "access/dailyusage"):
         assert stranger.get(f"/admin/{page}/").status_code == 200, page
+
+
+def test_what_the_apps_add_to_its_admin_is_in_its_language(stranger: httpx.Client) -> None:
+    sign_in(stranger)
+    page = stranger.get("/admin/").text
+    assert all(name in page for name in ("Голоса", "Словари произношения", "Ключи доступа", "Использование по дням"))
+
+
+def test_the_api_speaks_english_in_a_project_with_russian_pages(keyed: httpx.Client) -> None:
+    files = {"files": ("anna.wav", b"no sound at all", "audio/wav")}
+    answer = keyed.post("/v1/voices/add", data={"name": "Anna"}, files=files)
+    assert answer.json()["detail"]["message"].startswith("anna.wav: This file cannot be read as audio")
 
 
 def test_recordings_are_in_its_storage_and_can_be_heard(

@@ -151,6 +151,13 @@ def test_a_search_that_means_nothing(client: httpx.Client, query: str) -> None:
     assert [fault["loc"] for fault in detail(answer)] == [["query", query.partition("=")[0]]]
 
 
+def test_what_programs_are_told_is_english_whatever_they_accept(client: httpx.Client) -> None:
+    client.headers["Accept-Language"] = "ru"
+    client.cookies["django_language"] = "ru"
+    answer = add(client, "Noise", b"no sound at all")
+    assert detail(answer)["message"].startswith("0.wav: This file cannot be read as audio")
+
+
 def test_a_page_token_of_nobodys(client: httpx.Client) -> None:
     answer = client.get("/v2/voices?next_page_token=abc")
     assert (answer.status_code, detail(answer)["param"]) == (400, "next_page_token")

@@ -1,4 +1,4 @@
-"""A project that existed before speech: users with an e-mail address alone, pages at /v1, a storage of its own."""
+"""A project that existed before speech: Russian pages, users with an e-mail address alone, pages at /v1, its own storage."""
 
 import os
 from pathlib import Path
@@ -11,6 +11,7 @@ ROOT_URLCONF = "host.urls"
 AUTH_USER_MODEL = "host.Person"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ = False
+LANGUAGE_CODE = "ru"
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -121,9 +121,9 @@ def test_a_key_that_has_spoken_cannot_be_deleted(admin_client: Browser, new_key:
 
 def test_the_list_says_when_a_key_was_used_and_ends(admin_client: Browser, new_key: NewKey) -> None:
     new_key(name="Ada", expires_at=datetime.datetime(2030, 1, 2, tzinfo=datetime.UTC))
-    assert re.search(r"sk_[\w-]+… 2030-01-02 never", text_of(admin_client.get(KEYS).content))
+    assert re.search(r"sk_[\w-]+… Jan. 2, 2030 never", text_of(admin_client.get(KEYS).content))
     ApiKey.objects.update(last_used_at=datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC))
-    assert "2030-01-02 2026-11-24 09:30" in text_of(admin_client.get(KEYS).content)
+    assert "Jan. 2, 2030 Nov. 24, 2026, 9:30 a.m." in text_of(admin_client.get(KEYS).content)
 
 
 def test_the_list_says_what_was_spoken_this_month(admin_client: Browser, new_key: NewKey) -> None:
@@ -137,7 +137,7 @@ def test_usage_is_listed_by_day_with_its_totals(admin_client: Browser, new_key: 
     use(None, "bert")
     page = text_of(admin_client.get(USAGE).content)
     assert "Total: 200 characters, 2:04:07 of audio, 4 requests, 2 errors." in page
-    assert "2026-11-24 none bert 100 1:02:03 2 1" in page
+    assert "Nov. 24, 2026 none bert 100 1:02:03 2 1" in page
 
 
 @pytest.mark.parametrize("query", ["key__id__exact={key}", "voice_id=anna", "day__year=2026"])
