@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timezone import template_localtime
+from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 
@@ -149,7 +149,9 @@ class DailyUsageAdmin(ListedAdmin):
 
 
 def _moment(moment: datetime.datetime | None, style: str) -> str:
-    return date_format(template_localtime(moment), style) if moment else ""
+    if moment is None:
+        return ""
+    return date_format(localtime(moment) if is_aware(moment) else moment, style)
 
 
 def with_banner(context: dict[str, Any] | None) -> dict[str, Any]:

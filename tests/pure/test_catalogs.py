@@ -81,7 +81,9 @@ def test_no_string_has_two_translations() -> None:
 
 def test_no_string_of_djangos_is_translated_otherwise() -> None:
     """The pages of other apps have it, too. A string that has to be different gets a context (pgettext)."""
-    ours = {message.id: message.string for app in APPS for message in messages(app) if not message.context}
+    ours: dict[object, object] = {
+        message.id: message.string for app in APPS for message in messages(app) if not message.context
+    }
     for catalog in djangos_catalogs():
         for text, translated in catalog.items():
             assert ours.get(text, translated) == translated, text
