@@ -127,7 +127,7 @@ def _of_level(measured: Decoded, gain: float) -> list[Finding]:
 def suggested_gain(measured: Decoded) -> float:
     """In dB, in steps of a half: to the level that recordings are made at, or as near to it as full scale allows."""
     wanted = WANTED_DBFS - level_dbfs(measured.power)
-    return math.floor(2 * min(wanted, highest_gain(measured.peak))) / 2
+    return max(0.0, math.floor(2 * min(wanted, highest_gain(measured.peak))) / 2)
 
 
 def highest_gain(peak: float) -> float:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from voices.conf import get_config
+from voices.conf import get_config, xtts_settings
 from voices.examining import UNUSABLE
 from voices.library import check_count, examined
 from voices.models import ReferenceClip, Voice
@@ -51,7 +51,11 @@ class RecordingsInput(forms.FileInput):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         config = get_config()
         context["reading_texts"] = READING_TEXTS
-        context["most_megabytes"], context["most_seconds"] = config.max_clip_megabytes, config.max_clip_seconds
+        context["most_files"], context["most_seconds"] = config.max_clips_per_voice, config.max_clip_seconds
+        context["most_bytes"] = int(config.max_clip_megabytes * 2**20)
+        # The server's limit of a whole form, where it tells one: whatever is longer gets no page as an answer.
+        service = xtts_settings().get("service") or {}
+        context["most_upload_bytes"] = int(service.get("max_upload_megabytes", 0) * 2**20)
         return context
 
 

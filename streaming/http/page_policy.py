@@ -19,7 +19,7 @@ DIRECTIVES = {
     "form-action": SELF,
     "frame-ancestors": "'none'",
     "img-src": f"{SELF} data:",  # the images of style sheets
-    "media-src": SELF,
+    "media-src": f"{SELF} blob:",  # what a page has recorded or received itself
     "script-src": SELF,
     "style-src": SELF,
 }
