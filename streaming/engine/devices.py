@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,6 +37,17 @@ def choose_device(name: str) -> torch.device:
     if device.index >= torch.cuda.device_count():
         raise ValueError(f"model.device is {name}, but this machine has only {torch.cuda.device_count()} GPUs.")
     return device
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """So many threads for PyTorch's operations that this thread begins."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _cuda_is_available() -> bool:

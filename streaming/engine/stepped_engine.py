@@ -19,7 +19,7 @@ from streaming.engine.contract import Sink, SpeechRequest
 from streaming.engine.expectations import Expectations
 from streaming.engine.gpt.prefill import Prefill
 from streaming.engine.gpt.sampling import NO_TOKEN
-from streaming.engine.reading import next_in_line, read, read_ahead
+from streaming.engine.reading import listeners_of, next_in_line, read, read_ahead
 from streaming.engine.utterance import Utterance
 from streaming.engine.vocoder.vocoder import Due, VocoderStream
 from streaming.engine.xtts_engine import XttsEngine
@@ -47,6 +47,14 @@ class SteppedEngine(XttsEngine):
         self._inbox.put(lambda: self._expectations.expect_text(request_id, text))
 
     # In the engine's thread
+
+    def warm_up(self) -> None:
+        with devices.torch_threads(self._model.speaking_threads):
+            super().warm_up()
+
+    def run(self) -> None:
+        with devices.torch_threads(self._model.speaking_threads):
+            super().run()
 
     @property
     def _is_idle(self) -> bool:
@@ -81,7 +89,8 @@ class SteppedEngine(XttsEngine):
         speaking = [row for row in rows if row.is_speaking]
         reading, room = self._next_to_read(rows, speaking)
         if not reading and self._preparations:
-            self._preparations.work()
+            with devices.torch_threads(self._model.threads):
+                self._preparations.work()
         ahead = [] if reading else self._expectations.next_to_read(now=time.monotonic())
         if speaking and (reading or ahead) and self._model.gpt.rows_beside_a_step:
             self._attempt(speaking + reading, partial(self._read, rows=room, ahead=ahead))
@@ -109,8 +118,7 @@ class SteppedEngine(XttsEngine):
         self, taking_part: list[Utterance], speaking: list[Utterance]
     ) -> tuple[list[Utterance], int | None]:
         in_order = [utterance for utterance in self._utterances.values() if utterance in taking_part]
-        can_wait = all(utterance.scheduled.first_audio_at is None for utterance in speaking)
-        return next_in_line(self._model.gpt, in_order, somebody_speaks=bool(speaking), can_wait=can_wait)
+        return next_in_line(self._model.gpt, in_order, listeners_of(speaking, now=time.monotonic()))
 
     def _read(self, utterances: list[Utterance], rows: int | None = None, ahead: Sequence[Prefill] = ()) -> None:
         self._sample(*read(self._model.gpt, utterances, rows, ahead))

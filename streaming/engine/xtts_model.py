@@ -110,12 +110,19 @@ class SharedModel:
 
 @dataclass(frozen=True, slots=True)
 class Model(SharedModel):
-    """For steps that are waited for. `crew`: who runs compiled kernels, if anybody does."""
+    """For steps that are waited for. `crew`: who runs compiled kernels, if anybody does.
+
+    `threads`: for PyTorch where it computes much, as in a voice's preparation. `speaking_threads`: for what it has to do
+    while the model speaks. That is one thread where the crew runs all layers, since PyTorch's threads look for more work for
+    a while after each operation, on the cores that the crew's need.
+    """
 
     gpt: Gpt
     sampler: Sampler
     vocoder: Vocoder
     crew: Crew | None
+    threads: int
+    speaking_threads: int
 
     def warm_up(self) -> None:
         self.gpt.warm_up()
@@ -173,6 +180,8 @@ def assemble(
         sampler=_make_sampler(sampling, slots, len(gpt.audio_head.bias), device, crew),
         vocoder=Vocoder(weights.vocoder, device, vocoder_dtype(precision), crew=crew),
         crew=crew,
+        threads=compute.threads,
+        speaking_threads=1 if crew and precision == "int8" else compute.threads,
     )
 
 

@@ -33,8 +33,11 @@ class Prefix(Protocol):
 class Transformer(Protocol):
     """What runs the layers: `streaming/engine/gpt/torch_transformer.py` or `streaming/engine/gpt/int8_transformer.py`."""
 
-    def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
-        """hidden (rows, width), rows of one slot one after the other; the latents (rows, width), float32."""
+    def forward(
+        self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int], wanted: Sequence[int] | None = None
+    ) -> Tensor:
+        """hidden (rows, width), rows of one slot one after the other; the latents (rows, width), float32, of the rows that
+        are `wanted`, in ascending order, or of all."""
 
     def logits(self, latents: Tensor) -> Tensor:
         """(rows, width) to (rows, audio tokens), float32."""
@@ -161,7 +164,7 @@ class Gpt:
         for prefill, count in parts:
             hidden, positions = prefill.take(count)
             rows.add(hidden, [prefill.slot] * count, positions, wanted=0 if prefill.rows_left or prefill.is_open else 1)
-        latents = rows.of(self._transformer.forward(joined(rows.hidden), rows.slots, rows.positions))
+        latents = self._transformer.forward(joined(rows.hidden), rows.slots, rows.positions, rows.wanted)
         for prefill, _ in parts:
             if prefill.has_new_voice():
                 self._keep_voice(prefill)

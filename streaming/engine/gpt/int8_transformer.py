@@ -106,25 +106,34 @@ class Int8Transformer:
         self._audio_tokens = weights.audio_head.weight.shape[0]
         self._logits = np.zeros((rows, self._head.bias.shape[1]), np.float32)
 
-    def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
-        """hidden (rows, width) of any number of rows, those of one slot one after the other; returns the latents (rows,
-        width). Keys and values are kept at the rows' positions."""
+    def forward(
+        self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int], wanted: Sequence[int] | None = None
+    ) -> Tensor:
+        """hidden (rows, width) of any number of rows, those of one slot one after the other; returns the latents of the
+        `wanted` rows, in ascending order, or of all. Keys and values are kept at the rows' positions."""
+        chosen = range(len(slots)) if wanted is None else wanted
         parts = [
-            self._forward(hidden[start:end], slots[start:end], positions[start:end])
+            self._forward(
+                hidden[start:end],
+                slots[start:end],
+                positions[start:end],
+                [row - start for row in chosen if start <= row < end],
+            )
             for start, end in _spans(len(slots), self._most_rows)
         ]
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def _forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
+    def _forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int], wanted: Sequence[int]) -> Tensor:
         rows, scratch, crew = len(slots), self._scratch, self._crew
         scratch.hidden[:rows] = hidden.numpy()
-        slot_array, position_array = np.asarray(slots, np.int64), np.asarray(positions, np.int64)
+        rows_wanted, row_slots, row_positions = (np.array(numbers, np.int64) for numbers in (wanted, slots, positions))
+        layers, cache = self._layers, self._cache
 
         def work(thread: int) -> None:
-            run_layers(thread, crew.threads, rows, slot_array, position_array, self._layers, self._cache, self._scratch)
+            run_layers(thread, crew.threads, rows, rows_wanted, row_slots, row_positions, layers, cache, scratch)
 
         crew.run(work)
-        latents = torch.from_numpy(scratch.hidden[:rows].copy())
+        latents = torch.from_numpy(scratch.hidden[: len(wanted)].copy())
         for norm in self._final_norms:
             latents = layer_norm(latents, (latents.shape[1],), norm.weight, norm.bias)
         return latents

@@ -78,19 +78,14 @@ class Rows:
     hidden: list[Tensor] = field(default_factory=list)
     slots: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
-    wanted: list[slice] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
 
     def add(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int], *, wanted: int) -> None:
         """Rows, of whose last ones `wanted` latents are asked for."""
         self.hidden.append(hidden)
         self.slots += slots
         self.positions += positions
-        if wanted:
-            self.wanted.append(slice(len(self.slots) - wanted, len(self.slots)))
-
-    def of(self, latents: Tensor) -> Tensor:
-        """The latents that are asked for, in the order of their rows."""
-        return joined([latents[rows] for rows in self.wanted]) if self.wanted else latents[:0]
+        self.wanted += range(len(self.slots) - wanted, len(self.slots))
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:

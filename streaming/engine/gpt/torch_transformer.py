@@ -65,9 +65,15 @@ class TorchTransformer:
         self._capture = capture
         self._steps: dict[tuple[int, int], _Step] = {}
 
-    def forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
-        """hidden (rows, width), those of one slot one after the other; returns the latents (rows, width), float32. Keys and
-        values are kept at the rows' positions."""
+    def forward(
+        self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int], wanted: Sequence[int] | None = None
+    ) -> Tensor:
+        """hidden (rows, width), those of one slot one after the other; returns the latents of the `wanted` rows, or of all,
+        in float32. Keys and values are kept at the rows' positions."""
+        latents = self._forward(hidden, slots, positions)
+        return latents if wanted is None or len(wanted) == len(slots) else latents[list(wanted)]
+
+    def _forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
         if self._capture and len(set(slots)) == len(slots):
             return self._forward_fixed(self._capture, hidden, slots, positions)
         x = hidden.to(self._device, self._dtype)

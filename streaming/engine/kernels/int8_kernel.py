@@ -204,10 +204,23 @@ def _attention(
 
 
 @_compile
+def _keep_wanted(thread: int, threads: int, wanted: Longs, slots: Longs, positions: Longs, scratch: Scratch) -> None:
+    """The rows `wanted`, in ascending order, become the first ones: what attention and all after it need of them."""
+    width = scratch.hidden.shape[1]
+    if thread == 0:
+        for row, source in enumerate(wanted):
+            slots[row], positions[row] = slots[source], positions[source]
+            scratch.hidden[row] = scratch.hidden[source]
+            scratch.wide[row, :width] = scratch.wide[source, :width]
+    wait_for_all(scratch.meeting.ctypes.data, threads)
+
+
+@_compile
 def run_layers(
     thread: int,
     threads: int,
     rows: int,
+    wanted: Longs,
     slots: Longs,
     positions: Longs,
     layers: Layers,
@@ -217,16 +230,21 @@ def run_layers(
     """All layers over `rows` rows; each of `threads` threads calls this with its number, and they meet at barriers.
 
     Row r belongs to slot slots[r] and stands at positions[r]; it sees the positions up to its own. Rows of one slot stand
-    one after the other.
+    one after the other. Of the rows that are not `wanted` (numbers in ascending order), the last layer makes keys and values
+    only; the others are the first rows of scratch.hidden afterwards, and of `slots` and `positions`.
     """
     meeting = scratch.meeting.ctypes.data
     width = scratch.hidden.shape[1]
-    for layer in range(layers.norm_1.weight.shape[0]):
+    depth = layers.norm_1.weight.shape[0]
+    for layer in range(depth):
         _normalise_rows(thread, threads, rows, layers.norm_1, layer, scratch)
         first, last = _share(thread, threads, 3 * width // PANEL)
         _linear(layer, layers.attention_in, first, last, rows, scratch, scratch.wide, 0)
         _store(cache, layer, slots, positions, first * PANEL, last * PANEL, rows, scratch.wide)
         wait_for_all(meeting, threads)
+        if layer == depth - 1 and wanted.shape[0] < rows:
+            _keep_wanted(thread, threads, wanted, slots, positions, scratch)
+            rows = wanted.shape[0]
         _attention(thread, threads, layer, rows, slots, positions, cache, scratch)
         _quantise_rows(thread, threads, rows, scratch.mixed, scratch.narrow_input, scratch)
         first, last = _share(thread, threads, width // PANEL)

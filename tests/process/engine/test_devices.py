@@ -1,12 +1,13 @@
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import torch
 
 from streaming.engine import devices
-from streaming.engine.devices import choose_device, choose_precision, enter, sent
+from streaming.engine.devices import choose_device, choose_precision, enter, sent, torch_threads
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -182,3 +183,11 @@ def test_a_gpu_that_cannot_compute_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_sent_is_what_it_was_then() -> None:
     assert sent(torch.tensor([1, 2]), CPU).tolist() == [1, 2]
+
+
+def test_threads_are_pytorchs_again_after_an_error() -> None:
+    before, within = torch.get_num_threads(), []
+    with suppress(RuntimeError), torch_threads(before + 1):
+        within.append(torch.get_num_threads())
+        raise RuntimeError
+    assert (within, torch.get_num_threads()) == ([before + 1], before)

@@ -10,7 +10,8 @@ import torch
 
 from streaming.engine.contract import EngineEvent, Failed, Finished, PcmChunk
 from streaming.engine.gpt.gpt import Gpt
-from streaming.engine.reading import MOST_ROWS_BESIDE_A_STEP, next_in_line
+from streaming.engine.reading import AHEAD_SECONDS, MOST_ROWS_BESIDE_A_STEP, Listeners, next_in_line
+from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.stepped_engine import SteppedEngine
 from tests.process.engine.xtts import HELLO, TOMAS, audio, on_a_cpu, request, with_stop_bias
 
@@ -108,15 +109,33 @@ def test_while_nobody_is_heard_each_newcomer_has_a_share(
     finish(engine)
 
 
+def test_who_is_far_ahead_of_his_listener_makes_room_for_newcomers(
+    engine: SteppedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[EngineEvent] = []
+    engine._add(request("first"), events.append)
+    while not events:
+        rounds(engine, 1)
+    monkeypatch.setattr(ScheduledRequest, "lead", lambda request, now: AHEAD_SECONDS)
+    watched = Watched(engine._model.gpt, monkeypatch)
+    engine._add(request("second", HELLO * 2, TOMAS), events.append)
+    rounds(engine, 1)
+    assert watched.calls == [("step_and_advance", 1)]
+    assert ROWS + 1 < watched.rows[0] <= MOST_ROWS_BESIDE_A_STEP + 1
+    assert engine._utterances["second"].steps == 1
+    finish(engine)
+
+
 def test_however_many_wait_a_step_bears_so_many_rows(engine: SteppedEngine) -> None:
     for name in ("first", "second", "third"):
         engine._add(request(name, HELLO * 30), lambda event: None)
     rounds(engine, 1)
     gpt, waiting = engine._model.gpt, list(engine._utterances.values())
-    gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP - 1
-    assert next_in_line(gpt, waiting, somebody_speaks=True, can_wait=True)[1] == MOST_ROWS_BESIDE_A_STEP
-    gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP + 1
-    assert next_in_line(gpt, waiting, somebody_speaks=True, can_wait=True)[1] == MOST_ROWS_BESIDE_A_STEP + 1
+    for listeners in (Listeners.UNHEARD, Listeners.AHEAD):
+        gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP - 1
+        assert next_in_line(gpt, waiting, listeners)[1] == MOST_ROWS_BESIDE_A_STEP
+        gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP + 1
+        assert next_in_line(gpt, waiting, listeners)[1] == MOST_ROWS_BESIDE_A_STEP + 1
     finish(engine)
 
 

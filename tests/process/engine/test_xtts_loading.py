@@ -74,6 +74,15 @@ def test_compiled_kernels_can_be_turned_off(
     model.stop()
 
 
+@pytest.mark.parametrize(("precision", "while_speaking"), [("int8", 1), ("fp32", 2)])
+def test_where_the_crew_runs_all_layers_pytorch_leaves_it_the_cores(
+    tiny_checkpoint: Path, precision: str, while_speaking: int
+) -> None:
+    model = load(tiny_checkpoint, precision=precision, threads=2)
+    assert (model.threads, model.speaking_threads) == (2, while_speaking)
+    model.stop()
+
+
 def test_without_compiled_kernels_an_engine_speaks_without_numba(tiny_checkpoint: Path) -> None:
     command = [sys.executable, "-c", SPEAK_WITHOUT_NUMBA, str(tiny_checkpoint)]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)

@@ -95,3 +95,17 @@ def test_a_prefix_goes_into_any_slot(stage: Callable[..., Stage], encode: Encode
     made.run(first)
     made.run(second)
     assert torch.equal(torch.stack(second.latents), torch.stack(first.latents))
+
+
+@pytest.mark.parametrize("wanted", [[], [0], [6], [2, 3, 6], list(range(7))])
+@torch.inference_mode()
+def test_the_latents_of_some_rows_leave_nothing_out_that_later_rows_read(
+    tiny_weights: SpeechWeights, wanted: list[int]
+) -> None:
+    generator = torch.Generator().manual_seed(3)
+    rows, after = (torch.randn(count, tiny_weights.gpt.width, generator=generator) for count in (7, 2))
+    slots, positions = [1, 1, 1, 4, 4, 4, 4], [0, 1, 2, 0, 1, 2, 3]
+    whole, part = int8(tiny_weights.gpt), int8(tiny_weights.gpt)
+    of_all = whole.forward(rows, slots, positions)
+    assert torch.equal(part.forward(rows, slots, positions, wanted), of_all[wanted])
+    assert torch.equal(part.forward(after, [1, 4], [3, 4]), whole.forward(after, [1, 4], [3, 4]))
