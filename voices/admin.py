@@ -45,7 +45,7 @@ else:  # these classes take no parameters when they run
 
 @admin.register(Voice)
 class VoiceAdmin(HearingAdmin, ExaminingAdmin):
-    list_display = ("voice_id", "name", "language", "enabled", "recordings", "total_length", "state", "hear")
+    list_display = ("voice_id", "name", "hear", "state", "language", "enabled", "recordings", "total_length")
     list_editable = ("enabled",)
     list_filter = ("enabled", "language")
     search_fields = ("voice_id", "name", "description")

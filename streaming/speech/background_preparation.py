@@ -1,11 +1,13 @@
 """Voices are prepared when their recordings change, and not only when somebody wants to hear them.
 
-One at a time, beside what clients wait for; what several servers with the same engine would do, one of them does.
+One at a time, beside what clients wait for; what several servers with the same engine would do, one of them does. What was
+there before the server began is prepared only while nobody speaks.
 """
 
 import asyncio
 import logging
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,11 +23,15 @@ from voices.models import Voice
 
 logger = logging.getLogger("streaming.voices")
 
+# In place of a voice's primary key: no voice has it.
+ANY = 0
 # While another server computes, or the database is away.
 LOOK_AGAIN_SECONDS = 2.0
 # After failures: recordings that an engine refuses are refused again; a storage comes back.
 RETRY_SECONDS = (5.0, 30.0, 120.0, 600.0)
 MOST_TRIES = 3
+# While somebody speaks.
+IDLE_AGAIN_SECONDS = 0.5
 RENEW_SECONDS = preparation.LEASE_SECONDS / 3
 
 
@@ -45,6 +51,8 @@ class BackgroundPreparation:
         self._executor = executor
         self._owner = uuid.uuid4().hex
         self._due: dict[int, _Due] = {}
+        # Those that nobody has changed just now.
+        self._rest: deque[int] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,25 +77,20 @@ class BackgroundPreparation:
                 self._loop.call_soon_threadsafe(self._add, pks)
 
     def _add(self, pks: frozenset[int] | None) -> None:
-        if pks is None:
-            self._look_at_all()
-        for pk in pks or ():
+        for pk in (ANY,) if pks is None else pks:
             self._due[pk] = _Due(_now())
         self._wake.set()
-
-    def _look_at_all(self) -> None:
-        self._due[0] = _Due(_now())  # no voice has this number
 
     async def _run(self) -> None:
         info = await self._executor.ready()
         if not info.clones:
             return
-        self._look_at_all()
+        self._add(None)
         while True:
             pk = await self._next()
-            due = self._due.pop(pk)
+            due = self._due.pop(pk, _Due(_now()))
             try:
-                await (self._prepare(pk, info.fingerprint) if pk else self._add_all())
+                await (self._add_all() if pk == ANY else self._prepare(pk, info.fingerprint))
             except EngineUnavailable:
                 await self._executor.ready()
                 self._put_off(pk, _Due(_now(), due.failures))
@@ -99,13 +102,17 @@ class BackgroundPreparation:
                 logger.exception("A voice cannot be prepared in the background")
 
     async def _next(self) -> int:
-        """The voice that is due first, when it is."""
+        """The voice that is due first, when it is; else one of the rest, when nobody speaks."""
         while True:
             self._wake.clear()
             first = min(self._due, key=lambda pk: self._due[pk].at, default=None)
             wait = None if first is None else self._due[first].at - _now()
             if first is not None and wait is not None and wait <= 0:
                 return first
+            if self._rest:
+                if not self._executor.status.running:
+                    return self._rest.popleft()
+                wait = IDLE_AGAIN_SECONDS if wait is None else min(wait, IDLE_AGAIN_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._wake.wait()
@@ -120,8 +127,7 @@ class BackgroundPreparation:
             self._put_off(pk, _Due(_now() + wait, failures + 1))
 
     async def _add_all(self) -> None:
-        for pk in await read(_pks):
-            self._put_off(pk, _Due(_now()))
+        self._rest = deque(await read(_pks))
 
     async def _prepare(self, pk: int, fingerprint: str) -> None:
         """Raises EngineUnavailable, DatabaseError, _Failed."""
