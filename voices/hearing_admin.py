@@ -106,13 +106,15 @@ class HearingAdmin(AdminBase):
         told = _told(prepared)
         return format_html(
             '<span class="voice-state" data-voice="{}" data-address="{}" data-state="{}" title="{}">'
-            '<span class="voice-state-name">{}</span> <span class="voice-state-reason">{}</span></span>',
+            '<span class="voice-state-name">{}</span> <span class="voice-state-reason">{}</span>'
+            '<span class="voice-state-meaning">{}</span></span>',
             voice.pk,
             reverse(f"{self.admin_site.name}:voices_voice_states"),
             told["state"],
             told["meaning"],
             told["name"],
             told["reason"],
+            told["meaning"],
         )
 
     def _hear_voice(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -139,7 +141,7 @@ def hear_button(site: admin.AdminSite, kind: str, pk: int, name: str) -> SafeStr
     return format_html(
         '<span class="voice-hear"><button type="button" class="button" data-hear="{}" data-start="{}" data-stop="{}" '
         'data-lost="{}" data-signed-out="{}" aria-label="{}">{}</button>'
-        '<meter min="0" max="1" value="0" hidden aria-hidden="true"></meter>'
+        '<meter min="0" max="1" value="0" aria-hidden="true"></meter>'
         '<span class="voice-hear-told" role="status"></span></span>',
         reverse(f"{site.name}:voices_{kind}_hear", args=[pk]),
         _("Listen"),

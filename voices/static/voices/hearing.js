@@ -69,7 +69,7 @@
         }
 
         async play(response) {
-            this.meter.hidden = false;
+            this.button.parentElement.classList.add("is-speaking");
             this.measure();
             const reader = response.body.getReader();
             for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -122,7 +122,7 @@
             }
             this.abort.abort();
             this.context.close();
-            this.meter.hidden = true;
+            this.button.parentElement.classList.remove("is-speaking");
             this.meter.value = 0;
             this.button.textContent = this.button.dataset.start;
             this.button.setAttribute("aria-pressed", "false");
@@ -166,6 +166,7 @@
         element.title = meaning;
         element.querySelector(".voice-state-name").textContent = name;
         element.querySelector(".voice-state-reason").textContent = reason;
+        element.querySelector(".voice-state-meaning").textContent = meaning;
     }
 
     async function keepLooking() {
