@@ -1,5 +1,6 @@
-"""The decoder's process, but one that is started once and forks for each file: hundreds of files would each wait for the start
-of Python and FFmpeg. What the fork runs is `decode_child.main`, with its limits, but for the rehearsal, which is done once.
+"""The decoder's process, but one that is started once and forks for each file: hundreds of files would each wait for the
+start of Python and FFmpeg. What the fork runs is `decode_child.main`, with its limits, but for the rehearsal, which is done
+once.
 
 Used by `decoder.py`, as a script: for each line of JSON with the task and the file's size, followed by the file, it answers
 one line of JSON with the exit status, what the fork needed, and the size of what it has written, followed by that.

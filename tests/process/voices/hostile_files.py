@@ -58,15 +58,14 @@ def spoiled(content: bytes, seed: int) -> Iterator[bytes]:
 def _changed(content: bytes, chance: random.Random, *, within: int, count: int) -> bytes:
     changed = bytearray(content)
     for _ in range(count):
-        changed[chance.randrange(min(within, len(content)))] = chance.choice(
-            (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
-        )
+        at = chance.randrange(min(within, len(content)))
+        changed[at] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
     return bytes(changed)
 
 
 def wav(
-    *, kind: int = 1, channels: int = 1, rate: int = RATE, align: int | None = None, bits: int = 16, data: bytes = bytes(40_000),
-    size: int | None = None,
+    *, kind: int = 1, channels: int = 1, rate: int = RATE, align: int | None = None, bits: int = 16,
+    data: bytes = bytes(40_000), size: int | None = None,
 ) -> bytes:  # fmt: skip
     """A WAV whose head says what it likes."""
     align = channels * bits // 8 if align is None else align

@@ -1,4 +1,5 @@
-"""Hundreds of malformed and hostile files, uploaded one by one: none crashes, none takes more than its bound, none leaves a file."""
+"""Hundreds of malformed and hostile files, uploaded one by one: none crashes, none takes more than its bound, none leaves a
+file."""
 
 import signal
 from collections import Counter
