@@ -2,18 +2,21 @@
 here.
 """
 
+import asyncio
 import hashlib
 import logging
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.db import Error as DatabaseError
 
-from voices.clip_files import FileNotStored, delete_file, store, stored_with_rows
+from voices.clip_files import delete_file
 from voices.clips import MOST_COPIED_SECONDS, decode_limits
 from voices.containers import container
+from voices.database import write
 from voices.decoding import DecoderUnavailable, Unreadable, measured_copy
 from voices.plain_wav import plain_wav
-from voices.reference_clips import ReferenceClip, clip_limits, copy_path
+from voices.reference_clips import SOUND_FIELDS, ReferenceClip, clip_limits, copy_path
 from voices.storage import StorageUnavailable
 from voices.survey import copy_rate
 
@@ -31,12 +34,12 @@ class Uncopied(Exception):
         return f"{self._what} of the voice {voice_id!r} {self._ending}"
 
 
-def copied(clip: ReferenceClip) -> bytes:
+async def copied(clip: ReferenceClip) -> bytes:
     """The copy as a WAV file. Raises Uncopied."""
-    if (copy := _stored_copy(clip)) is not None:
+    if (copy := await asyncio.to_thread(_stored_copy, clip)) is not None:
         return copy
-    made = _made(clip)
-    _keep(clip, made)
+    made = await asyncio.to_thread(_made, clip)
+    await _keep(clip, made)
     return made
 
 
@@ -87,19 +90,36 @@ def _original(clip: ReferenceClip) -> bytes:
     return content
 
 
-def _keep(clip: ReferenceClip, copy: bytes) -> None:
+async def _keep(clip: ReferenceClip, copy: bytes) -> None:
     """Unless the recording has changed meanwhile. A copy that cannot be kept is made again the next time."""
     storage, before = clip.model_copy.storage, clip.model_copy.name or ""
+    if (name := await asyncio.to_thread(_stored, storage, copy_path(clip, ""), copy)) is None:
+        return
+    digest = hashlib.sha256(copy).hexdigest()
     try:
-        with stored_with_rows():
-            name = store(storage, copy_path(clip, ""), ContentFile(copy), (None, None))
-            unchanged = ReferenceClip.objects.filter(pk=clip.pk, sha256=clip.sha256, model_copy=before)
-            digest = hashlib.sha256(copy).hexdigest()
-            kept = unchanged.update(model_copy=name, copy_of=clip.sound, copy_sha256=digest)
-    except (FileNotStored, DatabaseError) as error:
+        is_kept = await write(_note, clip, before, name, digest)
+    except DatabaseError as error:
+        # Whether the row names it is not known: `manage.py remove_orphans` will.
         logger.warning("The copy of recording %d cannot be kept: %s", clip.pk, error)
         return
-    if kept:
+    if is_kept:
         clip.model_copy, clip.copy_of, clip.copy_sha256 = name, clip.sound, digest
-        if before:
-            delete_file(storage, before)
+    if unused := before if is_kept else name:
+        await asyncio.to_thread(delete_file, storage, unused)
+
+
+def _stored(storage: Storage, name: str, copy: bytes) -> str | None:
+    try:
+        return storage.save(name, ContentFile(copy))
+    except Exception as error:  # each storage has its own
+        logger.warning("A copy of a recording cannot be stored: %s", error)
+        delete_file(storage, name)  # a disk that becomes full keeps the beginning
+        return None
+
+
+def _note(clip: ReferenceClip, before: str, name: str, digest: str) -> bool:
+    """Whether the recording is still what was copied, and has this copy now."""
+    unchanged = ReferenceClip.objects.filter(
+        pk=clip.pk, model_copy=before, **{field: getattr(clip, field) for field in SOUND_FIELDS}
+    )
+    return unchanged.update(model_copy=name, copy_of=clip.sound, copy_sha256=digest) > 0

@@ -1,11 +1,9 @@
 """The recordings of a voice as bytes, and what engines made of them, kept for every process that shares the database."""
 
-import asyncio
-from collections.abc import Sequence
 
 from voices.clip_copies import Uncopied, copied
 from voices.database import read, write
-from voices.models import ReferenceClip, Voice, VoiceConditioning
+from voices.models import Voice, VoiceConditioning
 from voices.plain_wav import shortened
 from voices.storage import StorageUnavailable
 
@@ -62,12 +60,8 @@ async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
             f"The recordings of the voice {voice.voice_id!r} have {size / 2**20:.0f} MB together; "
             f"at most {MOST_BYTES / 2**20:.0f} MB can be used."
         )
-    return await asyncio.to_thread(_read_all, voice.voice_id, clips)
-
-
-def _read_all(voice_id: str, clips: Sequence[ReferenceClip]) -> tuple[bytes, ...]:
     try:
-        return tuple(shortened(copied(clip), MOST_BYTES // len(clips)) for clip in clips)
+        return tuple([shortened(await copied(clip), MOST_BYTES // len(clips)) for clip in clips])
     except Uncopied as error:
         may_pass = isinstance(error.__cause__, StorageUnavailable)
-        raise RecordingsUnusable(error.of_voice(voice_id), may_pass=may_pass) from error
+        raise RecordingsUnusable(error.of_voice(voice.voice_id), may_pass=may_pass) from error

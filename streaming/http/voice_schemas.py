@@ -26,6 +26,8 @@ class SampleOut(Schema):
     size_bytes: int
     hash: str
     duration_secs: float
+    # Ours: what may harm the voice. Clients of ElevenLabs pass over fields that they do not know.
+    findings: list[str] = Field(default_factory=list)
 
     @classmethod
     def of(cls, clip: ReferenceClip) -> "SampleOut":
@@ -36,6 +38,7 @@ class SampleOut(Schema):
             size_bytes=clip.size_bytes,
             hash=clip.sha256,
             duration_secs=clip.duration_seconds,
+            findings=[str(found) for found in clip.all_findings],
         )
 
 
