@@ -53,7 +53,7 @@ class CloningServer(LiveServer):
         steps = [upload(self, name, f"recording(pitch={pitch})") for name, pitch in PITCHES.items()]
         steps.append(upload(self, "short", "recording(1.0)"))
         steps.append(upload(self, "lost", "recording(pitch=250)"))
-        steps.append("clip.file.storage.delete(clip.file.name)")
+        steps.append("[file.storage.delete(file.name) for file in (clip.file, clip.model_copy)]")
         steps.append(upload(self, "builtin", "", name=BUILT_IN))
         steps.append(upload(self, "nobody", "", name="Nobody"))
         steps.append(upload(self, "swede", "", name=BUILT_IN, language="sv"))
