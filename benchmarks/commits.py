@@ -78,6 +78,7 @@ class Checkout:
     def __exit__(self, *_: object) -> None:
         cast(IO[str], self._process.stdin).close()
         self._process.wait()
+        cast(IO[str], self._process.stdout).close()
 
     def speak(self, jobs: list[tuple[str, int, int]]) -> list[Heard]:
         stdin = cast(IO[str], self._process.stdin)
