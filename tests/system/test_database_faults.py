@@ -6,8 +6,8 @@ Nothing here is timed: what is refused is refused while the database still does 
 import asyncio
 import re
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ USAGE = (
     "SELECT coalesce(sum(characters), 0) FROM access_dailyusage JOIN access_apikey ON key_id = access_apikey.id "
     "WHERE name = %s"
 )
-Fault = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -118,8 +117,10 @@ def spoken(turn: Turn) -> bool:
     return turn.is_final and turn.error is None and turn.pcm.size > 8_000
 
 
-async def check_a_silent_database(site: Site, silence: AbstractContextManager[None]) -> None:
-    """Nobody waits for it for ever, who was there speaks on, and what was used is written down later."""
+@pytest.mark.parametrize("fault", ["stopped", "killed"])
+async def test_a_silent_database_holds_up_nobody_for_ever_and_loses_nothing(site: Site, fault: str) -> None:
+    """Who was there speaks on, and what was used is written down later."""
+    silence = site.cluster.stopped() if fault == "stopped" else site.cluster.killed()
     server, stranger = site.server, site.new_key()
     before = {name: site.characters(name) for name in ("known", "talking")}
     assert spoken(await site.say("known"))
@@ -156,14 +157,6 @@ async def check_a_silent_database(site: Site, silence: AbstractContextManager[No
     await asyncio.to_thread(server.wait_until, lambda: {name: site.characters(name) for name in owed} == owed)
     await asyncio.to_thread(site.wait_until_back_to, held)
     assert "Traceback" not in server.log
-
-
-async def test_a_database_that_stops_answering(site: Site) -> None:
-    await check_a_silent_database(site, site.cluster.stopped())
-
-
-async def test_a_database_that_is_killed(site: Site) -> None:
-    await check_a_silent_database(site, site.cluster.killed())
 
 
 async def test_usage_that_is_locked_closes_the_door_to_nobody(site: Site) -> None:
