@@ -4,6 +4,7 @@ Whose fault is it? A `ProtocolError` is the client's. A `Refused` client may not
 other `SpeechError` is the server's fault, or its surroundings'. What clients are told of an error is a `Fault`.
 """
 
+import errno
 import logging
 import math
 from dataclasses import dataclass, replace
@@ -147,6 +148,12 @@ DATABASE_UNAVAILABLE = Fault(
     HTTPStatus.SERVICE_UNAVAILABLE,
     RETRY_SECONDS,
 )
+STORAGE_FULL = Fault(
+    "storage_full",
+    "The server's disk is full: nothing was stored. Try again when its operator has made room.",
+    1013,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
 OVERLOADED = Fault(
     "system_busy", "The server is at its limit; try again later.", 1013, HTTPStatus.TOO_MANY_REQUESTS, RETRY_SECONDS
 )
@@ -191,6 +198,9 @@ def fault_of(error: Exception) -> Fault:
     match error:
         case Refused(code=code, status=status, retry_after=retry_after):
             return Fault(code, message, POLICY_VIOLATION, status, retry_after)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            logger.error("The disk is full: %s", error)
+            return STORAGE_FULL
         case ProtocolError(code=code):
             return Fault(code, message, POLICY_VIOLATION, _CLIENTS_STATUS.get(code, HTTPStatus.BAD_REQUEST))
     for kind, fault in _FAULTS:

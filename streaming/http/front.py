@@ -74,7 +74,9 @@ class HttpFront:
         except TooLong:
             raise  # the client is told by whoever has found it
         except Exception as error:
-            # Django answers what fails before the status has gone out: this failed after it.
+            # Django answers what its views raise. A body that finds no room on the disk fails before there is a view.
+            if not response.has_begun:
+                raise problem_of(error) from error
             logger.warning("A response was aborted: %s", problem_of(error))
             if (abort := scope.get(ABORT_KEY)) is None:
                 raise
@@ -87,8 +89,10 @@ class _Response:
     def __init__(self, send: Any, patience: float) -> None:
         self._send = send
         self._patience = patience
+        self.has_begun = False
 
     async def send(self, message: Any) -> None:
+        self.has_begun = True
         try:
             async with asyncio.timeout(self._patience):
                 await self._send(message)

@@ -1,6 +1,7 @@
 """Errors of requests in the format of each API: status, code for programs, message for people."""
 
 import logging
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +22,7 @@ _OPENAI_TYPES = {
     429: "rate_limit_error",
     **dict.fromkeys((400, 404, 405, 413, 414, 422, 431), "invalid_request_error"),
 }
+POSTGRESQL_DISK_FULL = "53100"
 
 
 @dataclass(eq=False)
@@ -56,11 +58,22 @@ def voice_not_found(voice_id: str) -> Problem:
 
 def database_lost(error: DatabaseError) -> Problem:
     """The details name addresses and tables: they are for the log only."""
+    if _says_that_the_disk_is_full(error):
+        logger.error("The disk of the database is full")
+        return _problem(errors.STORAGE_FULL)
     if isinstance(error, OperationalError | InterfaceError):
         logger.warning("The database does not answer: %s", " ".join(str(error).split()))
         return _problem(errors.DATABASE_UNAVAILABLE)
     logger.error("A question to the database failed", exc_info=error)
     return _problem(errors.INTERNAL_ERROR)
+
+
+def _says_that_the_disk_is_full(error: DatabaseError) -> bool:
+    """In the words of SQLite or PostgreSQL."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return getattr(cause, "sqlstate", None) == POSTGRESQL_DISK_FULL
 
 
 def busy(message: str) -> Problem:

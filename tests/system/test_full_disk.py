@@ -2,17 +2,20 @@
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import send, speak
 from tests.live.keys import usage
 from tests.live.test_health import get
+from tests.pure.voices.recordings import recording
 
 pytestmark = [
     pytest.mark.both_servers,
@@ -33,13 +36,27 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def fill(disk: Path) -> Path:
-    """Down to the last byte."""
+def fill(disk: Path, leave: int = 0) -> Path:
+    """Down to so many bytes."""
     filling = disk / "filling"
     with filling.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
+    os.truncate(filling, filling.stat().st_size - leave)
     return filling
+
+
+def add_voice(server: LiveServer) -> httpx.Response:
+    files = [("files", (f"{index}.wav", recording(seconds=5.0, pitch=100 + index))) for index in range(3)]
+    return httpx.post(f"{server.base_url}/v1/voices/add", data={"name": "Anna"}, files=files, timeout=60)
+
+
+def stored(server: LiveServer) -> tuple[list[str], list[str]]:
+    """The files, and what the rows say."""
+    data_dir = server.settings_file.parent / "var"
+    with closing(sqlite3.connect(data_dir / "db.sqlite3")) as database:
+        rows = [name for (name,) in database.execute("SELECT file FROM voices_referenceclip ORDER BY file")]
+    return sorted(f"clips/{path.name}" for path in data_dir.rglob("clips/*")), rows
 
 
 async def test_a_full_disk_is_said_and_survived(small_disk: Path, server_program: str) -> None:
@@ -57,4 +74,31 @@ async def test_a_full_disk_is_said_and_survived(small_disk: Path, server_program
         filling.unlink()
         await asyncio.to_thread(server.wait_until, lambda: [row[2] for row in usage(server)] == [len(TEXT)])
         assert get(server, "/readyz")[0] == 200
+        assert "Traceback" not in server.log
+
+
+def test_an_upload_to_a_full_disk_is_refused_in_words_and_leaves_nothing(small_disk: Path, server_program: str) -> None:
+    """There is room for the rows and the first recordings."""
+    with LiveServer(write_settings(small_disk.parent)) as server:
+        filling = fill(small_disk, leave=len(recording(seconds=5.0)) * 2)
+        answer = add_voice(server)
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (507, "recording_not_stored")
+        assert stored(server) == ([], [])
+        filling.unlink()
+        assert add_voice(server).status_code == 200
+        files, rows = stored(server)
+        assert len(files) == 3
+        assert files == rows
+        assert "Traceback" not in server.log
+
+
+def test_an_upload_without_room_for_its_rows_is_refused_in_words_and_leaves_nothing(
+    small_disk: Path, tmp_path: Path, server_program: str
+) -> None:
+    with LiveServer(write_settings(small_disk.parent)) as server:
+        filling = fill(small_disk)
+        answer = add_voice(server)
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (507, "storage_full")
+        filling.unlink()
+        assert stored(server) == ([], [])
         assert "Traceback" not in server.log
