@@ -3,7 +3,6 @@
 Each kind of work has threads of its own: what waits for a lock or for a database that is stopped holds up nothing else.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,11 +13,12 @@ from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 
 from voices.daemon_threads import DaemonThreads, TooMuchWork
-from voices.database_waits import SILENCE, DatabaseSlow, waiting_at_most
+from voices.database_waits import SILENCE, waiting_at_most
+from voices.patience import DatabaseSlow, in_time, one_patience
 
 logger = logging.getLogger("voices.database")
 
-# How long whoever asks waits for the answer, at most. `answer_within` changes it.
+# How long whoever asks waits for the answer, at most; a request, for all that it asks. `answer_within` changes it.
 _answer_seconds = 2.5
 # Of these, how much one wait of a thread may take: the thread is to be back before nobody waits for it any more.
 WAIT_SHARE = 0.8
@@ -36,6 +36,11 @@ def answer_within(seconds: float) -> None:
 def as_long_as_allowed() -> AbstractContextManager[None]:
     """In this thread, the database is waited for no longer than somebody waits for the answer."""
     return waiting_at_most(WAIT_SHARE * _answer_seconds)
+
+
+def asked_together() -> AbstractContextManager[None]:
+    """What is asked in here, by one request, takes no longer in all than one question may."""
+    return one_patience(_answer_seconds)
 
 
 def _threads(name: str, threads: int) -> dict[str, Any]:
@@ -80,10 +85,10 @@ async def keep_books(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kw
 async def _answer(threads: dict[str, Any], function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
     SILENCE.check()
     try:
-        async with asyncio.timeout(_answer_seconds):
+        async with in_time(_answer_seconds):
             answer = await database_sync_to_async(function, **threads)(*args, **kwargs)
-    except (TimeoutError, TooMuchWork) as error:
-        slow = DatabaseSlow(str(error) or f"The database has not answered in {_answer_seconds:g} s.")
+    except TooMuchWork as error:
+        slow = DatabaseSlow(str(error))
         _log(slow)
         raise slow from None
     except DatabaseError as error:

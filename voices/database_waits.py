@@ -9,24 +9,23 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 from weakref import ref
 
-from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+
+from voices.patience import DatabaseSlow, waiting
 
 # Of the seconds that a thread waits, those in which it waits for a lock: then the database itself gives up, and keeps the
 # connection.
 LOCK_SHARE = 0.75
-
+# A connection is not begun with less than this share of them: the driver waits for it for 2 s, whatever it is told.
+CONNECT_SHARE = 0.75
 
 # After a wait in which the database has said nothing, nobody else waits for it for so long.
 SILENCE_SECONDS = 1.0
-
-
-class DatabaseSlow(OperationalError):
-    """It has not answered in time."""
 
 
 class Silence:
@@ -92,12 +91,55 @@ def _limit_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
         if limit is not None:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET lock_timeout = {LOCK_SHARE * limit * 1000:.0f}")
-    elif connection.vendor == "sqlite" and limit is not None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {LOCK_SHARE * limit * 1000:.0f}")
+    elif connection.vendor == "sqlite":
+        if not any(isinstance(each, _SqliteWaits) for each in connection.execute_wrappers):
+            connection.execute_wrappers.append(_SqliteWaits())
+        if limit is not None:
+            _set_busy_timeout(connection, LOCK_SHARE * limit)
 
 
 connection_created.connect(_limit_new)
+
+
+class _SqliteWaits:
+    """Each statement of a connection of SQLite: it waits for a lock no longer than the request has time for."""
+
+    def __init__(self) -> None:
+        self._is_hurried = False
+
+    def __call__(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        with waiting() as end:
+            if end < inf or self._is_hurried:
+                connection: BaseDatabaseWrapper = context["connection"]
+                _set_busy_timeout(connection, min(_lock_seconds(connection), end - time.monotonic()))
+                self._is_hurried = end < inf
+            return execute(sql, params, many, context)
+
+
+def _lock_seconds(connection: BaseDatabaseWrapper) -> float:
+    """How long SQLite waits for a lock where nobody is in a hurry."""
+    limit = _limit()
+    return float(connection.settings_dict["OPTIONS"].get("timeout", 5.0)) if limit is None else LOCK_SHARE * limit
+
+
+def _set_busy_timeout(connection: BaseDatabaseWrapper, seconds: float) -> None:
+    connection.connection.execute(f"PRAGMA busy_timeout = {max(0.0, seconds) * 1000:.0f}").close()
+
+
+def connect_in_time(connection: BaseDatabaseWrapper) -> None:
+    """When this connection is made, that takes the request's time for the database as well."""
+    wrapper = ref(connection)  # connections that are not closed are to end with what refers to them
+
+    def connect() -> None:
+        there = wrapper()
+        if there is None:
+            return
+        with waiting() as end:
+            if end - time.monotonic() < CONNECT_SHARE * (_limit() or 0.0):
+                raise DatabaseSlow("The database is too slow for another connection to it.")
+            type(there).connect(there)
+
+    vars(connection)["connect"] = connect
 
 
 def _limit_waits(connection: BaseDatabaseWrapper) -> None:
@@ -111,12 +153,14 @@ def _limit_waits(connection: BaseDatabaseWrapper) -> None:
 
     def limited(steps: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
         limit = _limit()
-        if limit is None:
-            return wait(driver(), steps, *args, **kwargs)
+        own_end = inf if limit is None else time.monotonic() + limit
         try:
-            return wait(driver(), _until(time.monotonic() + limit, steps), *args, **kwargs)
+            with waiting() as end:
+                end = min(end, own_end)
+                return wait(driver(), steps if end == inf else _until(end, steps), *args, **kwargs)
         except DatabaseSlow:
-            SILENCE.begin()
+            if time.monotonic() >= own_end:
+                SILENCE.begin()
             _give_up(driver(), wrapper())
             raise
 

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db import Error as DatabaseError
 
-from voices.database_waits import SILENCE_SECONDS, DatabaseSlow
+from voices.database_waits import SILENCE_SECONDS
+from voices.patience import DatabaseSlow, for_nobody, in_time
 
 Answer = TypeVar("Answer")
 
@@ -34,12 +35,14 @@ class Questions(Generic[Answer]):
                 self._silent_until = now + SILENCE_SECONDS  # this one finds out
             asked = self._open[name] = asyncio.create_task(self._ask(question))
             asked.add_done_callback(lambda done: self._close(name, done))
-        # Who leaves does not take the answer from the others.
-        return await asyncio.shield(asked)
+        # Who leaves, or has no more time, does not take the answer from the others.
+        async with in_time():
+            return await asyncio.shield(asked)
 
     async def _ask(self, question: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         try:
-            answer = await question()
+            with for_nobody():
+                answer = await question()
         except DatabaseError:
             self._silent_until = self._clock() + SILENCE_SECONDS
             raise

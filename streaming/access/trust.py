@@ -7,6 +7,7 @@ from collections.abc import Callable
 from streaming.access.identity import Client
 from streaming.access.known_keys import KnownKeys
 from streaming.errors import DatabaseUnavailable, Refused
+from voices.patience import for_nobody
 
 # A key that is changed or disabled meanwhile is noticed on an open socket, and in a response, after this long at most.
 TRUST_SECONDS = 30.0
@@ -47,7 +48,8 @@ class Trust:
 
     async def _look_ahead(self) -> None:
         try:
-            await self._look()
+            with for_nobody():
+                await self._look()
         except Refused:
             self._since = -math.inf  # who asks next is told why
         except DatabaseUnavailable:

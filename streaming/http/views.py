@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.decorators import login_not_required
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
@@ -19,7 +19,8 @@ from streaming.errors import Refused
 from streaming.http.answers import answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, not_found, problem_of
-from voices.database import as_long_as_allowed
+from voices.database import as_long_as_allowed, asked_together
+from voices.database_waits import connect_in_time
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -35,7 +36,7 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
     async def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             # Programs read the API's sentences, in whichever language the project or the request has its pages.
-            with translation.override("en"):
+            with translation.override("en"), asked_together():
                 return _named(await _respond(run, request, *args, **kwargs))
         finally:
             await let_go_of_the_database()
@@ -57,6 +58,7 @@ def _limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
 
     def run(*args: Any, **kwargs: Any) -> HttpResponseBase:
         with as_long_as_allowed():
+            connect_in_time(connections[DEFAULT_DB_ALIAS])
             return view(*args, **kwargs)
 
     return run

@@ -22,7 +22,7 @@ from streaming.forwarding.forwarding import Forwarding
 from streaming.serving.disk import Disk
 from streaming.serving.drain import Drain
 from voices.database import read
-from voices.database_waits import DatabaseSlow
+from voices.patience import DatabaseSlow
 
 logger = logging.getLogger("streaming.serving.health")
 

@@ -14,6 +14,7 @@ from streaming.conf import Config
 from streaming.errors import DatabaseUnavailable, Fault, ProtocolError, Refused, fault_of
 from streaming.protocol.messages import read_object
 from streaming.speech.voice_preparation import find_voice
+from voices.database import asked_together
 from voices.models import Voice
 from voices.voice_cache import VoiceCache
 
@@ -46,8 +47,9 @@ class Visitor:
         """The handshake. Returns what ends the connection."""
         try:
             self.query = dict(parse_qsl(self._scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-            await self._identify_early()
-            await self._find_voice()
+            with asked_together():
+                await self._identify_early()
+                await self._find_voice()
         except ProtocolError as error:
             self.refusal = error
         except (Refused, DatabaseUnavailable) as error:
@@ -68,8 +70,9 @@ class Visitor:
         # What has been accepted is not asked about again: a token works once.
         credentials = brought if self._client is not None else brought.filled_from(self._credentials)
         try:
-            await self._identify(credentials)
-            await self._find_voice()
+            with asked_together():
+                await self._identify(credentials)
+                await self._find_voice()
         except (ProtocolError, Refused, DatabaseUnavailable) as error:
             return fault_of(error)
         return None

@@ -8,6 +8,7 @@ from streaming.speech.metering import Meter, Unmetered
 from streaming.speech.playback import Playback
 from streaming.speech.speech_queue import Queued, SpeechQueue
 from streaming.text.rewriting import Rewriting
+from voices.database import asked_together
 
 
 class Speaker:
@@ -71,9 +72,10 @@ class Speaker:
         self._submit_ahead()
 
     async def _speak(self, queued: Queued, utterance: Utterance) -> None:
-        await self._meter.charge(len(utterance.text), pause=utterance.pause)
-        if utterance.text:
-            submitted = await self._queue.submit(queued, utterance)
+        with asked_together():
+            await self._meter.charge(len(utterance.text), pause=utterance.pause)
+            submitted = await self._queue.submit(queued, utterance) if utterance.text else None
+        if submitted:
             self._playback.begin(utterance, submitted.text, submitted.audio.sample_rate, submitted.tempo)
             async for chunk in submitted.audio:
                 if submitted.audio.was_awaited:

@@ -11,7 +11,8 @@ from django.db import DatabaseError
 
 from voices import database
 from voices.daemon_threads import DaemonThreads, TooMuchWork
-from voices.database_waits import SILENCE, SILENCE_SECONDS, DatabaseSlow, Silence
+from voices.database_waits import SILENCE, SILENCE_SECONDS, Silence
+from voices.patience import DatabaseSlow
 from voices.questions import Questions
 
 
