@@ -58,7 +58,7 @@ class ServerParts:
         self.gate = Gate(config.limits, keys)
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
-        preparer = VoicePreparer(self.executor)
+        self._preparer = preparer = VoicePreparer(self.executor)
         self._voices = voices
         self._background = BackgroundPreparation(preparer, self.executor)
         self._watch = ChangeWatch(self._note_changes, self._needs_changes)
@@ -111,11 +111,11 @@ class ServerParts:
         return not (self.open_sockets or status.running or status.waiting)
 
     async def say_goodbye(self) -> None:
-        """End every session, because the server ends, and write down what has been used."""
+        """End every session, because the server ends, and write down what has been used and made."""
         self._background.stop()
         self._watch.stop()
         await self.open_sockets.say_goodbye_to_all()
-        await self.gate.close()
+        await asyncio.gather(self.gate.close(), self._preparer.close())
 
     async def stop(self) -> None:
         """End the engine's processes. Takes a few seconds at most."""

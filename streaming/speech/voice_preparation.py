@@ -21,6 +21,7 @@ from streaming.errors import (
     VoiceUnusable,
     unknown_voice,
 )
+from streaming.speech.conditioning_store import ConditioningStore
 from streaming.speech.language import LanguageChooser
 from streaming.speech.speaking_rates import SpeakingRates
 from voices.conditioning import (
@@ -73,10 +74,15 @@ class VoicePreparer:
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._calls: SharedCalls[bytes] = SharedCalls()
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._store = ConditioningStore(store_conditioning)
 
     @property
     def is_idle(self) -> bool:
-        return not self._calls
+        return not self._calls and not self._store
+
+    async def close(self) -> None:
+        """Store what has been made, because the server ends. Takes a few seconds at most."""
+        await self._store.close()
 
     def begin(self, voice: Voice) -> "VoicePreparation":
         """Start to prepare the voice, whose clips are loaded."""
@@ -99,8 +105,10 @@ class VoicePreparer:
         return await is_conditioned(voice.key, fingerprint)
 
     async def prepare(self, voice: Voice, fingerprint: str) -> None:
-        """For whoever asks for it later, in any process. Raises EngineFailed, EngineUnavailable, VoiceUnusable."""
+        """For whoever asks for it later, in any process: it is stored then. Raises EngineFailed, EngineUnavailable,
+        VoiceUnusable."""
         await self._calls.get((voice.key, fingerprint), partial(self._find_or_make, voice, fingerprint))
+        await self._store.written()
 
     async def _conditioning(self, voice: Voice, info: EngineInfo) -> bytes:
         name = (voice.key, info.fingerprint)
@@ -112,14 +120,15 @@ class VoicePreparer:
         return self._kept[name]
 
     async def _find_or_make(self, voice: Voice, fingerprint: str) -> bytes:
-        if (stored := await _stored(voice.key, fingerprint)) is not None:
-            return stored
+        made = self._store.get(voice.key, fingerprint) or await _stored(voice.key, fingerprint)
+        if made is not None:
+            return made
         try:
             made = await self._make(voice)
         except (EngineFailed, VoiceUnusable) as error:
             logger.error("Voice %s cannot be prepared: %s", voice.voice_id, error)
             raise
-        await _store(voice.key, fingerprint, made)
+        self._store.keep(voice.key, fingerprint, made)
         logger.info("Voice %s is prepared", voice.voice_id)
         return made
 
@@ -175,10 +184,3 @@ async def _stored(key: str, fingerprint: str) -> bytes | None:
     except DatabaseError:
         logger.warning("Stored conditioning cannot be read from the database; the voice is prepared again")
         return None
-
-
-async def _store(key: str, fingerprint: str, conditioning: bytes) -> None:
-    try:
-        await store_conditioning(key, fingerprint, conditioning)
-    except DatabaseError:
-        logger.warning("The conditioning of a voice cannot be stored; it will be computed again next time")

@@ -8,7 +8,8 @@ from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from streaming.dispatch.executor import Executor
-from streaming.engine.contract import EngineInfo
+from streaming.engine.contract import EngineInfo, VoiceRef
+from streaming.speech.voice_preparation import VoicePreparer
 from voices.models import ReferenceClip, Voice
 
 Result = TypeVar("Result")
@@ -35,6 +36,18 @@ def run(work: Coroutine[Any, Any, Result], seconds: float = 30.0) -> Result:
             return await work
 
     return async_to_sync(wait)()
+
+
+def prepare(preparer: VoicePreparer, voice: Voice, seconds: float = 30.0) -> VoiceRef:
+    """And wait until what was made is stored."""
+
+    async def prepare_and_store() -> VoiceRef:
+        ref = await preparer.ref(voice)
+        while not preparer.is_idle:
+            await asyncio.sleep(0.01)
+        return ref
+
+    return run(prepare_and_store(), seconds)
 
 
 def make_voice(voice_id: str, *contents: bytes) -> Voice:

@@ -13,7 +13,7 @@ from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
 from streaming.speech.voice_preparation import VoicePreparer
-from tests.process.speech.stored_voices import Roaming, make_voice, run
+from tests.process.speech.stored_voices import Roaming, make_voice, prepare, run
 from tests.pure.voices.recordings import recording
 from voices.models import VoiceConditioning
 
@@ -60,7 +60,7 @@ def test_a_voice_stored_in_the_format_of_before_is_prepared_anew_and_speaks(
     executor = Roaming(EngineSpec("xtts", options), max_running=1, max_waiting=1)
     try:
         info = run(executor.ready(), SECONDS)
-        ref = run(VoicePreparer(executor).ref(voice), SECONDS)
+        ref = prepare(VoicePreparer(executor), voice, SECONDS)
         assert run(first_sound(executor, ref), SECONDS) > 0
     finally:
         executor.stop()

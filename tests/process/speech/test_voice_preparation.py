@@ -16,10 +16,10 @@ from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
 from streaming.engine.contract import VoiceRef
 from streaming.errors import EngineFailed, EngineUnavailable, VoiceUnusable
-from streaming.speech import voice_preparation
+from streaming.speech import conditioning_store, voice_preparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
-from tests.process.speech.stored_voices import Roaming, make_voice, resolved, run
+from tests.process.speech.stored_voices import Roaming, make_voice, prepare, resolved, run
 from tests.pure.voices.recordings import recording
 from voices.models import ReferenceClip, VoiceConditioning
 
@@ -73,7 +73,7 @@ async def leave(preparation: Any) -> None:
 
 def test_a_voice_is_its_conditioning_and_not_its_clips(executor: Executor) -> None:
     voice = make_voice("anna", HIGH)
-    assert run(VoicePreparer(executor).ref(voice)) == VoiceRef(voice.key, conditioning=conditioning_of([HIGH]))
+    assert prepare(VoicePreparer(executor), voice) == VoiceRef(voice.key, conditioning=conditioning_of([HIGH]))
 
 
 def test_a_voice_without_clips_is_a_speaker_of_the_engine(executor: Executor) -> None:
@@ -95,7 +95,9 @@ def test_many_connections_prepare_a_voice_once(executor: Executor, prepared: Cal
     preparer = VoicePreparer(executor)
 
     async def connect() -> list[VoiceRef]:
-        return [await preparation.ref() for preparation in [preparer.begin(voice) for voice in voices * 10]]
+        refs = [await preparation.ref() for preparation in [preparer.begin(voice) for voice in voices * 10]]
+        await until(lambda: preparer.is_idle)
+        return refs
 
     clips = (HIGH, LOW, HIGH) * 10
     assert [ref.conditioning for ref in run(connect())] == [conditioning_of([clip]) for clip in clips]
@@ -107,33 +109,33 @@ def test_many_connections_prepare_a_voice_once(executor: Executor, prepared: Cal
 def test_what_another_process_has_stored_is_used(executor: Executor, prepared: Callable[[], int]) -> None:
     voice = make_voice("anna", HIGH)
     VoiceConditioning.objects.create(key=voice.key, fingerprint="one", data=b"stored")
-    assert run(VoicePreparer(executor).ref(voice)).conditioning == b"stored"
+    assert prepare(VoicePreparer(executor), voice).conditioning == b"stored"
     assert prepared() == 0
 
 
 def test_what_another_engine_has_made_is_not_used(executor: Executor) -> None:
     voice = make_voice("anna", HIGH)
     VoiceConditioning.objects.create(key=voice.key, fingerprint="two", data=b"stored")
-    assert run(VoicePreparer(executor).ref(voice)).conditioning == conditioning_of([HIGH])
+    assert prepare(VoicePreparer(executor), voice).conditioning == conditioning_of([HIGH])
     assert [row.fingerprint for row in VoiceConditioning.objects.all()] == ["one"]
 
 
 def test_a_voice_in_use_needs_no_database(executor: Executor) -> None:
     voice, preparer = make_voice("anna", HIGH), VoicePreparer(executor)
-    first = run(preparer.ref(voice))
+    first = prepare(preparer, voice)
     VoiceConditioning.objects.all().delete()
-    assert run(preparer.ref(voice)) == first
+    assert prepare(preparer, voice) == first
     assert not VoiceConditioning.objects.exists()
 
 
 def test_a_changed_clip_is_prepared_anew(executor: Executor) -> None:
     preparer = VoicePreparer(executor)
-    run(preparer.ref(make_voice("anna", HIGH)))
+    prepare(preparer, make_voice("anna", HIGH))
     clip = ReferenceClip.objects.get()
     clip.file = SimpleUploadedFile("new.wav", LOW)
     clip.full_clean()
     clip.save()
-    assert run(preparer.ref(resolved("anna"))).conditioning == conditioning_of([LOW])
+    assert prepare(preparer, resolved("anna")).conditioning == conditioning_of([LOW])
 
 
 def test_memory_keeps_the_voices_that_were_used_last(executor: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,12 +143,12 @@ def test_memory_keeps_the_voices_that_were_used_last(executor: Executor, monkeyp
     preparer = VoicePreparer(executor)
     voices = [make_voice(f"voice-{pitch}", recording(pitch=pitch)) for pitch in (90, 120, 220)]
     for voice in (voices[0], voices[1], voices[0], voices[2]):
-        run(preparer.ref(voice))
+        prepare(preparer, voice)
     VoiceConditioning.objects.all().delete()
     for voice in (voices[0], voices[2]):
-        run(preparer.ref(voice))
+        prepare(preparer, voice)
     assert not VoiceConditioning.objects.exists()
-    run(preparer.ref(voices[1]))
+    prepare(preparer, voices[1])
     assert [row.key for row in VoiceConditioning.objects.all()] == [voices[1].key]
 
 
@@ -156,7 +158,7 @@ def test_a_lost_recording_is_said_and_logged(
     voice = make_voice("anna", HIGH, LOW)
     (media_root / str(ReferenceClip.objects.all()[0].file.name)).unlink()
     with pytest.raises(VoiceUnusable, match="A recording of the voice 'anna' cannot be read"):
-        run(VoicePreparer(executor).ref(voice))
+        prepare(VoicePreparer(executor), voice)
     assert "Voice anna cannot be prepared: A recording of the voice" in caplog.text
     assert not VoiceConditioning.objects.exists()
 
@@ -189,14 +191,15 @@ def test_what_failed_before_anybody_asked_is_tried_again(
 
 
 def test_without_its_table_every_process_prepares_for_itself(
-    executor: Executor, caplog: pytest.LogCaptureFixture
+    executor: Executor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    voice = make_voice("anna", HIGH)
+    voice, preparer = make_voice("anna", HIGH), VoicePreparer(executor)
+    monkeypatch.setattr(conditioning_store, "TRIES", 1)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE voices_voiceconditioning RENAME TO elsewhere")
-    assert run(VoicePreparer(executor).ref(voice)).conditioning == conditioning_of([HIGH])
+    assert prepare(preparer, voice).conditioning == conditioning_of([HIGH])
     assert "Stored conditioning cannot be read" in caplog.text
-    assert "cannot be stored" in caplog.text
+    assert "1 prepared voices cannot be stored" in caplog.text
 
 
 def test_who_leaves_early_leaves_nothing_behind(
