@@ -9,5 +9,5 @@ def sign_in(browser: Browser, server: LiveServer, name: str = "ada") -> None:
     browser.open(f"{server.base_url}/admin/")
     browser.type("#id_username", name)
     browser.type("#id_password", "lovelace")
-    browser.submit("[type=submit]")
+    browser.submit("#login-form [type=submit]")
     assert browser.evaluate("document.querySelector('#id_password') === null"), browser.text()

@@ -199,7 +199,7 @@ def test_a_page_that_is_not_secure_says_why_nothing_can_be_recorded(browser: Bro
     browser.open(address)
     browser.type("#id_username", "ada")
     browser.type("#id_password", "lovelace")
-    browser.submit("[type=submit]")
+    browser.submit("#login-form [type=submit]")
     browser.wait_for(".no-microphone")
     assert "browsers allow it only over https and on localhost" in browser.text(".no-microphone")
     assert browser.evaluate("document.querySelector('.recorder').hidden")
