@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.live_server import LiveServer, write_settings
 from tests.pure.voices.muxing import LIVE, muxed
-from tests.pure.voices.recordings import recording, speech
+from tests.pure.voices.recordings import encoded, recording, speech
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +85,14 @@ def test_what_phones_and_browsers_record_is_taken(
     client.delete(f"/v1/voices/{answer.json()['voice_id']}")
     assert sample["mime_type"] == kind
     assert sample["duration_secs"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_a_sample_says_what_may_harm_the_voice(client: httpx.Client) -> None:
+    added = add(client, "Anna", encoded(speech(2.0, rate=8_000), rate=8_000)).json()["voice_id"]
+    [sample] = client.get(f"/v1/voices/{added}").json()["samples"]
+    client.delete(f"/v1/voices/{added}")
+    assert sample["findings"][0].startswith("It has only 2 s of speech.")
+    assert sample["findings"][1].startswith("Its sample rate is 8000 Hz")
 
 
 def test_who_uploads_a_damaged_recording_is_told_what_is_lost(client: httpx.Client) -> None:

@@ -75,6 +75,17 @@ class Browser:
         for event in ("mousePressed", "mouseReleased"):
             self._call("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", clickCount=1)
 
+    def drag(self, selector: str, *shares: float) -> None:
+        """With the mouse, from one share of an element's width to the next ones."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.evaluate(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        box = f"(box => [box.x, box.width, box.y + box.height / 2])({element}.getBoundingClientRect())"
+        left, width, y = self.evaluate(box)
+        events = ["mousePressed", *["mouseMoved"] * (len(shares) - 1), "mouseReleased"]
+        for event, share in zip(events, (*shares, shares[-1]), strict=True):
+            x = left + width * share
+            self._call("Input.dispatchMouseEvent", type=event, x=x, y=y, button="left", buttons=1, clickCount=1)
+
     def submit(self, selector: str) -> None:
         """Click on what leads to another page, and wait for it."""
         self.leave(lambda: self.click(selector))

@@ -158,6 +158,21 @@ def test_what_is_used_is_chosen_with_the_keyboard(browser: Browser, admin_server
     assert "Only" not in browser.text(f"{ROW} .field-advice")
 
 
+def test_what_is_used_is_chosen_by_dragging_over_the_waveform(
+    browser: Browser, admin_server: LiveServer, spoken: Path
+) -> None:
+    begin_voice(browser, admin_server, "dragged")
+    browser.choose_file("#id_recordings", spoken)
+    save(browser)
+    seconds = float(browser.evaluate("document.querySelector('.clip').dataset.seconds"))
+    browser.drag(".clip-waveform", 0.25, 0.5, 0.75)
+    assert float(value(browser, "trim_start")) == pytest.approx(0.25 * seconds, abs=0.05)
+    assert float(value(browser, "trim_end")) == pytest.approx(0.75 * seconds, abs=0.05)
+    browser.drag(".clip-waveform", 0.75, 0.6)  # only that end
+    assert float(value(browser, "trim_start")) == pytest.approx(0.25 * seconds, abs=0.05)
+    assert float(value(browser, "trim_end")) == pytest.approx(0.6 * seconds, abs=0.05)
+
+
 def test_what_is_used_is_heard(browser: Browser, admin_server: LiveServer, spoken: Path) -> None:
     begin_voice(browser, admin_server, "heard")
     browser.choose_file("#id_recordings", spoken)
@@ -219,5 +234,7 @@ def test_recordings_fit_on_a_phone(browser: Browser, admin_server: LiveServer, s
     browser.screenshot("adding")
     save(browser)
     assert browser.too_wide() == []
+    row = "document.querySelector('#clips-0 .form-multiline')"
+    assert browser.evaluate(f"{row}.getBoundingClientRect().right <= {row}.parentElement.getBoundingClientRect().right")
     browser.evaluate("document.querySelector('#clips-group').scrollIntoView()")
     browser.screenshot("saved")
