@@ -4,9 +4,10 @@ turns, in one run.
     git worktree add /tmp/before 21f3080
     .venv/bin/python benchmarks/newcomer.py --before /tmp/before
 
-One utterance speaks; in the middle of it another one comes. Each of the engine's steps is timed without the decodes between
-them, which both commits have alike. Random weights.
+One utterance speaks, and another one comes: soon, when the listener has little audio left, or late, when there is plenty.
+Each of the engine's steps is timed without the decodes between them, which both commits have alike. Random weights.
 
+lead      the audio that the listener has left when the newcomer comes
 step      the median of the steps before the newcomer comes
 longest   the longest step from there until the newcomer has its first latent
 stall     what the longest takes more than the median step
@@ -30,8 +31,10 @@ from benchmarks.engine_table import table
 from benchmarks.provenance import PROJECT_DIR, provenance
 from streaming.engine.checkpoint.random_checkpoint import SPEAKER_NAMES, write_random_checkpoint
 
-SPEAKER_TOKENS, NEWCOMER_TOKENS, COMES_AFTER = 80, 4, 40
-MEASURES = ("step", "longest", "stall", "ready")
+SPEAKER_TOKENS, NEWCOMER_TOKENS = 80, 4
+# After how many tokens the newcomer comes.
+COMES = {"soon": 12, "late": 40}
+MEASURES = ("lead", "step", "longest", "stall", "ready")
 # What a checkout runs, with its own code. It prints the measures of a turn in a line.
 CHILD = """
 import json, sys, threading, time
@@ -39,12 +42,13 @@ from statistics import median
 from benchmarks.measured_engine import MeasuredEngine
 from streaming.engine.contract import SpeechRequest, VoiceRef
 
-options, speaker, texts, tokens, comes_after, turns = json.loads(sys.argv[1])
+options, speaker, texts, tokens = json.loads(sys.argv[1])
 voice = VoiceRef(speaker=speaker)
 
 class Timed(MeasuredEngine):
-    def begin_turn(self):
+    def begin_turn(self, comes_after):
         self.steps, self.decoding, self.came, self.ready, self.over = [], 0.0, None, None, threading.Event()
+        self.comes_after, self.lead = comes_after, 0.0
 
     def _sample(self, utterances, latents, logits):
         super()._sample(utterances, latents, logits)
@@ -54,8 +58,9 @@ class Timed(MeasuredEngine):
         if any(name.startswith("first") for name in names):
             self.steps.append((now, self.decoding))
             self.decoding = 0.0
-            if len(self.steps) == comes_after:
-                self.came = time.perf_counter()
+            if len(self.steps) == self.comes_after:
+                self.came, speaking = time.perf_counter(), next(iter(self._utterances.values()))
+                self.lead = speaking.scheduled.lead(time.monotonic())
                 self.submit(SpeechRequest(f"new:{tokens[1]}", texts[1], voice, seed=2), lambda event: None)
 
     def _hand_out(self, utterances):
@@ -66,35 +71,37 @@ class Timed(MeasuredEngine):
     def measured(self):
         ends = [at for at, _ in self.steps]
         took = [after - before - decoding for before, (after, decoding) in zip(ends, self.steps[1:])]
-        alone = median(took[: comes_after - 1])
+        alone = median(took[: self.comes_after - 1])
         beside = [each for each, before in zip(took, ends) if self.came <= before + 1e-3 and before < self.ready]
-        return {"step": alone, "longest": max(beside), "stall": max(beside) - alone, "ready": self.ready - self.came}
+        return {
+            "lead": self.lead, "step": alone, "longest": max(beside), "stall": max(beside) - alone,
+            "ready": self.ready - self.came,
+        }
+
+def heard(event):
+    if type(event).__name__ in ("Finished", "Failed"):
+        engine.over.set()
 
 engine = Timed(**options)
-engine.begin_turn()
+engine.begin_turn(0)
 engine.warm_up()
 threading.Thread(target=engine.run).start()
-for turn in range(turns + 1):
-    engine.begin_turn()
-    def heard(event):
-        if type(event).__name__ in ("Finished", "Failed"):
-            engine.over.set()
+while line := sys.stdin.readline():
+    engine.begin_turn(int(line))
     engine.submit(SpeechRequest(f"first:{tokens[0]}", texts[0], voice, seed=1), heard)
     engine.over.wait()
-    if turn:  # the first one is for what is done once
-        print(json.dumps(engine.measured()), flush=True)
-    if turn < turns:
-        sys.stdin.readline()
+    print(json.dumps(engine.measured()), flush=True)
 engine.stop()
 """
 
 
 class Checkout:
-    """An engine of another checkout, or of this one: `turn` gives the measures of one more turn, in seconds."""
+    """An engine of another checkout, or of this one: `turn` gives the measures of one more turn, in seconds. The first turn
+    is for what is done once."""
 
-    def __init__(self, root: Path, options: dict[str, object], turns: int) -> None:
+    def __init__(self, root: Path, options: dict[str, object]) -> None:
         texts, tokens = [TEXTS[1], TEXTS[0]], [SPEAKER_TOKENS, NEWCOMER_TOKENS]
-        arguments = json.dumps([options, SPEAKER_NAMES[0], texts, tokens, COMES_AFTER, turns])
+        arguments = json.dumps([options, SPEAKER_NAMES[0], texts, tokens])
         self._process = subprocess.Popen(
             [sys.executable, "-c", CHILD, arguments],
             cwd=root,
@@ -104,12 +111,12 @@ class Checkout:
             text=True,
         )
 
-    def turn(self) -> dict[str, float]:
+    def turn(self, comes_after: int) -> dict[str, float]:
         """Raises RuntimeError if the engine has ended."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("The engine of a checkout has no pipes.")
-        stdin.write("\n")
+        stdin.write(f"{comes_after}\n")
         stdin.flush()
         if line := stdout.readline():
             return dict(json.loads(line))
@@ -119,11 +126,13 @@ class Checkout:
         self._process.communicate()
 
 
-def measured(checkouts: dict[str, Checkout], turns: int) -> dict[str, dict[str, float]]:
+def measured(checkouts: dict[str, Checkout], turns: int, comes_after: int) -> dict[str, dict[str, float]]:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
-    for _ in range(turns):
+    for turn in range(turns + 1):
         for name, checkout in checkouts.items():
-            found[name].append(checkout.turn())
+            result = checkout.turn(comes_after)
+            if turn:
+                found[name].append(result)
     return {name: {key: median(turn[key] for turn in each) for key in MEASURES} for name, each in found.items()}
 
 
@@ -144,9 +153,9 @@ def main() -> None:
         model: dict[str, object] = {"checkpoint_path": str(checkpoint), "device": "cpu", "precision": "auto"}
         model |= {"threads": options.threads, "slots": 2, "folder": folder}
         roots = {"before": before, "after": PROJECT_DIR}
-        checkouts = {name: Checkout(root, model, options.turns) for name, root in roots.items()}
+        checkouts = {name: Checkout(root, model) for name, root in roots.items()}
         try:
-            results = measured(checkouts, options.turns)
+            results = {when: measured(checkouts, options.turns, tokens) for when, tokens in COMES.items()}
         finally:
             for checkout in checkouts.values():
                 checkout.close()
@@ -157,8 +166,12 @@ def main() -> None:
     print(
         f"{about['command']}; {about['machine']['cores']} x {about['machine']['cpu']}; {other} and {about['commit']}\n"
     )
-    rows = [[key, *(f"{1000 * results[name][key]:.0f} ms" for name in roots)] for key in MEASURES]
-    print("\n".join(table(("measure", other, about["commit"]), rows)))
+    rows = [
+        [when, key, *(f"{1000 * found[name][key]:.0f} ms" for name in roots)]
+        for when, found in results.items()
+        for key in MEASURES
+    ]
+    print("\n".join(table(("newcomer", "measure", other, about["commit"]), rows)))
 
 
 if __name__ == "__main__":

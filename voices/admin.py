@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
@@ -106,6 +107,9 @@ class VoiceAdmin(HearingAdmin, ExaminingAdmin):
     def _clip_audio(self, request: HttpRequest, pk: int) -> HttpResponse:
         """For those to whom the page of a voice shows its recordings: to see voices is one right, to hear them another."""
         if not (self.has_view_permission(request) and self.may_hear_clips(request)):
+            raise PermissionDenied
+        voice = get_object_or_404(self.get_queryset(request), clips__pk=pk)
+        if not (self.has_view_permission(request, voice) and self.may_hear_clips(request, voice)):
             raise PermissionDenied
         return clip_audio(request, pk)
 

@@ -67,8 +67,10 @@ class Look:
 
     def changed(self) -> frozenset[int] | None:
         """Voices that have changed; None: any may have, as at the first look. Raises DatabaseError."""
+        kept, self._version = self._version, None  # after an error the next look is through another connection
         version = self._version_of_sqlite()
-        if version is not None and version == self._version and self._seen is not None:
+        if version is not None and version == kept and self._seen is not None:
+            self._version = version
             return frozenset()
         rows = dict(VoiceChange.objects.order_by("-pk").values_list("pk", "voice_pk")[:LOOKED_AT])
         before, self._seen, self._version = self._seen, set(rows), version

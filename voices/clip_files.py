@@ -5,6 +5,7 @@ What remains where a process ends at the wrong moment is found by `manage.py rem
 """
 
 import logging
+import time
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,12 +18,18 @@ from django.db import Error as DatabaseError
 from django.db import router, transaction
 from django.utils.translation import gettext
 
+from voices.storage import StorageUnavailable
+
 logger = logging.getLogger("voices.files")
 
 Stored = tuple[Storage, str]
 # The fields of a recording that name files.
 FILE_FIELDS = ("file", "model_copy")
 _LONGEST_NAME = 255
+# For so long after a storage has not answered, it is asked to delete nothing more: each try may take its whole time-out,
+# and a voice has many files.
+AWAY_SECONDS = 30.0
+_away_until = 0.0
 _pending: ContextVar[list[Stored] | None] = ContextVar("pending", default=None)
 
 
@@ -79,9 +86,17 @@ def delete_after_commit(storage: Storage, name: str | None) -> None:
 
 
 def delete_file(storage: Storage, name: str) -> None:
-    """A storage that refuses is logged, no more."""
+    """A storage that refuses is logged, no more. One that does not answer is not asked again for a while: what is left is
+    for `remove_orphans`."""
+    global _away_until
+    if time.monotonic() < _away_until:
+        logger.warning("The file %s is left: the storage has not answered lately", name)
+        return
     try:
         storage.delete(name)
+    except StorageUnavailable as error:
+        _away_until = time.monotonic() + AWAY_SECONDS
+        logger.warning("The file %s cannot be deleted: %s", name, error)
     except Exception as error:  # each storage has its own
         logger.warning("The file %s cannot be deleted: %s", name, error)
 

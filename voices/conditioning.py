@@ -1,6 +1,5 @@
 """The recordings of a voice as bytes, and what engines made of them, kept for every process that shares the database."""
 
-
 from voices.clip_copies import Uncopied, copied
 from voices.database import read, write
 from voices.models import Voice, VoiceConditioning

@@ -93,7 +93,8 @@ def _limit_new(connection: BaseDatabaseWrapper, **_: Any) -> None:
                 cursor.execute(f"SET lock_timeout = {LOCK_SHARE * limit * 1000:.0f}")
     elif connection.vendor == "sqlite":
         if not any(isinstance(each, _SqliteWaits) for each in connection.execute_wrappers):
-            connection.execute_wrappers.append(_SqliteWaits())
+            # The first, because whoever adds one for a while takes the last away.
+            connection.execute_wrappers.insert(0, _SqliteWaits())
         if limit is not None:
             _set_busy_timeout(connection, LOCK_SHARE * limit)
 

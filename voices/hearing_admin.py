@@ -118,13 +118,14 @@ class HearingAdmin(AdminBase):
         )
 
     def _hear_voice(self, request: HttpRequest, pk: int) -> HttpResponse:
-        voice = get_object_or_404(Voice, pk=pk)
+        voice = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_view_permission(request, voice):
             raise PermissionDenied
         return _ticket(request, voice.pk, None)
 
     def _hear_clip(self, request: HttpRequest, pk: int) -> HttpResponse:
-        clip = get_object_or_404(ReferenceClip.objects.select_related("voice"), pk=pk)
+        clips = ReferenceClip.objects.filter(voice__in=self.get_queryset(request).values("pk"))
+        clip = get_object_or_404(clips.select_related("voice"), pk=pk)
         if not (self.has_view_permission(request, clip.voice) and self.may_hear_clips(request, clip.voice)):
             raise PermissionDenied
         return _ticket(request, clip.voice.pk, clip.pk)
@@ -133,7 +134,8 @@ class HearingAdmin(AdminBase):
         if not self.has_view_permission(request):
             raise PermissionDenied
         pks = [int(pk) for pk in request.GET.getlist("pk")[:MOST_STATES] if pk.isdecimal() and len(pk) < 19]
-        return JsonResponse({str(pk): _told(prepared) for pk, prepared in states_of(pks).items()})
+        shown = list(self.get_queryset(request).filter(pk__in=pks).values_list("pk", flat=True))
+        return JsonResponse({str(pk): _told(prepared) for pk, prepared in states_of(shown).items()})
 
 
 def hear_button(site: admin.AdminSite, kind: str, pk: int, name: str) -> SafeString:

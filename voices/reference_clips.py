@@ -1,6 +1,7 @@
 """The recordings of voices. The original is kept as it came; models read a copy of it (`model_copy`)."""
 
 import hashlib
+import math
 import secrets
 import tempfile
 import weakref
@@ -28,6 +29,8 @@ from voices.storage import StorageUnavailable
 from voices.survey import Part, copy_rate
 
 LARGEST_GAIN = 30.0
+# A day: longer than any recording.
+LATEST_SECOND = 86_400.0
 # Where the files of each field are.
 FOLDERS = {"file": "clips", "model_copy": "copies"}
 # What names the sound that models read, in the order of `sound_name`.
@@ -106,15 +109,15 @@ class ReferenceClip(models.Model):
         _("start"),
         default=0.0,
         blank=True,
-        validators=[MinValueValidator(0.0)],
+        validators=[MinValueValidator(0.0), MaxValueValidator(LATEST_SECOND)],
         help_text=_("Seconds. What is before it is not used."),
     )
     trim_end = models.FloatField(
         _("end"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(0.0)],
-        help_text=_("Seconds. What is behind it is not used. Empty: the end of the recording."),
+        validators=[MinValueValidator(0.0), MaxValueValidator(LATEST_SECOND)],
+        help_text=_("Seconds. What is after it is not used. Empty: the end of the recording."),
     )
     gain = models.FloatField(
         _("gain"),
@@ -161,6 +164,8 @@ class ReferenceClip(models.Model):
     def clean(self) -> None:
         super().clean()
         self.trim_start, self.gain = self.trim_start or 0.0, self.gain or 0.0  # a form may leave them empty
+        if not self._edit_is_possible():  # what is wrong with it, its fields say
+            return
         try:
             if self._has_new_file():
                 self._take(read_upload(self.file.file, self.edit))
@@ -169,6 +174,14 @@ class ReferenceClip(models.Model):
                 self._take(self.read_again())
         except ClipError as error:
             raise ValidationError({error.field: str(error)}) from None
+
+    def _edit_is_possible(self) -> bool:
+        try:
+            for name in EDIT_FIELDS:
+                self._meta.get_field(name).clean(getattr(self, name), self)  # type: ignore[union-attr]
+        except ValidationError:
+            return False
+        return all(math.isfinite(value) for value in (self.trim_start, self.trim_end or 0.0, self.gain))
 
     @property
     def edit(self) -> Edit:

@@ -64,6 +64,10 @@ class RecordingsField(forms.FileField):
 
     widget = RecordingsInput
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Without new files, the widget gives an empty list."""
+        return bool(data)
+
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Each by Django's own rules, and what is wrong with each."""
         files, errors = [], []
@@ -124,11 +128,14 @@ def examine_rows(values: Mapping[str, str], files: Mapping[str, Any], clips: "Qu
 
 
 def _change(clip: ReferenceClip, values: Mapping[str, str], prefix: str) -> None:
-    """As the form will understand it; what it will not is left out."""
+    """As the form will understand the row. A number that the form will refuse is not used."""
     for name in EDIT_FIELDS:
         if (value := values.get(f"{prefix}-{name}")) is not None:
             with suppress(ValidationError):
-                setattr(clip, name, forms.FloatField(required=False).clean(value))
+                number = forms.FloatField(required=False).clean(value)
+                if number is not None:
+                    ReferenceClip._meta.get_field(name).run_validators(number)  # type: ignore[union-attr]
+                setattr(clip, name, number)
 
 
 def listed_errors(page: Iterable[Any]) -> list[dict[str, Any]]:

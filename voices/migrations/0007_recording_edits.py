@@ -50,11 +50,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='referenceclip',
             name='trim_end',
-            field=models.FloatField(blank=True, help_text='Seconds. What is behind it is not used. Empty: the end of the recording.', null=True, validators=[django.core.validators.MinValueValidator(0.0)], verbose_name='end'),
+            field=models.FloatField(blank=True, help_text='Seconds. What is after it is not used. Empty: the end of the recording.', null=True, validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(86400.0)], verbose_name='end'),
         ),
         migrations.AddField(
             model_name='referenceclip',
             name='trim_start',
-            field=models.FloatField(blank=True, default=0.0, help_text='Seconds. What is before it is not used.', validators=[django.core.validators.MinValueValidator(0.0)], verbose_name='start'),
+            field=models.FloatField(blank=True, default=0.0, help_text='Seconds. What is before it is not used.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(86400.0)], verbose_name='start'),
         ),
     ]

@@ -97,6 +97,8 @@ def test_a_recording_that_is_used_as_it_is_keeps_the_name_of_older_versions() ->
         ({"trim_end": 0.5}, "file", "at least 1 s of speech are needed"),
         ({"gain": 9.0}, "gain", "would be clipped; at most 6 dB are possible"),
         ({"gain": 31.0}, "gain", "less than or equal to 30"),
+        ({"gain": 7000.0}, "gain", "less than or equal to 30"),
+        ({"trim_start": 1e305}, "trim_start", "less than or equal to 86400"),
     ],
 )
 def test_an_edit_that_cannot_be_is_an_error_of_its_field(

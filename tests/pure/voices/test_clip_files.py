@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, transaction
@@ -18,10 +19,13 @@ from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.full_storage import fill_after
 from tests.pure.voices.recordings import recording
 from tests.pure.voices.test_admin import ADD, change_form, form, text_of
-from voices.clip_files import FileNotStored
+from voices import clip_files
+from voices.clip_files import FileNotStored, delete_file
 from voices.library import create_voice
 from voices.models import ReferenceClip, Voice
+from voices.storage import StorageUnavailable
 
+ORPHAN = f"{'0123' * 8}.wav"
 Stored = Callable[[], list[str]]
 
 
@@ -128,7 +132,7 @@ def test_a_recording_that_is_stored_alone_leaves_no_file(
 
 @pytest.fixture
 def orphan(media_root: Path) -> Path:
-    path = media_root / "clips" / "0123.wav"
+    path = media_root / "clips" / ORPHAN
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x" * 1000)
     two_days_ago = time.time() - 2 * 86_400
@@ -147,7 +151,7 @@ def test_a_file_without_a_row_is_found_and_only_deleted_on_demand(
 ) -> None:
     add_clip(voice)
     report = remove_orphans()
-    assert "Found: clips/0123.wav" in report
+    assert f"Found: clips/{ORPHAN}" in report
     assert "1 files (0.0 MB) belong to no recording; 0 were deleted." in report
     assert orphan.exists()
     assert "1 were deleted" in remove_orphans("--delete")
@@ -158,6 +162,26 @@ def test_a_young_file_may_belong_to_an_upload_that_is_going_on(db: None, orphan:
     os.utime(orphan)
     assert "0 files (0.0 MB) belong to no recording" in remove_orphans("--delete")
     assert "1 were deleted" in remove_orphans("--delete", "--hours", "0")
+
+
+def test_files_of_others_in_the_same_folder_are_left_alone(db: None, orphan: Path) -> None:
+    theirs = orphan.rename(orphan.with_name("holiday.mp4"))
+    assert "0 files (0.0 MB) belong to no recording" in remove_orphans("--delete")
+    assert theirs.exists()
+
+
+def test_a_storage_that_does_not_answer_is_not_asked_for_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Silent(FileSystemStorage):
+        def delete(self, name: str) -> None:
+            asked.append(name)
+            raise StorageUnavailable("silent")
+
+    monkeypatch.setattr(clip_files, "_away_until", 0.0)
+    for name in ("a", "b", "c"):
+        delete_file(Silent(), name)
+    assert asked == ["a"]
 
 
 def test_nothing_stored_is_nothing_found(db: None) -> None:

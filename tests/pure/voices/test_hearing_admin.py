@@ -10,6 +10,7 @@ from django.test import Client
 
 from tests.pure.voices.conftest import AddClip
 from voices import speech_hook
+from voices.admin import VoiceAdmin
 from voices.models import ReferenceClip, Voice
 from voices.preparation import claim, fail
 from voices.speech_hook import Engine, Ticket
@@ -67,6 +68,18 @@ def test_to_hear_a_recording_alone_is_a_right_of_its_own(
     client: Client, clip: ReferenceClip, permissions: list[str], status: int
 ) -> None:
     assert hear_clip(staff(client, *permissions), clip).status_code == status
+
+
+def test_voices_that_the_admin_hides_are_not_heard(
+    client: Client, clip: ReferenceClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project may show each team its own voices."""
+    monkeypatch.setattr(VoiceAdmin, "get_queryset", lambda *_: Voice.objects.none())
+    bob = staff(client, "view_voice", "view_referenceclip")
+    answers = [hear_voice(bob, clip.voice), hear_clip(bob, clip)]
+    answers += [bob.get(f"/admin/voices/voice/clips/{clip.pk}/audio")]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    assert bob.get(f"/admin/voices/voice/states?pk={clip.voice.pk}").json() == {}
 
 
 def test_strangers_are_sent_to_the_login(client: Client, voice: Voice) -> None:

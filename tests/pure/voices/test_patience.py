@@ -4,9 +4,10 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from voices import database
@@ -99,6 +100,25 @@ async def test_a_question_that_others_have_too_does_not_end_with_ones_time() -> 
         await hurried
     answer.set_result(7)
     assert await patient == 7
+
+
+@pytest.mark.django_db
+def test_a_wrapper_that_is_there_when_a_connection_opens_can_be_taken_away() -> None:
+    """Django takes the last one away."""
+    asked: list[str] = []
+
+    def note(execute: Any, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    ours = connections.create_connection("default")
+    with ours.execute_wrapper(note), ours.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    before = len(asked)
+    with ours.cursor() as cursor:
+        cursor.execute("SELECT 2")
+    assert (before > 0, len(asked)) == (True, before)
+    ours.close()
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """Files of recordings that no recording names, and recordings whose file is lost."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from voices.clip_files import FILE_FIELDS, named
 from voices.models import ReferenceClip
 from voices.reference_clips import FOLDERS
 
+# As recordings and copies are named. In a host project's storage other files may lie beside them.
+_OURS = re.compile(r"[0-9a-f]{32}\.[a-z0-9]{1,8}")
 # How many names are asked for at once.
 _AT_ONCE = 500
 
@@ -19,7 +22,7 @@ _AT_ONCE = 500
 class Command(BaseCommand):
     help = (
         "Finds files that no recording names, which remain where a server ends while it stores or deletes one, and "
-        " recordings whose file is lost. Without --delete nothing is changed."
+        "recordings whose file is lost. Without --delete nothing is changed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -74,7 +77,7 @@ def _orphans(until: datetime) -> Iterator[tuple[Storage, str]]:
 
 def _files(storage: Storage, folder: str) -> list[str]:
     try:
-        return sorted(f"{folder}/{name}" for name in storage.listdir(folder)[1] if name)
+        return sorted(f"{folder}/{name}" for name in storage.listdir(folder)[1] if _OURS.fullmatch(name))
     except FileNotFoundError:  # nothing has been stored yet
         return []
 
