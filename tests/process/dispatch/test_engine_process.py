@@ -109,6 +109,7 @@ def test_one_that_was_ready_for_long_is_started_again_at_once(
     until(lambda: engine.starts == 2)
     engine.kill()
     until(lambda: engine.starts == 3)
+    assert engine.losses == 2
 
 
 def test_one_that_stands_still_while_there_is_nothing_to_do_is_replaced(

@@ -18,22 +18,10 @@ from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
+from tests.pure.clock import Clock
 
 pytestmark = pytest.mark.django_db
 Result = TypeVar("Result")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def gate_with(clock: Clock | None = None, **limits: Any) -> Gate:

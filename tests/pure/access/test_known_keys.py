@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -20,21 +20,11 @@ from streaming.access.secret_text import hash_of
 from streaming.access.secret_text import new_key as new_secret
 from streaming.errors import DatabaseUnavailable, Refused
 from tests.pure.access.conftest import NewKey
+from tests.pure.clock import Clock
+from tests.pure.silent_database import no_answer
 from voices.models import Voice
 
 pytestmark = pytest.mark.django_db
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -46,12 +36,9 @@ def keys(clock: Clock) -> KnownKeys:
 def silence(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From its call on, the database does not answer."""
 
-    async def fail(*_: Any, **__: Any) -> Client:
-        raise DatabaseError("gone")
-
     def begin() -> None:
-        monkeypatch.setattr(known_keys, "identify", fail)
-        monkeypatch.setattr(known_keys, "identified_again", fail)
+        monkeypatch.setattr(known_keys, "identify", no_answer)
+        monkeypatch.setattr(known_keys, "identified_again", no_answer)
 
     return begin
 

@@ -9,13 +9,7 @@ from streaming.access.identity import ANYBODY, Client
 from streaming.access.known_keys import KnownKeys
 from streaming.access.trust import TRUST_SECONDS, Trust
 from streaming.errors import DatabaseUnavailable, Refused
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.pure.clock import Clock
 
 
 class Keys(KnownKeys):
@@ -33,11 +27,6 @@ class Keys(KnownKeys):
 
 
 CLIENT, CHANGED = Client(key_id=1), Client(key_id=1, max_concurrent_streams=2)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -132,3 +132,4 @@ async def test_an_empty_one_has_been_left() -> None:
     door = Door(8, 8, head_seconds=FAR, body_seconds=FAR)
     door.close()
     await asyncio.wait_for(door.have_left(), 30)
+    assert door.remaining == 0

@@ -46,6 +46,7 @@ async def test_a_call_may_ask_for_the_next_one() -> None:
 
     metronome.call_at(clock(), again)
     await asyncio.wait_for(done.wait(), 60)
+    assert left == 0
 
 
 async def test_an_event_loop_has_one() -> None:

@@ -9,6 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.pure.clock import Clock
+from tests.pure.silent_database import no_answer
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from voices import database, voice_cache
@@ -19,18 +21,6 @@ from voices.voice_cache import MOST_ABSENT, MOST_VOICES, VoiceCache
 pytestmark = pytest.mark.django_db
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def cache(clock: Clock) -> VoiceCache:
     return VoiceCache(fresh=1.0, outage=600.0, clock=clock)
@@ -39,11 +29,7 @@ def cache(clock: Clock) -> VoiceCache:
 @pytest.fixture
 def silence(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From its call on, the database does not answer."""
-
-    async def fail(*_: Any, **__: Any) -> Any:
-        raise DatabaseError("gone")
-
-    return lambda: monkeypatch.setattr(voice_cache, "read", fail)
+    return lambda: monkeypatch.setattr(voice_cache, "read", no_answer)
 
 
 def find(

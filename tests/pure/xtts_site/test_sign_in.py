@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from tests.pure.clock import Clock
 from xtts_site.sign_in import (
     ATTEMPTS_AT_ONCE,
     PASSWORDS_AT_ONCE,
@@ -20,18 +21,6 @@ from xtts_site.sign_in import (
 
 LOGIN, CHANGE = "/admin/login/", "/admin/password_change/"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
