@@ -45,6 +45,13 @@ async def end_of(server: LiveServer) -> int:
     return await asyncio.to_thread(server.process.wait, PATIENCE)
 
 
+async def assert_it_has_ended(server: LiveServer, engine: int) -> None:
+    """In an orderly way, and its engine with it."""
+    assert await end_of(server) == 0
+    assert not Path(f"/proc/{engine}").exists()
+    assert "Traceback" not in server.log
+
+
 async def begin(socket: ClientConnection) -> dict[str, Any]:
     """A turn whose first audio is there."""
     await send(socket, text=SENTENCE, flush=True)
@@ -60,14 +67,37 @@ async def finish(socket: ClientConnection, first: dict[str, Any]) -> Turn:
     return turn
 
 
+async def assert_the_new_is_refused(server: LiveServer, idle: ClientConnection, http: httpx.AsyncClient) -> None:
+    """On a connection that waited for a text, over HTTP, and on a new connection."""
+    assert (await receive_all(idle)).close_code == 1012
+    refused = await http.post(PCM, json={"text": "Hello."})
+    assert refused.status_code == 503
+    assert refused.json()["detail"]["code"] == "server_draining"
+    assert int(refused.headers["Retry-After"]) > 0
+    async with server.connect() as late:
+        await send(late, text=SENTENCE)
+        turn = await receive_all(late)
+    assert (turn.close_code, (turn.error or {})["error"]) == (1013, "server_draining")
+
+
+async def assert_contexts_end(contexts: ClientConnection) -> None:
+    """The one that had begun, and one that begins beside it."""
+    await send(contexts, context_id="b", text=SENTENCE)
+    await send(contexts, context_id="a", close_context=True)
+    await send(contexts, context_id="b", close_context=True)
+    last = await receive_all(contexts)
+    assert last.close_code == 1012
+    assert {message["contextId"] for message in last.messages if message.get("isFinal")} == {"a", "b"}
+
+
 async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveServer) -> None:
     [engine] = toned.engine_pids()
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(toned.connect(query="?mode=generate")) for _ in range(8)]
-        idle = await stack.enter_async_context(toned.connect_contexts())
-        contexts = await stack.enter_async_context(toned.connect_contexts())
-        elevenlabs = await stack.enter_async_context(toned.connect())
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=toned.base_url, timeout=PATIENCE))
+        enter = stack.enter_async_context
+        clients = [await enter(toned.connect(query="?mode=generate")) for _ in range(8)]
+        idle, contexts = await enter(toned.connect_contexts()), await enter(toned.connect_contexts())
+        elevenlabs = await enter(toned.connect())
+        http = await enter(httpx.AsyncClient(base_url=toned.base_url, timeout=PATIENCE))
         await send(clients[0], text=SENTENCE, flush=True)
         await send(clients[0], text=SENTENCE)
         whole = await speak(clients[0], "")
@@ -75,32 +105,15 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         await send(contexts, context_id="a", text=SENTENCE, flush=True)
         await send(elevenlabs, text=" ")
         body = (await http.post(PCM, json={"text": LONG_TEXT})).content
-        response = await stack.enter_async_context(http.stream("POST", PCM, json={"text": LONG_TEXT}))
-        parts = response.aiter_raw()
+        parts = (await enter(http.stream("POST", PCM, json={"text": LONG_TEXT}))).aiter_raw()
         received = await anext(parts)
         await told_to_stop(toned)
+        await assert_the_new_is_refused(toned, idle, http)
 
-        # What is new.
-        assert (await receive_all(idle)).close_code == 1012
-        refused = await http.post(PCM, json={"text": "Hello."})
-        assert refused.status_code == 503
-        assert refused.json()["detail"]["code"] == "server_draining"
-        assert int(refused.headers["Retry-After"]) > 0
-        async with toned.connect() as late:
-            await send(late, text=SENTENCE)
-            turn = await receive_all(late)
-        assert (turn.close_code, (turn.error or {})["error"]) == (1013, "server_draining")
-
-        # What had begun.
         turns = await asyncio.gather(*map(finish, clients, firsts))
         assert {(turn.is_final, turn.close_code) for turn in turns} == {(True, 1012)}
         assert all(np.array_equal(turn.pcm, whole.pcm) for turn in turns)
-        await send(contexts, context_id="b", text=SENTENCE)
-        await send(contexts, context_id="a", close_context=True)
-        await send(contexts, context_id="b", close_context=True)
-        last = await receive_all(contexts)
-        assert last.close_code == 1012
-        assert {message["contextId"] for message in last.messages if message.get("isFinal")} == {"a", "b"}
+        await assert_contexts_end(contexts)
         await send(elevenlabs, text=SENTENCE)
         await send(elevenlabs, text="")
         usual = await receive_all(elevenlabs)
@@ -108,9 +121,7 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         async for part in parts:
             received += part
         assert received == body
-    assert await end_of(toned) == 0
-    assert not Path(f"/proc/{engine}").exists()
-    assert "Traceback" not in toned.log
+    await assert_it_has_ended(toned, engine)
 
 
 async def test_what_takes_too_long_is_cut_off_so_that_everybody_sees_it(tmp_path: Path) -> None:
@@ -141,6 +152,4 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path, how: int) -> None
             turns = await asyncio.gather(receive_all(speaking), receive_all(idle))
         assert {turn.close_code for turn in turns} == {1012}
         assert {(turn.error or {})["error"] for turn in turns} == {"server_shutdown"}
-        assert await end_of(server) == 0
-        assert not Path(f"/proc/{engine}").exists()
-        assert "Traceback" not in server.log
+        await assert_it_has_ended(server, engine)
