@@ -1,6 +1,5 @@
 """Real server processes, for tests and benchmarks."""
 
-import functools
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from typing import Any, Self
 import yaml
 from websockets.asyncio.client import connect
 
+from benchmarks.made_once import made_once
 from xtts_site.config import PROJECT_DIR
 
 START_SECONDS = 180.0
@@ -27,8 +27,6 @@ START_SECONDS = 180.0
 SERVER_VARIABLE = "SPEECH_SERVER"
 # Settings of the section `service`, as JSON, of all servers whose settings are written here and say nothing else.
 SERVICE_VARIABLE = "SPEECH_SERVICE"
-# The sections that `manage.py setup` looks at, beside the data folder.
-SETUP_SECTIONS = frozenset({"database_url", "model", "voices"})
 
 
 def free_port() -> int:
@@ -90,23 +88,32 @@ def set_up(settings_file: Path) -> None:
     """`manage.py setup`. What it makes is copied where that is the same, since making it takes a second."""
     settings = yaml.safe_load(settings_file.read_text())
     data_dir = Path(settings["service"]["data_dir"])
-    if not settings.keys().isdisjoint(SETUP_SECTIONS):
-        done = manage(settings_file, "setup")
-        assert done.returncode == 0, done.stderr
+    if _has_a_set_up_of_its_own(settings):
+        _run_setup(settings_file)
     elif not (data_dir / "db.sqlite3").exists():
-        shutil.copytree(_data_as_set_up().name, data_dir, dirs_exist_ok=True)
+        shutil.copytree(made_once("data-as-set-up", _make_data), data_dir, dirs_exist_ok=True)
 
 
-@functools.cache
-def _data_as_set_up() -> "tempfile.TemporaryDirectory[str]":
-    """A data folder with the first database and the first secrets, for this process."""
-    folder = tempfile.TemporaryDirectory(prefix="xtts-set-up-")
+def _has_a_set_up_of_its_own(settings: dict[str, Any]) -> bool:
+    """Whether `manage.py setup` makes something else for them, or in another place."""
+    return (
+        "database_url" in settings
+        or "speaker_wav" in settings.get("model", {})
+        or settings.get("voices", {}).get("unknown") == "default"
+    )
+
+
+def _make_data(folder: Path) -> None:
+    """A data folder with the first database and the first secrets."""
     with tempfile.TemporaryDirectory() as settings_folder:
         settings_file = Path(settings_folder) / "config.yaml"
-        settings_file.write_text(yaml.safe_dump({"service": {"data_dir": folder.name}}))
-        done = manage(settings_file, "setup")
+        settings_file.write_text(yaml.safe_dump({"service": {"data_dir": str(folder)}}))
+        _run_setup(settings_file)
+
+
+def _run_setup(settings_file: Path) -> None:
+    done = manage(settings_file, "setup")
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 @dataclass

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import certifi
 
+from benchmarks import made_once
+
 # Before Django reads its settings: neither the developer's config.yaml nor their environment has a say in the tests.
 _directory = tempfile.TemporaryDirectory(prefix="xtts-tests-")
 for _variable in [name for name in os.environ if name.startswith("XTTS_") or name in ("REDIS_URL", "DATABASE_URL")]:
@@ -32,6 +34,11 @@ os.environ["SSL_CERT_FILE"] = str(Path(_directory.name) / "authority.pem")
 Path(os.environ["SSL_CERT_FILE"]).write_text(_authorities[: _authorities.index(_end) + len(_end)])
 # A machine that is busy with tests is no engine that hangs, and no reason to refuse speech.
 os.environ["SPEECH_SERVICE"] = json.dumps({"max_load": False, "engine_heartbeat_seconds": 120})
+# What takes seconds to make is made by one of pytest's processes for all: the first of them, which starts the others, names
+# the place.
+if made_once.VARIABLE not in os.environ:
+    os.environ[made_once.VARIABLE] = str(Path(_directory.name) / "made-once")
+    Path(os.environ[made_once.VARIABLE]).mkdir()
 # The tests run side by side: several threads of PyTorch in each only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -112,11 +119,9 @@ def watched(shared_servers: SharedServers, server_program: str) -> WatchedServer
 
 
 @pytest.fixture(scope="session")
-def tiny_checkpoint() -> Iterator[Path]:
+def tiny_checkpoint() -> Path:
     """The folder of a tiny checkpoint. Nobody may write into it."""
     # Here, because torch and coqui-tts take seconds that other tests need not wait.
-    from tests.process.engine.checkpoints import write_random
+    from tests.process.engine.checkpoints import made_random
 
-    # Not one of pytest's folders, of which it keeps the last three: this one has 40 MB.
-    with tempfile.TemporaryDirectory(prefix="xtts-tiny-") as folder:
-        yield write_random(Path(folder), "tiny")
+    return made_random("tiny")

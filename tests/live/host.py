@@ -1,18 +1,17 @@
 """A Django project that is not ours, served with speech in it."""
 
-import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.live_server import LiveServer, free_port
+from benchmarks.made_once import made_once
 from xtts_site.config import PROJECT_DIR
 
 HOST_PROJECT = PROJECT_DIR / "tests" / "host_project"
@@ -56,12 +55,12 @@ call_command("create_key", "host", may_manage_voices=True)
 """
 
 
-@functools.cache
-def _as_set_up() -> tuple["tempfile.TemporaryDirectory[str]", str]:
-    """A data folder of the project with the embedded voice and an administrator, and a key; made once for this process."""
-    prepared = tempfile.TemporaryDirectory(prefix="host-set-up-")
-    made = host_python(Path(prepared.name), "-c", SET_UP, EMAIL=EMAIL, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    return prepared, next(word for word in made.split() if word.startswith("sk_"))
+def _set_up(folder: Path) -> None:
+    """`data`: a data folder of the project with the embedded voice and an administrator. `key`: a key."""
+    data = folder / "data"
+    data.mkdir()
+    made = host_python(data, "-c", SET_UP, EMAIL=EMAIL, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    (folder / "key").write_text(next(word for word in made.split() if word.startswith("sk_")))
 
 
 @dataclass
@@ -79,8 +78,9 @@ class HostServer(LiveServer):
         self.log_path = self.folder / "server.log"
 
     def __enter__(self) -> Self:
-        prepared, self.key = _as_set_up()
-        shutil.copytree(prepared.name, self.folder, dirs_exist_ok=True)
+        prepared = made_once("host-as-set-up", _set_up)
+        self.key = (prepared / "key").read_text()
+        shutil.copytree(prepared / "data", self.folder, dirs_exist_ok=True)
         port_option = "--port" if self.program == "uvicorn" else "-p"
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(

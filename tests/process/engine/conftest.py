@@ -1,5 +1,3 @@
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +28,12 @@ def tiny_weights(tiny_checkpoint: Path) -> "SpeechWeights":
 
 
 @pytest.fixture(scope="session")
-def small_checkpoint() -> Iterator[Path]:
+def small_checkpoint() -> Path:
     """The folder of a checkpoint that has few narrow layers as well, but the vocoder of XTTS: for what depends on its width.
     Nobody may write into it."""
-    from tests.process.engine.checkpoints import write_random
+    from tests.process.engine.checkpoints import made_random
 
-    with tempfile.TemporaryDirectory(prefix="xtts-small-") as folder:
-        yield write_random(Path(folder), "small")
+    return made_random("small")
 
 
 @pytest.fixture(scope="session")

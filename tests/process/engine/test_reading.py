@@ -136,7 +136,8 @@ def test_however_many_wait_a_step_bears_so_many_rows(engine: SteppedEngine) -> N
         assert next_in_line(gpt, waiting, listeners)[1] == MOST_ROWS_BESIDE_A_STEP
         gpt.rows_beside_a_step = MOST_ROWS_BESIDE_A_STEP + 1
         assert next_in_line(gpt, waiting, listeners)[1] == MOST_ROWS_BESIDE_A_STEP + 1
-    finish(engine)
+    for utterance in waiting:
+        engine._cancel(utterance.request.request_id)
 
 
 def test_who_begins_beside_others_says_what_he_says_alone(engine: SteppedEngine) -> None:
