@@ -49,7 +49,7 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 
 
-def parse() -> argparse.Namespace:
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     cores = len(os.sched_getaffinity(0))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
@@ -65,7 +65,7 @@ def parse() -> argparse.Namespace:
     add("--long-chunks", type=numbers, default=(10,), help="coqui-tts's chunk sizes for the longest: 10, 20 or 10,20")
     add("--device", default="cpu", help="of both: cpu or cuda")
     add("--precision", default="auto", help="of ours: auto, fp32, int8, and on a GPU fp16, bf16")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     _check(parser, options)
     return options
 

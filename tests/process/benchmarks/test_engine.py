@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.engine import make_checkpoint
+from benchmarks.engine import make_checkpoint, parse
 from streaming.engine.checkpoint.files import find_checkpoint
 from xtts_site.config import PROJECT_DIR
 
@@ -77,7 +77,8 @@ def test_without_a_checkpoint_it_makes_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tokens", ["3,2,1", "1,2", "1,2,603"])
-def test_it_refuses_lengths_that_cannot_be(tokens: str) -> None:
-    done = run("--tokens", tokens)
-    assert done.returncode == 2
-    assert "tokens" in done.stderr.splitlines()[-1]
+def test_it_refuses_lengths_that_cannot_be(tokens: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--tokens", tokens])
+    assert ended.value.code == 2
+    assert "tokens" in capsys.readouterr().err.splitlines()[-1]
