@@ -106,7 +106,7 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         await send(elevenlabs, text=" ")
         body = (await http.post(PCM, json={"text": LONG_TEXT})).content
         parts = (await enter(http.stream("POST", PCM, json={"text": LONG_TEXT}))).aiter_raw()
-        received = await anext(parts)
+        received = [await anext(parts)]
         await told_to_stop(toned)
         await assert_the_new_is_refused(toned, idle, http)
 
@@ -118,9 +118,8 @@ async def test_what_has_begun_is_finished_and_the_rest_is_refused(toned: LiveSer
         await send(elevenlabs, text="")
         usual = await receive_all(elevenlabs)
         assert (usual.is_final, usual.close_code) == (True, 1000)
-        async for part in parts:
-            received += part
-        assert received == body
+        received += [part async for part in parts]
+        assert b"".join(received) == body
     await assert_it_has_ended(toned, engine)
 
 
