@@ -3,7 +3,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import certifi
@@ -65,15 +65,30 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"The order was that of --randomly-seed={seed}")
 
 
-# Where the files are that take long: they come first, so that no worker is left with one of them when all others have ended.
-LONG = ("tests/process/benchmarks/", "tests/live/", "tests/attacks/", "tests/process/")
+# Most of these tests wait: for speech that comes as fast as it is spoken, for limits to pass, for processes. Others compute.
+WAITING = ("tests/live/", "tests/attacks/")
+COMPUTING = ("tests/process/benchmarks/", "tests/process/engine/", "tests/process/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> int:
-        return next((rank for rank, folder in enumerate(LONG) if item.nodeid.startswith(folder)), len(LONG))
+    """Files whose tests wait and files whose tests compute take turns: while one worker waits, another one has work.
 
-    items.sort(key=rank)
+    Those of tests/pure come last. They take a moment each, so no worker is left with a long one when all others have ended.
+    """
+    files = list(dict.fromkeys(map(file_of, items)))
+    places: dict[str, float] = {}
+    for folders in (WAITING, COMPUTING):
+        found = sorted((file for file in files if file.startswith(folders)), key=lambda file: rank(file, folders))
+        places |= {file: (place + 0.5) / len(found) for place, file in enumerate(found)}
+    items.sort(key=lambda item: places.get(file_of(item), 1.0))
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def rank(file: str, folders: Sequence[str]) -> int:
+    return next(number for number, folder in enumerate(folders) if file.startswith(folder))
 
 
 @pytest.hookimpl(wrapper=True)

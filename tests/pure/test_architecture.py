@@ -113,14 +113,18 @@ def file_of(module: str) -> Path | None:
 
 
 SOURCE_SET = set(SOURCES)
-FILE_IMPORTS = {path: {found for name in imports(path) if (found := file_of(name))} for path in SOURCES}
+
+
+@cache
+def files_imported_by(path: Path) -> frozenset[Path]:
+    return frozenset(found for name in imports(path) if (found := file_of(name)))
 
 
 def arrows() -> dict[str, set[str]]:
     """room -> the rooms that it imports, wherever in a function that is."""
     found: dict[str, set[str]] = {}
-    for path, targets in FILE_IMPORTS.items():
-        rooms = {room_of(target) for target in targets} - {None, room_of(path)}
+    for path in SOURCES:
+        rooms = {room_of(target) for target in files_imported_by(path)} - {None, room_of(path)}
         if (room := room_of(path)) and rooms:
             found.setdefault(room, set()).update(name for name in rooms if name)
     return found
@@ -130,7 +134,7 @@ def reached_from(start: Path) -> set[Path]:
     """Every file that is imported with this one, directly or not."""
     reached, waiting = set[Path](), [start]
     while waiting:
-        for path in FILE_IMPORTS[waiting.pop()] - reached:
+        for path in files_imported_by(waiting.pop()) - reached:
             reached.add(path)
             waiting.append(path)
     return reached
@@ -169,7 +173,9 @@ def test_no_arrow_goes_back_up() -> None:
 
 @pytest.mark.parametrize("app", ["voices", "streaming"])
 def test_no_app_imports_the_project(app: str) -> None:
-    assert [path for path in under(app) if any(target.parts[0] == "xtts_site" for target in FILE_IMPORTS[path])] == []
+    assert [
+        path for path in under(app) if any(target.parts[0] == "xtts_site" for target in files_imported_by(path))
+    ] == []
 
 
 @pytest.mark.parametrize("path", under("voices"), ids=str)
@@ -337,7 +343,7 @@ def test_one_file_encodes_with_ffmpeg_and_one_decodes() -> None:
 
 def test_only_the_process_of_the_decoder_loads_it() -> None:
     decoder, process = Path("voices/sound_file.py"), Path("voices/decode_child.py")
-    assert {path for path in SOURCES if decoder in FILE_IMPORTS[path]} == {process}
+    assert {path for path in SOURCES if decoder in files_imported_by(path)} == {process}
     loaded = set().union(*map(_imported_by, tree(process).body))
     assert {"json", "resource"} < loaded  # the server imports this file, too, and by it no more than this
     assert not {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
