@@ -1,14 +1,11 @@
 """`manage.py serve` with a database that never says whose key it is: `python -m tests.attacks.slow_keys_server`."""
 
 import asyncio
-import os
 from typing import Any
 
 from django.core.management import execute_from_command_line
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
-
-import xtts_site.asgi  # noqa: F401 - sets Django up
+from tests.live.early_application import import_application
 
 
 async def never(*_: Any, **__: Any) -> Any:
@@ -16,6 +13,7 @@ async def never(*_: Any, **__: Any) -> Any:
 
 
 if __name__ == "__main__":
+    import_application()
     from streaming.access.known_keys import KnownKeys
 
     KnownKeys.identify = never  # type: ignore[method-assign]

@@ -25,16 +25,6 @@ from tests.live.redis_server import RedisServer
 CHANNEL = "sess:1:audio"
 QUERY = "?mode=forward&output_format=pcm_16000&target_lead_ms=5000"
 AUDIO = {"audio": base64.b64encode(bytes(1920)).decode()}
-# A server that asks for a key anew at every chance.
-WITHOUT_TRUST = """
-import os, sys, django
-os.environ["DJANGO_SETTINGS_MODULE"] = "xtts_site.settings"
-django.setup()
-from django.core.management import execute_from_command_line
-from streaming.access import trust
-trust.TRUST_SECONDS = -1.0
-execute_from_command_line(["manage.py", *sys.argv[1:]])
-"""
 DISABLE_KEYS = "from streaming.access.models import ApiKey; ApiKey.objects.update(enabled=False)"
 
 
@@ -271,7 +261,7 @@ def test_without_redis_the_command_says_so(server: LiveServer, tmp_path: Path) -
 
 async def test_a_key_that_is_disabled_ends_forwarding(tmp_path: Path, redis_server: RedisServer) -> None:
     settings = write_settings(tmp_path, redis_url=redis_server.url, access={"require_keys": True})
-    with LiveServer(settings, ("-c", WITHOUT_TRUST, "serve")) as server:
+    with LiveServer(settings, ("-m", "tests.attacks.without_trust_server")) as server:
         secret = make_keys(server, one={"forward_prefixes": "sess:"})["one"]
         async with await listen(server, redis_server, "sess:key:audio", xi_api_key=secret) as socket:
             publish(redis_server, AUDIO, "sess:key:audio")

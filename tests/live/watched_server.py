@@ -18,6 +18,7 @@ from django.core.management import execute_from_command_line
 
 from benchmarks.tone_engine import use_engine
 from streaming.dispatch.engine_process import EngineSpec
+from tests.live.early_application import import_application
 
 
 def command_with(spec: EngineSpec) -> tuple[str, ...]:
@@ -68,10 +69,8 @@ class Watched:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xtts_site.settings")
     if len(sys.argv) > 1:
         use_engine(EngineSpec(**json.loads(sys.argv[1])))
-    from xtts_site import asgi
-
+    asgi: Any = import_application()
     asgi.application = Watched(asgi.application)  # before `serve` takes it
     execute_from_command_line(["manage.py", "serve"])
