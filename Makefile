@@ -9,7 +9,7 @@
 # make check  format, lint and types
 PYTHON ?= python3
 # Processes that run tests. More than two cores need, since many tests wait for speech that comes as fast as it is spoken.
-WORKERS ?= 3
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
