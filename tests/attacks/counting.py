@@ -1,5 +1,6 @@
 """How much work something is, counted and not timed: the same on every machine, however busy."""
 
+import gc
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -59,12 +60,16 @@ def work_of(act: Callable[[], object]) -> Work:
 
 @contextmanager
 def traced_by(trace: Callable[[FrameType, str, Any], Any]) -> Iterator[None]:
-    before = sys.gettrace()
+    """Nothing is collected meanwhile: what others have left in cycles would be counted when it is finalized."""
+    before, was_on = sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        if was_on:
+            gc.enable()
 
 
 class ScannedPattern:
