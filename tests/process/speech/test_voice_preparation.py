@@ -152,11 +152,17 @@ def test_memory_keeps_the_voices_that_were_used_last(executor: Executor, monkeyp
     assert [row.key for row in VoiceConditioning.objects.all()] == [voices[1].key]
 
 
+def files_of(clip: ReferenceClip, media_root: Path) -> list[Path]:
+    """The recording as it came, and the copy that models read."""
+    return [media_root / str(file.name) for file in (clip.file, clip.model_copy)]
+
+
 def test_a_lost_recording_is_said_and_logged(
     executor: Executor, media_root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     voice = make_voice("anna", HIGH, LOW)
-    (media_root / str(ReferenceClip.objects.all()[0].file.name)).unlink()
+    for path in files_of(ReferenceClip.objects.all()[0], media_root):
+        path.unlink()
     with pytest.raises(VoiceUnusable, match="A recording of the voice 'anna' cannot be read"):
         prepare(VoicePreparer(executor), voice)
     assert "Voice anna cannot be prepared: A recording of the voice" in caplog.text
@@ -175,15 +181,17 @@ def test_what_failed_before_anybody_asked_is_tried_again(
     executor: Executor, media_root: Path, prepared: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     voice = make_voice("anna", HIGH)
-    path = media_root / str(ReferenceClip.objects.get().file.name)
-    path.unlink()
+    contents = {path: path.read_bytes() for path in files_of(ReferenceClip.objects.get(), media_root)}
+    for path in contents:
+        path.unlink()
 
     async def connect() -> VoiceRef:
         preparer = VoicePreparer(executor)
         tasks = asyncio.all_tasks()
         preparation = preparer.begin(voice)
         await until(lambda: "cannot be prepared" in caplog.text and asyncio.all_tasks() == tasks)
-        path.write_bytes(HIGH)
+        for path, content in contents.items():
+            path.write_bytes(content)
         return await preparation.ref()
 
     assert run(connect()).conditioning == conditioning_of([HIGH])
