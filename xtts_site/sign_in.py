@@ -69,7 +69,7 @@ class PasswordAttempts:
 
 class AdminSite(DjangosAdminSite):
     site_header = site_title = _("XTTS streaming server")
-    site_url = None  # there is no site to view: the rest of the server talks to programs
+    site_url = None  # templates/admin/base_site.html leads to the other pages
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

@@ -10,6 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from streaming.http import account, model_list, openai, openai_lists, speech, voices
 from streaming.http.answers import answer_problems_of
+from streaming.http.docs import SpeechDocs
 from streaming.http.identity import ApiKey
 from streaming.http.model_list import OPENAI_MODELS
 from streaming.http.page_policy import with_policy
@@ -76,6 +77,7 @@ api = SpeechAPI(
     description=DESCRIPTION,
     urls_namespace=NAMESPACE,
     auth=ApiKey(),
+    docs=SpeechDocs(),
 )
 api.add_router("/v1/text-to-speech", speech.router)
 api.add_router("/v1/audio", openai.router)
