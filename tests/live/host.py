@@ -71,6 +71,7 @@ class HostServer(LiveServer):
     folder: Path = field(kw_only=True)
     program: str = field(kw_only=True)
     key: str = field(default="", init=False)
+    variables: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -86,7 +87,7 @@ class HostServer(LiveServer):
             self.process = subprocess.Popen(
                 [sys.executable, "-m", self.program, "host.asgi:application", port_option, str(self.port)],
                 cwd=HOST_PROJECT,
-                env=host_environment(self.folder, HOST_SOCKETS="1"),
+                env=host_environment(self.folder, HOST_SOCKETS="1", **self.variables),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -66,6 +66,14 @@ def test_the_schema_has_the_prefix(stranger: httpx.Client) -> None:
     assert "/speech/openapi.json" in stranger.get("/speech/docs").text
 
 
+def test_the_playground_is_at_the_prefix_for_those_who_are_not_signed_in(stranger: httpx.Client) -> None:
+    response = stranger.get("/speech/")
+    assert response.status_code == 200
+    assert '"base": "/speech/", "requireKeys": true' in response.text
+    assert 'href="/speech/docs"' in response.text
+    assert "script-src 'self';" in response.headers["content-security-policy"]
+
+
 async def test_sockets_answer_under_the_prefix(host: HostServer) -> None:
     async with host.connect(query="?mode=generate", additional_headers={"xi-api-key": host.key}) as socket:
         assert (await speak(socket, "Hello there.")).is_final

@@ -63,3 +63,8 @@ STATIC_URL = "static/"
 # What docs/django.md asks for.
 INSTALLED_APPS += ["channels", "ninja", "voices", "streaming", "streaming.access"]
 XTTS = {"access": {"require_keys": True}}
+# And its way to have static files without another web server.
+if "HOST_STATIC" in os.environ:
+    INSTALLED_APPS += ["django.contrib.staticfiles"]
+    MIDDLEWARE.insert(0, "whitenoise.middleware.WhiteNoiseMiddleware")
+    WHITENOISE_USE_FINDERS = True

@@ -105,7 +105,7 @@ def test_the_widgets_of_the_admin_work_within_their_policy(browser: Browser, adm
     browser.wait_until(f"document.querySelectorAll('#id_voices_to option').length > {before}")
 
 
-@pytest.mark.parametrize("page", ["admin/login/", "docs"])
+@pytest.mark.parametrize("page", ["admin/login/", "docs", ""])
 def test_a_script_in_a_page_does_not_run(browser: Browser, admin_server: LiveServer, page: str) -> None:
     browser.open(f"{admin_server.base_url}/{page}")
     browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")

@@ -96,13 +96,14 @@ async function speakOne(result, order, graph) {
   await play(result, speaking.playback, speaking);
   const { take, failure } = speaking;
   if (speaking.playback.isStopped) return false;
-  if (failure) report(failure, take);
-  else say(take.length ? words("done", { seconds: seconds(take.seconds) }) : words("noSound"));
+  if (!failure) say(take.length ? words("done", { seconds: seconds(take.seconds) }) : words("noSound"));
   return !failure;
 }
 
 function follow(speaking, result) {
-  if (current?.speaking !== speaking || !speaking.take.length) return;
+  if (current?.speaking !== speaking) return;
+  if (speaking.failure) return report(speaking.failure, speaking.take);
+  if (!speaking.take.length) return;
   const name = words(`side${result.side.toUpperCase()}`);
   if (speaking.take.isComplete) say(words("finishing"));
   else say(compare.checked ? words("speakingSide", { side: name }) : words("speaking"));
@@ -112,7 +113,7 @@ function report(failure, take) {
   say("");
   if (failure.isAboutTheKey) keyForm.ask(failure.message);
   else complain(sentenceOf(failure, take));
-  if (failure !== "broken") waitForEngine();
+  if (!failure.isAboutTheKey) waitForEngine();
 }
 
 /** Until it is over or stopped. */

@@ -52,6 +52,7 @@ function latencyOf(context) {
 }
 
 export function playerOn(graph) {
+  document.body.dataset.player = graph.hasWorklet ? "worklet" : "pieces";
   return graph.hasWorklet ? new RingPlayer(graph) : new ScheduledPlayer(graph);
 }
 
