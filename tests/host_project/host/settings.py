@@ -67,4 +67,5 @@ XTTS = {"access": {"require_keys": True}}
 if "HOST_STATIC" in os.environ:
     INSTALLED_APPS += ["django.contrib.staticfiles"]
     MIDDLEWARE.insert(0, "whitenoise.middleware.WhiteNoiseMiddleware")
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     WHITENOISE_USE_FINDERS = True

@@ -22,7 +22,8 @@ export class VoicePicker {
   }
 
   fill(voices, wanted) {
-    this.voices = voices;
+    const language = document.documentElement.lang;
+    this.voices = [...voices].sort((one, other) => one.name.localeCompare(other.name, language, { numeric: true }));
     const known = id => voices.find(({ voice_id }) => voice_id === id);
     this.choose(known(wanted) ?? known(this.voice?.voice_id) ?? voices[0] ?? null);
   }
