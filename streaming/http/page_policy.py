@@ -50,8 +50,7 @@ def with_policy(view: View) -> View:
     def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         if apps.is_installed("ninja"):  # else its page takes everything from elsewhere
-            # A player is given what was answered.
-            response.headers.setdefault(HEADER, page_policy({"media-src": "blob:"}))
+            response.headers.setdefault(HEADER, policy(_static_origin()))
         return response
 
     return respond

@@ -30,7 +30,9 @@ def playground_patterns() -> list[URLPattern]:
 @login_not_required
 @require_safe
 def playground(request: HttpRequest) -> HttpResponse:
-    response = render(request, "streaming/playground/page.html", {"page": _page(), "docs": _docs(), "admin": _admin()})
+    # Not every project has the context processor that puts the request there.
+    context = {"request": request, "page": _page(), "docs": _docs(), "admin": _admin()}
+    response = render(request, "streaming/playground/page.html", context)
     response.headers[HEADER] = page_policy({"connect-src": f"ws://{request.get_host()} wss://{request.get_host()}"})
     return response
 
