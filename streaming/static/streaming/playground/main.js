@@ -118,21 +118,23 @@ function report(failure, take) {
 
 /** Until it is over or stopped. */
 async function play(result, playback, speaking = null) {
-  current = { result, playback, speaking };
-  requestAnimationFrame(drawFrame);
+  const mine = (current = { result, playback, speaking });
+  drawFrames(mine);
   await playback.over;
-  drawCurrent(current);
+  drawCurrent(mine);
   result.allow(true);
+  // Something else may have begun since it was stopped.
+  if (current !== mine) return;
   current = null;
   level.value = 0;
   reading.clear();
 }
 
-function drawFrame() {
-  if (!current) return;
-  drawCurrent(current);
-  level.value = levelOf(current.playback.graph);
-  requestAnimationFrame(drawFrame);
+function drawFrames(mine) {
+  if (current !== mine) return;
+  drawCurrent(mine);
+  level.value = levelOf(mine.playback.graph);
+  requestAnimationFrame(() => drawFrames(mine));
 }
 
 function drawCurrent({ result, playback, speaking }) {
@@ -146,11 +148,13 @@ function drawCurrent({ result, playback, speaking }) {
 }
 
 function stop() {
-  if (!current) return;
+  if (document.body.dataset.state === "idle") return;
   turn++;
-  const { playback, speaking } = current;
-  say(words("stopped", { seconds: seconds(playback.heardMs / 1000) }));
-  (speaking ?? playback).stop();
+  if (current) {
+    const { playback, speaking } = current;
+    say(words("stopped", { seconds: seconds(playback.heardMs / 1000) }));
+    (speaking ?? playback).stop();
+  }
   setState("idle");
 }
 
