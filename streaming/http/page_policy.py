@@ -58,5 +58,5 @@ def with_policy(view: View) -> View:
 
 def _static_origin() -> str:
     """Projects may have their static files on another host."""
-    address = urlsplit(static("ninja/swagger-ui.css"))
+    address = urlsplit(static("streaming/docs/docs.css"))
     return f"{address.scheme}://{address.netloc}" if address.scheme else address.netloc

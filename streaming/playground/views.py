@@ -7,7 +7,9 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_cookie
 
 from streaming.audio.formats import FORMATS, OutputFormat
 from streaming.conf import get_config
@@ -26,8 +28,10 @@ def playground_patterns() -> list[URLPattern]:
     return [path("", playground, name=NAME)] if get_config().playground.enabled else []
 
 
-# Open to everybody, as /docs is: what a key is needed for is asked of the API, with the key.
+# Open to everybody, as /docs is: what a key is needed for is asked of the API, with the key. A cookie has its language.
 @login_not_required
+@cache_control(private=True, no_cache=True)
+@vary_on_cookie
 @require_safe
 def playground(request: HttpRequest) -> HttpResponse:
     # Not every project has the context processor that puts the request there.

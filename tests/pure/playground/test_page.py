@@ -84,6 +84,12 @@ def test_a_setting_turns_it_off(settings: Settings) -> None:
     assert playground_patterns() == []
 
 
+def test_nobody_keeps_it_for_another(client: Client) -> None:
+    response = client.get("/", headers={"host": "localhost"})
+    assert {"private", "no-cache"} <= set(response["Cache-Control"].split(", "))
+    assert "Cookie" in response["Vary"]
+
+
 def test_it_is_only_read(client: Client) -> None:
     assert client.post("/", headers={"host": "localhost"}).status_code == 405
 

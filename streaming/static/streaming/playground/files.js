@@ -40,14 +40,18 @@ export function wavOf(take) {
   return [header.buffer, ...take.chunks];
 }
 
-/** What arrived if that was MP3; else the same order once more, in that format. Throws an Error. */
-export async function mp3Of(take) {
-  if (take.order.format.family === "mp3") return [joined(take.bytes)];
-  const parts = [];
-  const order = { ...take.order, format: MP3 };
-  await new Promise((resolve, reject) => {
-    const onEnd = failure => (failure ? reject(new Error(sentenceOf(failure, take))) : resolve());
-    new Call(order, { onAudio: bytes => parts.push(bytes), onEnd }, true);
+/** `parts`: what arrived if that was MP3; else the same order once more, in that format, or null if it was stopped. */
+export function mp3Of(take) {
+  if (take.order.format.family === "mp3") return { parts: Promise.resolve([joined(take.bytes)]), stop() {} };
+  const found = [];
+  let stop;
+  const parts = new Promise((resolve, reject) => {
+    const onEnd = failure => (failure ? reject(new Error(sentenceOf(failure, take))) : resolve([joined(found)]));
+    const call = new Call({ ...take.order, format: MP3 }, { onAudio: bytes => found.push(bytes), onEnd }, true);
+    stop = () => {
+      call.stop();
+      resolve(null);
+    };
   });
-  return [joined(parts)];
+  return { parts, stop };
 }

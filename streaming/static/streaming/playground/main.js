@@ -17,7 +17,7 @@ const text = byId("text");
 const [speakButton, stopButton, compare, level] = ["speak", "stop", "compare", "level"].map(byId);
 const reading = new Reading(text, byId("reading"));
 const sides = { a: new Settings("a", redraw), b: new Settings("b", redraw) };
-const doings = { again: playAgain, keep: keepSeed, say, complain };
+const doings = { again: playAgain, keep: keepSeed, making, say, complain };
 const results = { a: new Result("a", doings), b: new Result("b", doings) };
 const keyForm = new KeyForm(async said => (await load()) && say(said));
 /** Of what is spoken without a seed of the user's, next or just now: so that a program can make the same sound. */
@@ -26,6 +26,8 @@ let isSeedUsed = false;
 const code = new CodePanel(() => sides.a.order(text.value, arrival(), seed));
 /** What is being spoken or played: { result, playback, speaking }. */
 let current = null;
+/** Ends the making of a file. */
+let stopMaking = null;
 /** Counts presses of Speak and of Stop: who waited for something sees whether it is still wanted. */
 let turn = 0;
 
@@ -150,11 +152,12 @@ function drawCurrent({ result, playback, speaking }) {
 function stop() {
   if (document.body.dataset.state === "idle") return;
   turn++;
+  stopMaking?.();
   if (current) {
     const { playback, speaking } = current;
     say(words("stopped", { seconds: seconds(playback.heardMs / 1000) }));
     (speaking ?? playback).stop();
-  }
+  } else say("");
   setState("idle");
 }
 
@@ -173,6 +176,12 @@ async function playAgain(result) {
     complain(error.message);
   }
   if (mine === turn) setState("idle");
+}
+
+function making(stop) {
+  stopMaking = stop;
+  if (stop) complain("");
+  setState(stop ? "making" : "idle");
 }
 
 function keepSeed(result) {

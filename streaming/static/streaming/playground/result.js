@@ -5,7 +5,8 @@ import { Waveform } from "./waveform.js";
 import { number, words } from "./words.js";
 
 export class Result {
-  /** `doings`: `again(result)`, `keep(seed)`, `say(sentence)`, `complain(sentence)`. */
+  /** `doings`: `again(result)`, `keep(result)`, `say(sentence)`, `complain(sentence)`; `making(stop)` while a file is made, and
+   * with null when that is over. */
   constructor(side, doings) {
     this.side = side;
     this.card = document.getElementById(`result-${side}`);
@@ -60,14 +61,16 @@ export class Result {
 
   async saveMp3() {
     if (this.take.order.format.family !== "mp3") this.doings.say(words("makingFile", { format: "MP3" }));
-    const button = this.card.querySelector("[data-do=mp3]");
-    button.disabled = true;
+    const { parts, stop } = mp3Of(this.take);
+    this.doings.making(stop);
     try {
-      this.finish(await mp3Of(this.take), "audio/mpeg", "mp3");
+      const found = await parts;
+      if (found) this.finish(found, "audio/mpeg", "mp3");
     } catch (error) {
+      this.doings.say("");
       this.doings.complain(error.message);
     }
-    button.disabled = false;
+    this.doings.making(null);
   }
 
   finish(parts, type, ending) {
