@@ -1,6 +1,5 @@
 """The playground where something is missing or goes wrong: it says so, in the server's words where the server has any."""
 
-import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from benchmarks.live_server import LiveServer, set_up, write_settings
 from tests.live.keys import make_keys
 from tests.system.browser.browser import Browser
 from tests.system.browser.chromium import ANOTHER_HOST
+from tests.system.browser.devtools import wait_until
 from tests.system.browser.playground import IS_HEARD, IS_IDLE, Playground
 
 LONG = "This is a sentence that goes on for a while, and then another one follows it. " * 40
@@ -134,7 +134,7 @@ def waiting_server(folder: Path) -> Iterator[tuple[LiveServer, Path]]:
 
 def test_while_the_engine_is_loading_it_says_so_and_then_speaks(browser: Browser, tmp_path: Path) -> None:
     with waiting_server(tmp_path) as (server, file):
-        asyncio.run(_until_it_answers(server))
+        wait_until(lambda: "engine" in server.readiness(), "the server answers")
         page = Playground(browser, server)
         page.open()
         browser.wait_until("document.querySelector('#engine').checkVisibility()")
@@ -146,11 +146,6 @@ def test_while_the_engine_is_loading_it_says_so_and_then_speaks(browser: Browser
         page.speak_to_the_end()
     assert all("503" in error for error in browser.all_errors()), browser.errors
     browser.errors.clear()
-
-
-async def _until_it_answers(server: LiveServer) -> None:
-    while "engine" not in server.readiness():
-        await asyncio.sleep(0.05)
 
 
 def test_a_connection_that_breaks_leaves_what_arrived(browser: Browser, tmp_path: Path) -> None:
@@ -185,3 +180,5 @@ def test_without_a_secure_page_it_plays_as_well(browser: Browser, tmp_path: Path
             assert [entry["word"] for entry in page.marked][-1:] == ["you"]
         browser.click("#copy")
         browser.wait_until("document.querySelector('#copied').textContent === 'Copied.'")
+    # What Chromium says of each page of this kind.
+    browser.errors[:] = [error for error in browser.all_errors() if "Cross-Origin-Opener-Policy" not in error]
