@@ -122,8 +122,8 @@ def test_it_is_saved_as_mp3(playground: Playground, tmp_path: Path, format_name:
     playground.choose("format-a", format_name)
     playground.speak_to_the_end()
     file = downloaded(playground.browser, tmp_path / "mp3", "#result-a [data-do=mp3]", "mp3")
-    with av.open(io.BytesIO(file.read_bytes())) as container:
-        seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+    with av.open(io.BytesIO(file.read_bytes()), "r") as container:
+        seconds = sum((frame.samples / frame.sample_rate for frame in container.decode(audio=0)), start=0.0)
     assert abs(seconds - playground.seconds()) < 0.3
 
 

@@ -58,7 +58,7 @@ def run(kind: str, program: str, folder: Path, **variables: str) -> Path:
 def samples(file: Path) -> bytes:
     """Of a WAV file, whose header need not know its length."""
     with wave.open(str(file)) as reader:
-        return reader.readframes(reader.getnframes())
+        return bytes(reader.readframes(reader.getnframes()))
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)

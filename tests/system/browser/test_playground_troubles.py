@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -93,9 +93,11 @@ def test_a_key_sees_only_its_voices(locked: Playground, keys: dict[str, str]) ->
 
 
 def test_a_server_that_is_full_is_told_in_its_own_words(browser: Browser, tmp_path: Path) -> None:
-    with LiveServer(write_settings(tmp_path, service={"max_connections": 1})) as server, connect(server.url()):
+    with LiveServer(write_settings(tmp_path, service={"max_connections": 8})) as server, ExitStack() as others:
         page = Playground(browser, server)
         page.open_and_load()
+        for _ in range(8):
+            others.enter_context(connect(server.url())).send('{"text": " "}')
         browser.click("#speak")
         browser.wait_until(HAS_PROBLEM)
         assert page.problem.startswith("The server has reached its maximum number"), page.problem
@@ -108,6 +110,8 @@ def test_a_limit_that_is_reached_is_told_in_the_servers_words(browser: Browser, 
         page = Playground(browser, server)
         page.open_and_load()
         page.write("This text has more than twenty characters.")
+        # What costs more than a minute has is given once, and owed.
+        page.speak_to_the_end()
         browser.click("#speak")
         browser.wait_until(HAS_PROBLEM)
         assert "per minute" in page.problem, page.problem

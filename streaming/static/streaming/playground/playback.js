@@ -20,8 +20,10 @@ export class Playback {
   feed() {
     const count = Math.min(this.player.free, this.take.length - this.fed);
     if (count > 0) {
-      this.player.write(toFloats(this.take.read(this.fed, count)));
+      const samples = toFloats(this.take.read(this.fed, count));
+      // First: a player may ask for more while it is given these.
       this.fed += count;
+      this.player.write(samples);
     }
     if (this.take.isComplete && this.fed === this.take.length && !this.isAllFed) {
       this.isAllFed = true;
