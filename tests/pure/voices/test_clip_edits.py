@@ -194,3 +194,16 @@ def test_there_is_a_text_to_read_in_each_language_of_xtts(admin_client: Client) 
     assert {"en", "ru", "zh-cn"} <= set(READING_TEXTS)
     page = admin_client.get(ADD).content.decode()
     assert all(f'<blockquote lang="{code}"' in page for code in READING_TEXTS)
+
+
+def test_scripts_are_given_numbers_as_scripts_write_them(
+    admin_client: Client, settings: Settings, voice: Voice, clip: ReferenceClip
+) -> None:
+    """In Russian, 90.5 is 90,5."""
+    settings.XTTS = {"voices": {"max_clip_seconds": 90.5}}
+    edit(clip, trim_start=1.5)
+    change = reverse("admin:voices_voice_change", args=[voice.pk])
+    page = admin_client.get(change, headers={"Accept-Language": "ru"}).content.decode()
+    assert "Прочитайте это вслух" in page
+    assert all(f'data-{name}"' in page for name in ('most-seconds="90.5', 'most-bytes="20971520', 'seconds="8.000'))
+    assert 'name="clips-0-trim_start" value="1.5"' in page

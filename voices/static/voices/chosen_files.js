@@ -56,7 +56,8 @@ class ChosenFiles {
 
     row(file) {
         const row = document.createElement("li"), name = document.createElement("span");
-        name.textContent = `${file.name} (${(file.size / 2 ** 20).toFixed(1)} MB)`;
+        const megabytes = (file.size / 2 ** 20).toLocaleString(document.documentElement.lang || "en", {maximumFractionDigits: 1});
+        name.textContent = `${file.name} (${megabytes} MB)`;
         row.append(name);
         if (file.type && document.createElement("audio").canPlayType(file.type)) {
             row.append(ChosenFiles.player(file));
