@@ -7,6 +7,7 @@ from xtts_site.config import get_config
 
 # Who opens the bare address in a browser is looking for the playground, or else for the admin.
 home = [] if get_config().playground.enabled else [path("", RedirectView.as_view(url="/admin/"))]
+handler400 = "xtts_site.bad_request.bad_request"
 urlpatterns = [
     *home,
     path("admin/", admin.site.urls),

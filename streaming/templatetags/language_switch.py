@@ -4,6 +4,7 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template import RequestContext
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import get_language, get_language_info
 
@@ -15,11 +16,11 @@ register = template.Library()
 
 
 @register.inclusion_tag("streaming/language_switch.html", takes_context=True)
-def language_switch(context: dict[str, Any]) -> dict[str, Any]:
+def language_switch(context: RequestContext) -> dict[str, Any]:
     """One for each other language; none in a project where they would change nothing."""
     current = (get_language() or "").partition("-")[0]
     others = [get_language_info(code) for code in _offered() if code != current]
-    return {"languages": others, "set_language": _address(), "next": context["request"].get_full_path()}
+    return {"languages": others, "set_language": _address(), "next": context.request.get_full_path()}
 
 
 def _offered() -> list[str]:

@@ -1,6 +1,7 @@
 """Starting and not starting: `serve` and the commands, as the processes that an operator sees."""
 
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -200,6 +201,25 @@ def test_the_command_that_it_shows_has_a_key_where_one_is_needed(tmp_path: Path,
     with LiveServer(write_settings(tmp_path, access={"require_keys": required})) as server:
         [line] = [line for line in server.log.splitlines() if line.startswith("Speak:")]
         assert (" --api-key KEY " in line) is required
+
+
+def test_the_command_that_it_shows_speaks_with_a_certificate_that_nobody_else_trusts(tmp_path: Path) -> None:
+    subject = ["-subj", "/CN=speech", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run([*made, *subject], cwd=tmp_path, check=True, capture_output=True)
+    files = {"tls_certificate": str(tmp_path / "certificate.pem"), "tls_key": str(tmp_path / "key.pem")}
+    with LiveServer(write_settings(tmp_path, service=files)) as server:
+        server.wait_until(lambda: "Speak:" in server.log)
+        [line] = [line for line in server.log.splitlines() if line.startswith("Speak:")]
+        command = [*shlex.split(line.removeprefix("Speak:")), "--no-save"]
+        assert "--ca-file" in command
+
+        def speaks() -> bool:
+            done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+            assert "certificate" not in done.stderr, done.stderr
+            return done.returncode == 0
+
+        server.wait_until(speaks)
 
 
 class Ipv6Server(LiveServer):

@@ -136,7 +136,7 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=features)
 
     def read_in(self, languages: str) -> None:
-        """The languages of the person: "ru", "ru-RU,en"."""
+        """The languages of the person, the best first: "ru", "ru-RU,ru,en". Chromium gives them their weights."""
         agent = self._devtools.call("Browser.getVersion")["userAgent"]
         self._call("Emulation.setUserAgentOverride", userAgent=agent, acceptLanguage=languages)
 

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+import shlex
 import ssl
 import sys
 from functools import partial
@@ -17,12 +18,16 @@ from django.db.migrations.executor import MigrationExecutor
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.connection.listening import CannotListen, Listening
+from xtts_site.addresses import in_url, listened_on, reachable
+from xtts_site.certificates import Trust, trust_in
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config, manage
 from xtts_site.passed_socket import NoListeningSocket, listening_at, passed_by_systemd
 
 logger = logging.getLogger("streaming.serve")
 
 DEFAULT_PORT = ServiceConfig.model_fields["port"].default
+# Of example.py.
+DEFAULT_HOST = "127.0.0.1"
 
 
 class Command(BaseCommand):
@@ -61,15 +66,17 @@ class Command(BaseCommand):
     def _welcome(self, config: Config, warnings: list[str | None]) -> None:
         service = config.service
         secure = "s" if service.tls_certificate else ""
-        options = ("" if service.port == DEFAULT_PORT else f" --port {service.port}") + (" --tls" if secure else "")
-        options += " --api-key KEY" if config.access.require_keys else ""
         address = f"{reachable(service.host)}:{service.port}"
+        listens = ", ".join(f"http{secure}://{host}:{service.port}" for host in listened_on(service.host))
+        playground = f"Hear:   http{secure}://{address}/\n" if config.playground.enabled else ""
         self.stdout.write(
-            f"Speak:  {how_to_speak(options, f'http{secure}://{address}')}\n"
-            f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
-            f"HTTP:   http{secure}://{address}/docs\n"
+            f"Speak:  {how_to_speak(config, address)}\n"
+            f"{playground}"
             f"Admin:  http{secure}://{address}/admin/\n"
+            f"HTTP:   http{secure}://{address}/docs\n"
+            f"Socket: ws{secure}://{address}/v1/text-to-speech/demo/stream-input\n"
             f"State:  http{secure}://{address}/readyz\n"
+            f"Server: {listens}\n"
             f"Voice:  {what_speaks(config.model)}\n"
         )
         self.stdout.flush()
@@ -77,12 +84,42 @@ class Command(BaseCommand):
             logger.warning("%s", warning)
 
 
-def how_to_speak(options: str, address: str) -> str:
-    """A command that can be pasted: the client of the project's folder, or curl for an installed package."""
+def how_to_speak(config: Config, address: str) -> str:
+    """A command that can be pasted: the client of the project's folder, or curl for an installed package.
+    `address`: host and port."""
+    service = config.service
+    trust = None
+    if service.tls_certificate and service.tls_key:
+        trust = trust_in(service.tls_certificate, service.tls_key)
+    host = address.rpartition(":")[0]
+    name = host if trust is None else name_to_call(trust, host)
+    key = config.access.require_keys
     if (PROJECT_DIR / "example.py").exists():
+        options = ("" if name == DEFAULT_HOST else f" --host {name}") + (
+            "" if service.port == DEFAULT_PORT else f" --port {service.port}"
+        )
+        options += trust_option(trust, "--tls", "--ca-file") + (" --api-key KEY" if key else "")
         return f"{os.path.relpath(sys.executable)} example.py{options} --text 'Hello there.'"
+    options = trust_option(trust, "", "--cacert") + (" -H 'xi-api-key: KEY'" if key else "")
     body = """-H 'Content-Type: application/json' -d '{"text": "Hello there."}'"""
-    return f"curl -o hello.mp3 {address}/v1/text-to-speech/demo {body}"
+    url = f"http{'s' if trust else ''}://{name}:{service.port}/v1/text-to-speech/demo"
+    return f"curl -o hello.mp3{options} {url} {body}"
+
+
+def name_to_call(trust: Trust, host: str) -> str:
+    """A name that the certificate is for: `host` if it may be, or else its first one."""
+    return host if host.strip("[]") in trust.names or not trust.names else in_url(trust.names[0])
+
+
+def trust_option(trust: Trust | None, trusted: str, ca_file: str) -> str:
+    """The option with which a client trusts the certificate. `trusted`: that for TLS, where the system trusts it already."""
+    if trust is None:
+        return ""
+    if not trust.is_known:
+        return f" {ca_file} CA.pem"
+    if trust.ca_file is None:
+        return f" {trusted}".rstrip()
+    return f" {ca_file} {shlex.quote(os.path.relpath(trust.ca_file))}"
 
 
 def key_warning(config: Config) -> str | None:
@@ -141,12 +178,6 @@ def what_speaks(model: ModelConfig) -> str:
         f"the embedded voices: no cloning. Piper with {voices}; other languages through espeak-ng (both GPL-3.0, in the "
         "engine's own process)."
     )
-
-
-def reachable(host: str) -> str:
-    """Where a client on this machine finds a server that listens on `host`, as a URL has it."""
-    bare = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host.strip("[]"), host.strip("[]"))  # noqa: S104
-    return f"[{bare}]" if ":" in bare else bare
 
 
 def one_sentence(error: object) -> str:
