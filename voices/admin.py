@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from voices.clip_admin import ReferenceClipInline, seconds_shown
 from voices.dictionaries import MAX_RULES, aliases_of, import_aliases, too_many_rules
@@ -18,6 +19,7 @@ from voices.examining_admin import ExaminingAdmin
 from voices.hearing_admin import HearingAdmin
 from voices.labels import LabelsField
 from voices.lexicon import LexiconError
+from voices.listed_admin import ValuesFilter
 from voices.models import PronunciationDictionary, PronunciationRule, Voice
 from voices.views import clip_audio
 from voices.voice_form import GOOD_RECORDING, NEW_RECORDINGS, VoiceForm, examine_new, examine_rows, listed_errors
@@ -48,7 +50,7 @@ else:  # these classes take no parameters when they run
 class VoiceAdmin(HearingAdmin, ExaminingAdmin):
     list_display = ("voice_id", "name", "hear", "state", "language", "enabled", "recordings", "total_length")
     list_editable = ("enabled",)
-    list_filter = ("enabled", "language")
+    list_filter = ("enabled", ("language", ValuesFilter))
     search_fields = ("voice_id", "name", "description")
     readonly_fields = ("hear", "state", "created_at", "updated_at")
     fieldsets = (
@@ -135,6 +137,8 @@ class PronunciationRuleInline(RuleInlineBase):
     model = PronunciationRule
     extra = 3
     max_num = MAX_RULES
+    # Within Django's words for the button.
+    verbose_name = pgettext_lazy("add another …", "rule")
     verbose_name_plural = _("Rules: a word and how to pronounce it (“GIF”, “jif”)")
 
 

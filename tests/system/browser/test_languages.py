@@ -9,10 +9,11 @@ from tests.system.browser.browser import Browser
 from tests.system.browser.signing_in import sign_in
 from tests.system.browser.voices import anna
 
-# Words in Latin letters that a Russian page has as well: formats, names of settings and fields of the API, units, our names.
+# What a Russian page has in Latin letters as well: formats, units, names of settings and fields, names given by people, ids.
 LATIN = re.compile(
-    r"WAV|FLAC|MP3|M4A|AAC|OGG|Opus|WebM|AMR|3GP|AIFF|CAF|MP4|MOV|XTTS|JSON|URL|ID|dBFS|UTC|API|GIF|English|Anna|demo|default|ada|"
-    r"voices?_id|accent|scottish|gender|female|zh-cn|en\b|recording|PCM|HTTP|HTTPS|localhost"
+    r"WAV|FLAC|MP3|M4A|AAC|OGG|Opus|WebM|AMR|3GP|AIFF|CAF|MP4|MOV|XTTS|JSON|URL|dBFS|UTC|GIF|English|https?|localhost|ada\b|anna|"
+    r"demo|default|voice_id|accent|scottish|gender|female|zh-cn|recording\.wav|access\.require_keys|true|\b[A-Za-z0-9]{20}\b",
+    re.IGNORECASE,
 )
 
 
