@@ -8,7 +8,7 @@ from tests.system.browser.browser import Browser
 from tests.system.browser.signing_in import sign_in
 from tests.system.browser.voices import anna
 
-# Django's own, by rule and selector: links in the path above a page differ from its text in their color alone, and what can be
+# Django's own, by rule and selector: links in the path above a page differ from its text in color alone, and what can be
 # ticked in a list has no label of its own.
 KNOWN = ("link-in-text-block: .breadcrumbs > a", "label: #id_form-", "label-title-only: #id_form-")
 CLERK = """
