@@ -20,6 +20,10 @@ class WatchedServer(LiveServer):
     def held(self) -> dict[str, Any]:
         return self._page("/held")
 
+    def objects(self) -> dict[str, int]:
+        """How many there are of each type, and of open files and threads."""
+        return self._page("/objects")
+
     def garbage(self) -> dict[str, int]:
         """To be asked twice; the second answer: what was lost in reference cycles in between, names and numbers."""
         return self._page("/garbage")

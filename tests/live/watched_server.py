@@ -1,8 +1,8 @@
 """`manage.py serve`, and what it holds: `python -m tests.live.watched_server [ENGINE]`, with an engine of its own as JSON.
 
 `GET /held` lists the tasks of the event loop and the connections that the process has, so that a test can see what is left
-behind. `GET /garbage` is asked twice: in between, what is lost in reference cycles is gathered instead of freed, and the
-second answer lists it by name.
+behind. `GET /objects` counts everything that is in memory, by the names of the types. `GET /garbage` is asked twice: in
+between, what is lost in reference cycles is gathered instead of freed, and the second answer lists it by name.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from django.core.management import execute_from_command_line
 
 from benchmarks.tone_engine import use_engine
+from streaming.dispatch import engine_process
 from streaming.dispatch.engine_process import EngineSpec
 from tests.live.early_application import import_application
 
@@ -30,6 +32,15 @@ def held() -> dict[str, Any]:
     tasks = Counter(getattr(task.get_coro(), "__qualname__", "?") for task in asyncio.all_tasks())
     files = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
     return {"tasks": tasks, "sockets": sum(name.startswith("socket:") for name in files)}
+
+
+def objects() -> dict[str, int]:
+    """Those that may refer to others: what is left behind by a session is held by one of them."""
+    gc.unfreeze()
+    gc.collect()
+    found = Counter(f"{type(thing).__module__}.{type(thing).__qualname__}" for thing in gc.get_objects())
+    gc.freeze()
+    return {**found, "open files": len(os.listdir("/proc/self/fd")), "threads": threading.active_count()}
 
 
 def garbage() -> dict[str, int]:
@@ -51,7 +62,7 @@ def name_of(thing: Any) -> str:
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
-PAGES = {"/held": held, "/garbage": garbage}
+PAGES = {"/held": held, "/objects": objects, "/garbage": garbage}
 
 
 class Watched:
@@ -69,6 +80,8 @@ class Watched:
 
 
 if __name__ == "__main__":
+    # An engine that a test has killed is started again at once, however often that happens.
+    engine_process.HEALTHY_AFTER_SECONDS = 0.0
     if len(sys.argv) > 1:
         use_engine(EngineSpec(**json.loads(sys.argv[1])))
     asgi: Any = import_application()

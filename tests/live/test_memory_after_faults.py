@@ -1,0 +1,116 @@
+"""Faults that come again and again leave nothing in the server's memory.
+
+Megabytes say little of that: what counts is whether each fault leaves one more of anything behind, of whatever type.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+import websockets
+
+from benchmarks.live_server import write_settings
+from tests.attacks.test_database_lock import locked_database
+from tests.live.client import send, speak
+from tests.live.servers import WatchedServer
+
+pytestmark = pytest.mark.both_servers
+
+REPETITIONS = 4
+SESSIONS = 3
+# References that hold nothing; and timers that were cancelled, which asyncio keeps until they are due.
+PASSING = {"weakref.ReferenceType", "asyncio.events.TimerHandle", "_contextvars.Context"}
+TEXT = "Hello there."
+LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. " * 20
+
+
+@dataclass
+class Scene:
+    server: WatchedServer
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await asyncio.to_thread(self.server.wait_until, condition)
+
+    async def settle(self, before: dict[str, Any]) -> None:
+        """Until everything works again, no more tasks run than before, and nobody is connected any more."""
+
+        def has_settled() -> bool:
+            held = self.server.wait_until_idle()
+            is_back = held["tasks"] == before["tasks"] and held["sockets"] <= before["sockets"]
+            return bool(self.server.readiness()["ready"] and is_back)
+
+        await self.until(has_settled)
+        async with self.server.connect(query="?mode=generate") as socket:
+            assert (await speak(socket, TEXT)).is_final
+        await self.until(has_settled)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("memory")
+    with WatchedServer(write_settings(folder, database={"answer_seconds": 1})) as server:
+        yield Scene(server)
+
+
+async def lock_the_database(scene: Scene) -> None:
+    with locked_database(scene.server.settings_file.parent / "var" / "db.sqlite3"):
+        async with httpx.AsyncClient(base_url=scene.server.base_url, timeout=60) as client:
+            path = "/v1/single-use-token/tts_websocket"
+            answers = await asyncio.gather(*(client.post(path) for _ in range(SESSIONS)))
+        assert {answer.status_code for answer in answers} == {503}
+        async with scene.server.connect(query="?mode=generate") as socket:
+            assert (await speak(socket, TEXT)).is_final
+
+
+async def vanish(scene: Scene) -> None:
+    """In the middle of speech, and before a word."""
+    for text in (LONG_TEXT, LONG_TEXT, "", ""):
+        socket = await scene.server.connect(query="?output_format=pcm_8000")
+        if text:
+            await send(socket, text=text, flush=True)
+            await socket.recv()
+        socket.transport.abort()
+    reader, writer = await asyncio.open_connection("127.0.0.1", scene.server.port)
+    body = b'{"text": "%s"}' % LONG_TEXT.encode()
+    head = b"POST /v1/text-to-speech/demo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    await reader.readline()
+    writer.transport.abort()
+    with suppress(OSError, websockets.WebSocketException):
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [lock_the_database, vanish],
+    ids=lambda each: each.__name__,
+)
+async def test_a_fault_leaves_nothing_behind_each_time(scene: Scene, fault: Callable[[Scene], Awaitable[None]]) -> None:
+    await fault(scene)  # whatever is made once
+    await scene.until(lambda: bool(scene.server.readiness()["ready"]))
+    before = await asyncio.to_thread(scene.server.wait_until_idle)
+    counts = []
+    for _ in range(REPETITIONS):
+        await fault(scene)
+        await scene.settle(before)
+        counts.append(await asyncio.to_thread(scene.server.objects))
+    assert grown(counts) == {}
+
+
+def grown(counts: list[dict[str, int]]) -> dict[str, list[int]]:
+    """The types of which there are more after each repetition than after the one before."""
+    by_type = {name: [count.get(name, 0) for count in counts] for name in counts[-1]}
+    return {
+        name: numbers
+        for name, numbers in by_type.items()
+        if name not in PASSING and all(before < after for before, after in pairwise(numbers))
+    }
+
+
+def test_one_more_of_something_each_time_is_found() -> None:
+    assert grown([{"a": 1, "b": 1, "c": 2}, {"a": 2, "b": 3, "c": 1}, {"a": 3, "b": 3, "d": 1}]) == {"a": [1, 2, 3]}
