@@ -9,6 +9,8 @@ from voices.storage import StorageUnavailable
 # All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
 # is prepared.
 MOST_BYTES = 256 * 2**20
+# What the engines made that came before is of use to nobody.
+MOST_ENGINES = 3
 
 
 class RecordingsUnusable(Exception):
@@ -37,14 +39,15 @@ async def is_conditioned(key: str, fingerprint: str) -> bool:
 
 
 async def store_conditioning(key: str, fingerprint: str, data: bytes) -> None:
-    """Keep it, in place of what engines of other fingerprints made of the same recordings, for as long as a voice has
-    them. Whoever else stores the same at the same time does no harm."""
+    """Keep it for as long as a voice has these recordings, beside what a few engines of other fingerprints have made of
+    them: servers with different engines may share a database. Whoever else stores the same at the same time does no harm."""
     await write(_store, key, fingerprint, data)
 
 
 def _store(key: str, fingerprint: str, data: bytes) -> None:
     VoiceConditioning.objects.update_or_create(key=key, fingerprint=fingerprint, defaults={"data": data})
-    VoiceConditioning.objects.filter(key=key).exclude(fingerprint=fingerprint).delete()
+    made = VoiceConditioning.objects.filter(key=key).order_by("-created_at", "-pk").values_list("pk", flat=True)
+    VoiceConditioning.objects.filter(pk__in=list(made[MOST_ENGINES:])).delete()
     VoiceConditioning.objects.drop_unused()  # the voice may have changed meanwhile
 
 

@@ -58,7 +58,7 @@ def claim(key: str, fingerprint: str, owner: str) -> bool:
             return True
     except IntegrityError:
         pass
-    free = models.Q(expires_at__lte=timezone.now()) | ~models.Q(reason="")
+    free = models.Q(expires_at__lte=timezone.now()) | ~models.Q(reason="") | models.Q(owner=owner)
     runs = PreparationRun.objects.filter(free, key=key, fingerprint=fingerprint)
     return bool(runs.update(owner=owner, expires_at=_expiry(), reason=""))
 

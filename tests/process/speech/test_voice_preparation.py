@@ -117,7 +117,15 @@ def test_what_another_engine_has_made_is_not_used(executor: Executor) -> None:
     voice = make_voice("anna", HIGH)
     VoiceConditioning.objects.create(key=voice.key, fingerprint="two", data=b"stored")
     assert prepare(VoicePreparer(executor), voice).conditioning == conditioning_of([HIGH])
-    assert [row.fingerprint for row in VoiceConditioning.objects.all()] == ["one"]
+    assert {row.fingerprint for row in VoiceConditioning.objects.all()} == {"one", "two"}
+
+
+def test_of_engines_that_came_before_only_the_last_are_kept(executor: Executor) -> None:
+    voice = make_voice("anna", HIGH)
+    for fingerprint in "abcdef":
+        VoiceConditioning.objects.create(key=voice.key, fingerprint=fingerprint, data=b"stored")
+    prepare(VoicePreparer(executor), voice)
+    assert {row.fingerprint for row in VoiceConditioning.objects.all()} == {"one", "e", "f"}
 
 
 def test_a_voice_in_use_needs_no_database(executor: Executor) -> None:

@@ -42,6 +42,10 @@ def test_one_of_two_computes(key: str) -> None:
     assert [claim(key, ENGINE, owner) for owner in ("one", "two")] == [True, False]
 
 
+def test_who_has_it_may_begin_again(key: str) -> None:
+    assert [claim(key, ENGINE, "one") for _ in range(2)] == [True, True]
+
+
 def test_for_another_engine_another_may_compute(key: str) -> None:
     assert [claim(key, engine, "one") for engine in (ENGINE, "another")] == [True, True]
 
