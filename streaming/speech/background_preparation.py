@@ -137,13 +137,13 @@ class BackgroundPreparation:
         if not await write(preparation.claim, voice.key, fingerprint, self._owner):
             self._put_off(pk, _Due(_now() + LOOK_AGAIN_SECONDS))
             return
-        async with self._saying_so(voice.key, fingerprint):
+        async with self._saying_so(voice, fingerprint):
             await self._preparer.prepare(voice, fingerprint)
 
     @asynccontextmanager
-    async def _saying_so(self, key: str, fingerprint: str) -> AsyncIterator[None]:
+    async def _saying_so(self, voice: Voice, fingerprint: str) -> AsyncIterator[None]:
         """Others see that it is computed here, and what has become of it. Raises _Failed."""
-        run = (key, fingerprint, self._owner)
+        run = (voice.key, fingerprint, self._owner)
         renewing = asyncio.create_task(_renew(*run))
         try:
             yield
@@ -151,7 +151,9 @@ class BackgroundPreparation:
             await write(preparation.finish, *run)
             raise
         except SpeechError as error:
-            await write(preparation.fail, *run, str(error))
+            # The voice is named where this is shown.
+            reason = str(error).rpartition(f"{voice.voice_id!r} cannot be prepared: ")[2]
+            await write(preparation.fail, *run, reason)
             raise _Failed(may_pass=isinstance(error, VoiceUnusable) and error.may_pass) from None
         except asyncio.CancelledError:
             with suppress(DatabaseError):

@@ -1,5 +1,6 @@
 """A server whose database is PostgreSQL: its locks, its types and its connections are not SQLite's."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,8 @@ import pytest
 from benchmarks.live_server import LiveServer, manage, write_settings
 from tests.live.client import Turn, receive_all, send
 from tests.live.keys import make_keys
+from tests.live.test_changes import add_voice, heard
+from tests.live.test_voices import CloningServer, level_for, perform, upload
 from tests.process.database.at_once import SPEND_AT_ONCE, STORE_AT_ONCE
 from tests.pure.voices.recordings import recording
 from tests.system.postgres import Cluster
@@ -123,3 +126,22 @@ def test_the_details_of_a_database_that_is_gone_are_not_told(cluster: Cluster, t
     assert refused.returncode != 0
     assert "The database that DATABASE_URL names cannot be reached" in refused.stderr
     assert "Traceback" not in json.dumps(refused.stderr)
+
+
+async def test_a_voice_that_changes_is_another_sound_in_every_process(cluster: Cluster, tmp_path: Path) -> None:
+    """Whose caches would keep the old one for an hour."""
+    sections: dict[str, Any] = {"database_url": cluster.new_database("changes"), "database": {"cache_seconds": 3600}}
+    service = {"data_dir": str(tmp_path / "var")}
+    with ExitStack() as running:
+        servers = []
+        for name in ("one", "two"):
+            tmp_path.joinpath(name).mkdir()
+            settings = write_settings(tmp_path / name, service=service, **sections)
+            servers.append(running.enter_context(CloningServer(settings, tmp_path / name / "engine")))
+        voice_id = await asyncio.to_thread(add_voice, servers[0], 300)
+        assert [await heard(server, voice_id) for server in servers] == [level_for(300)] * 2
+        await asyncio.to_thread(perform, servers[0], upload(servers[0], voice_id, "recording(pitch=310)"))
+        for server in servers:
+            async with asyncio.timeout(60):
+                while await heard(server, voice_id) != level_for(310):
+                    await asyncio.sleep(0.05)
