@@ -89,8 +89,12 @@ def _examined(voice: Voice, recordings: Recordings) -> list[ReferenceClip]:
 
 def _save(voice: Voice, clips: Iterable[ReferenceClip]) -> None:
     """All of it or nothing. Raises ValidationError, FileNotStored."""
-    with stored_with_rows(), transaction.atomic():
-        voice.full_clean()
-        voice.save()
+    clips = list(clips)
+    voice.full_clean()
+    with stored_with_rows():
         for clip in clips:
-            clip.save()
+            clip.store()  # a bucket takes its time, too
+        with transaction.atomic():
+            voice.save()
+            for clip in clips:
+                clip.save()

@@ -213,6 +213,11 @@ class ReferenceClip(models.Model):
             setattr(self, name, value)
         self._new_copy = read
 
+    def store(self) -> None:
+        """Store the files of a new recording before `save`, which needs a transaction. Only within `stored_with_rows`.
+        Raises FileNotStored."""
+        self._store_files()
+
     def _store_files(self) -> dict[str, str]:
         """Store what `clean` has read: which files this replaces, by their fields. Raises FileNotStored."""
         read: ReadClip | None = vars(self).pop("_new_copy", None)

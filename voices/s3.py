@@ -4,6 +4,7 @@ The one module that imports boto3. One client serves all threads: botocore's cli
 long as many requests. There are no addresses for browsers: every byte goes through this server, which knows who may hear it.
 """
 
+import datetime
 import errno
 import logging
 import os
@@ -23,8 +24,10 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
+from django.utils import timezone
 from django.utils.deconstruct import deconstructible
 from django.utils.functional import cached_property
 
@@ -52,7 +55,7 @@ class S3Storage(Storage):
     given are looked for where AWS's own tools look: AWS_ACCESS_KEY_ID, ~/.aws, the role of the machine.
 
     Objects get no rights of their own: they are as private as the bucket. A key needs the rights to get, put and delete
-    objects, none to list them.
+    objects; only `manage.py remove_orphans` has to list them.
     """
 
     def __init__(
@@ -97,6 +100,27 @@ class S3Storage(Storage):
     def size(self, name: str) -> int:
         """Raises OSError."""
         return int(self._ask(name, 0, lambda client, place: client.head_object(**place)["ContentLength"]))
+
+    def get_modified_time(self, name: str) -> datetime.datetime:
+        """Raises OSError."""
+        modified: datetime.datetime = self._ask(name, 0, lambda client, at: client.head_object(**at)["LastModified"])
+        return modified if settings.USE_TZ else timezone.make_naive(modified)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """The names of the objects in a folder. Raises StorageUnavailable."""
+        names: list[str] = []
+        page: dict[str, Any] = {"IsTruncated": True}
+        while page["IsTruncated"]:
+            page = self._page(f"{self._prefix}{path.strip('/')}/", page.get("NextContinuationToken"))
+            names += page["names"]
+        return [], names
+
+    def _page(self, prefix: str, token: str | None) -> dict[str, Any]:
+        options = {"Prefix": prefix, "Delimiter": "/"} | ({"ContinuationToken": token} if token else {})
+        page: dict[str, Any] = self._ask(
+            prefix, 0, lambda client, at: client.list_objects_v2(Bucket=at["Bucket"], **options)
+        )
+        return page | {"names": [entry["Key"].removeprefix(prefix) for entry in page.get("Contents", ())]}
 
     def url(self, name: str | None) -> NoReturn:
         raise NotImplementedError("Recordings have no address: the admin hands them out by its own rules.")

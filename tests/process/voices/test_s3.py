@@ -5,12 +5,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
@@ -105,6 +107,22 @@ def test_the_admin_plays_a_range_of_a_recording(admin_client: Client, clip: Refe
 def test_a_voice_is_prepared_from_the_bucket(clip: ReferenceClip) -> None:
     [content] = asyncio.run(clip_bytes(with_clips(clip.voice)))
     assert content.startswith(b"RIFF")
+
+
+def test_what_is_in_a_folder_can_be_listed_page_by_page(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = storage_of(server, prefix="listed")
+    asked = storage._client.list_objects_v2
+    monkeypatch.setattr(storage._client, "list_objects_v2", lambda **options: asked(**options, MaxKeys=2))
+    for name in ("clips/a", "clips/b", "clips/c", "copies/d"):
+        storage.save(name, ContentFile(b"x"))
+    assert storage.listdir("clips") == ([], ["a", "b", "c"])
+
+
+def test_objects_that_no_recording_names_are_found_and_removed(clip: ReferenceClip, in_bucket: S3Server) -> None:
+    storage_of(in_bucket).save("clips/orphan.wav", ContentFile(b"x"))
+    call_command("remove_orphans", "--delete", "--hours=0", stdout=StringIO())
+    assert "clips/orphan.wav" not in in_bucket.names()
+    assert str(clip.file.name) in in_bucket.names()
 
 
 def test_a_lost_object_is_a_lost_file(server: S3Server) -> None:

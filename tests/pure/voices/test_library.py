@@ -1,9 +1,12 @@
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from pytest_django import Settings
 
 from tests.pure.voices.recordings import recording
 from voices.library import change_voice, create_voice
@@ -92,3 +95,21 @@ def test_nobody_waits_for_the_database_while_recordings_are_examined(monkeypatch
     monkeypatch.setattr(ReferenceClip, "clean", note)
     change_voice(create(upload()), [upload("two.wav", recording(pitch=200))])
     assert in_transaction == [False, False]
+
+
+class NoWriter(FileSystemStorage):
+    """Notes whether a transaction is open while it stores."""
+
+    in_transaction: ClassVar[list[bool]] = []
+
+    def _save(self, name: str, content: Any) -> str:
+        self.in_transaction.append(connection.in_atomic_block)
+        return super()._save(name, content)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_are_stored_before_the_transaction(settings: Settings) -> None:
+    """A bucket may take seconds, and SQLite has one writer."""
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": f"{NoWriter.__module__}.{NoWriter.__qualname__}"}}
+    create(upload())
+    assert NoWriter.in_transaction == [False, False]
