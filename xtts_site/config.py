@@ -27,7 +27,13 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 APPLICATION_NAME = "xtts-stream-server"
 ENVIRONMENT_PREFIX = "XTTS_"
 SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
-SECRETS = frozenset({"service.secret_key", "redis_url", "database_url", "storage.access_key", "storage.secret_key"})
+SECRETS = frozenset(
+    {
+        *("service.secret_key", "redis_url", "database_url"),
+        # An address may have a password in it, although it must not.
+        *("storage.access_key", "storage.secret_key", "storage.endpoint"),
+    }
+)
 URL_VARIABLES = {"REDIS_URL": "redis_url", "DATABASE_URL": "database_url"}
 
 

@@ -68,6 +68,12 @@ def test_urls_have_the_names_that_hosting_platforms_set() -> None:
     assert config.database_url == "postgres://host/voices"
 
 
+def test_a_key_of_a_bucket_is_what_it_says_whatever_it_would_mean_in_yaml() -> None:
+    keys = {"XTTS_STORAGE__ACCESS_KEY": "1234", "XTTS_STORAGE__SECRET_KEY": "a: [b"}
+    config = load("storage: {bucket: abc}", **keys)
+    assert (config.storage.access_key, config.storage.secret_key) == ("1234", "a: [b")
+
+
 def test_an_empty_url_in_the_environment_is_none() -> None:
     assert load(REDIS_URL="", DATABASE_URL="").redis_url is None
 
@@ -214,6 +220,11 @@ def test_an_unknown_variable_is_named_and_something_suggested(variable: str, sug
         ("model: {tokenizer_path: vocab.json}", "config_path and tokenizer_path need checkpoint_path"),
         ("redis_url: http://host", "redis_url"),
         ("database_url: voices.db", "database_url"),
+        ("storage: {bucket: abc, endpoint: s3.example.com}", "an endpoint looks like https://s3.example.com"),
+        ("storage: {bucket: abc, access_key: b}", "access_key and secret_key must both be set"),
+        ("storage: {region: eu-central-1}", "bucket must be set, or recordings are kept in service.data_dir"),
+        ("storage: {bucket: 'a/b'}", "storage.bucket to 'a/b'"),
+        ("storage: {bucket: abc, prefix: '..?'}", "storage.prefix"),
         ("service: 5", "service"),
         ("service: [port]", "service"),
         ("service: {data_dir: ~nobody-of-that-name/var}", "service.data_dir"),
@@ -288,6 +299,8 @@ SECRET = "hunter2-geheim"
         f"service: {{secret_key: {SECRET}}}",
         f"service: {{secret_key: {SECRET * 4}, tls_key: key.pem}}",
         f"service: [secret_key, {SECRET}]",
+        f"storage: {{bucket: abc, endpoint: 'https://user:{SECRET}@host'}}",
+        f"storage: {{bucket: abc, secret_key: {SECRET}}}",
         f"database_url: postgres://anna:{SECRET}@host/voices: oops",
         f'redis_url: "redis://:{SECRET}@host',
         f"redis_url: {{url: 'redis://:{SECRET}@host'}}",
@@ -305,6 +318,7 @@ def test_no_sentence_tells_a_secret_of_the_file(text: str) -> None:
         ("XTTS_SERVICE__SECRET_KEY", SECRET),
         ("XTTS_SERVICE__SECRET_KEY", f"*{SECRET}"),
         ("XTTS_SERVICE__SECRET_KEY", f"[{SECRET}"),
+        ("XTTS_STORAGE__SECRET_KEY", f"[{SECRET}"),
     ],
 )
 def test_no_sentence_tells_a_secret_of_the_environment(variable: str, value: str) -> None:
