@@ -142,7 +142,8 @@ def hear_button(site: admin.AdminSite, kind: str, pk: int, name: str) -> SafeStr
     """`kind`: voice or clip."""
     return format_html(
         '<span class="voice-hear"><button type="button" class="button" data-hear="{}" data-start="{}" data-stop="{}" '
-        'data-lost="{}" data-signed-out="{}" aria-label="{}">{}</button>'
+        'data-lost="{}" data-signed-out="{}"><span class="voice-hear-label">{}</span>'
+        '<span class="visually-hidden">: {}</span></button>'
         '<meter min="0" max="1" value="0" aria-hidden="true"></meter>'
         '<span class="voice-hear-told" role="status"></span></span>',
         reverse(f"{site.name}:voices_{kind}_hear", args=[pk]),
@@ -150,8 +151,8 @@ def hear_button(site: admin.AdminSite, kind: str, pk: int, name: str) -> SafeStr
         _("Stop"),
         _("The server does not answer. Is it running?"),
         _("You are not signed in any more, or may not hear this. Load the page again."),
-        _("Listen: %(name)s") % {"name": name},
         _("Listen"),
+        name,
     )
 
 

@@ -13,6 +13,7 @@
     class Speech {
         constructor(button) {
             this.button = button;
+            this.label = button.querySelector(".voice-hear-label");
             this.meter = button.parentElement.querySelector("meter");
             this.told = button.parentElement.querySelector("[role=status]");
             this.abort = new AbortController();
@@ -25,8 +26,8 @@
         }
 
         async run() {
-            this.button.textContent = this.button.dataset.stop;
-            this.button.setAttribute("aria-pressed", "true");
+            this.button.parentElement.classList.add("is-speaking");
+            this.label.textContent = this.button.dataset.stop;
             this.told.textContent = "";
             try {
                 await this.play(await this.ask());
@@ -69,7 +70,6 @@
         }
 
         async play(response) {
-            this.button.parentElement.classList.add("is-speaking");
             this.measure();
             const reader = response.body.getReader();
             for (let part = await reader.read(); !part.done; part = await reader.read()) {
@@ -124,8 +124,7 @@
             this.context.close();
             this.button.parentElement.classList.remove("is-speaking");
             this.meter.value = 0;
-            this.button.textContent = this.button.dataset.start;
-            this.button.setAttribute("aria-pressed", "false");
+            this.label.textContent = this.button.dataset.start;
             if (playing === this) {
                 playing = null;
             }
