@@ -169,6 +169,17 @@ def spoken(client: httpx.Client, address: str) -> float:
     return sorted(samples)[len(samples) // 2] / 32_767
 
 
+async def test_what_a_button_has_spoken_counts_as_use(pair: Pair) -> None:
+    voice_id = await asyncio.to_thread(add_voice, pair.one, 380)
+    with signed_in(pair.two) as client:
+        spoken(client, f"/admin/voices/voice/{pk_of(client, voice_id)}/hear")
+    count = f"""
+from streaming.access.models import DailyUsage
+print(DailyUsage.objects.filter(voice_id={voice_id!r}, requests=1, characters__gt=10).count())
+"""
+    await pair.two.until(lambda: manage(pair.two.settings_file, "shell", "-v", "0", "-c", count).stdout == "1\n")
+
+
 def test_nothing_but_a_ticket_has_a_sentence_spoken(pair: Pair) -> None:
     for server in (pair.one, pair.two):
         answer = httpx.post(f"{server.base_url}/v1/listen", data={"ticket": "1:2:3"}, timeout=60)
