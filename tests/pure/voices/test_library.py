@@ -102,9 +102,9 @@ class NoWriter(FileSystemStorage):
 
     in_transaction: ClassVar[list[bool]] = []
 
-    def _save(self, name: str, content: Any) -> str:
+    def save(self, *args: Any, **options: Any) -> str:
         self.in_transaction.append(connection.in_atomic_block)
-        return super()._save(name, content)
+        return super().save(*args, **options)
 
 
 @pytest.mark.django_db(transaction=True)
