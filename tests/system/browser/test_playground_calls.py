@@ -22,7 +22,7 @@ PROGRAMS = {"curl": ["bash"], "python": [sys.executable, "-"], "javascript": ["n
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostServer]:
-    """Another project, with the page under a prefix, where keys are required."""
+    """Another project, in Russian, with the page under a prefix, where keys are required."""
     folder = tmp_path_factory.mktemp("host")
     with HostServer(folder=folder, program="uvicorn", variables={"HOST_STATIC": "1"}) as live:
         yield live
@@ -33,8 +33,9 @@ def copied(browser: Browser, kind: str) -> str:
     browser.click(f"#tab-{kind}")
     browser.click("#copy")
     browser.wait_until("document.querySelector('#copied').textContent !== ''")
-    assert browser.text("#copied") == "Copied."
-    return str(browser.evaluate("navigator.clipboard.readText()"))
+    program = str(browser.evaluate("navigator.clipboard.readText()"))
+    assert program == browser.evaluate("document.querySelector('#code-text').textContent")
+    return program
 
 
 def run(kind: str, program: str, folder: Path, **variables: str) -> Path:
