@@ -124,6 +124,12 @@ def test_its_health_is_its_own(stranger: httpx.Client) -> None:
     assert stranger.get("/readyz").status_code == 404
 
 
+def test_its_icon_is_its_own(stranger: httpx.Client) -> None:
+    assert stranger.get("/favicon.ico").status_code == 404
+    sign_in(stranger)
+    assert 'rel="icon"' not in stranger.get("/admin/").text
+
+
 def test_its_admin_keeps_its_title_and_shows_voices_and_keys(stranger: httpx.Client) -> None:
     assert "Администрирование Django" in stranger.get("/admin/login/").text
     sign_in(stranger)

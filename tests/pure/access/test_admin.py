@@ -132,6 +132,19 @@ def test_the_list_says_what_was_spoken_this_month(admin_client: Browser, new_key
     assert "100 of 500" in text_of(admin_client.get(KEYS).content)
 
 
+@pytest.mark.parametrize(
+    ("language", "page", "title"),
+    [
+        ("en", USAGE, "Usage by day"),
+        ("en", KEYS, "API keys"),
+        ("ru", USAGE, "Использование по дням"),
+        ("ru", KEYS, "Ключи доступа"),
+    ],
+)
+def test_a_list_is_titled_by_what_it_lists(admin_client: Browser, language: str, page: str, title: str) -> None:
+    assert f"<h1>{title}</h1>" in admin_client.get(page, headers={"accept-language": language}).text
+
+
 def test_usage_is_listed_by_day_with_its_totals(admin_client: Browser, new_key: NewKey) -> None:
     use(new_key(name="Ada")[0])
     use(None, "bert")
