@@ -64,6 +64,6 @@ def test_a_voice_stored_in_the_format_of_before_is_prepared_anew_and_speaks(
         assert run(first_sound(executor, ref), SECONDS) > 0
     finally:
         executor.stop()
-    (row,) = VoiceConditioning.objects.all()
+    row = VoiceConditioning.objects.latest("pk")
     assert row.fingerprint == info.fingerprint != before.fingerprint
     assert bytes(row.data) == ref.conditioning != bytes(before.data)

@@ -119,9 +119,9 @@ def test_what_is_in_a_folder_can_be_listed_page_by_page(server: S3Server, monkey
 
 
 def test_objects_that_no_recording_names_are_found_and_removed(clip: ReferenceClip, in_bucket: S3Server) -> None:
-    storage_of(in_bucket).save("clips/orphan.wav", ContentFile(b"x"))
+    orphan = storage_of(in_bucket).save(f"clips/{32 * '0'}.wav", ContentFile(b"x"))
     call_command("remove_orphans", "--delete", "--hours=0", stdout=StringIO())
-    assert "clips/orphan.wav" not in in_bucket.names()
+    assert orphan not in in_bucket.names()
     assert str(clip.file.name) in in_bucket.names()
 
 
