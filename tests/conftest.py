@@ -44,6 +44,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import hypothesis
 import pytest
+from django.utils import translation
 
 from benchmarks.live_server import SERVER_VARIABLE, LiveServer
 from streaming.loading import imports_kept
@@ -103,6 +104,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("both_servers"):
         metafunc.fixturenames.append("server_program")
         metafunc.parametrize("server_program", ["uvicorn", "daphne"], indirect=True, scope="session")
+
+
+@pytest.fixture(autouse=True)
+def _no_language_of_another_test() -> Iterator[None]:
+    """A request that Django's test client makes leaves its language with the thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
