@@ -51,7 +51,12 @@ def _stored_copy(clip: ReferenceClip) -> bytes | None:
         with clip.model_copy.storage.open(str(clip.model_copy.name)) as file:
             copy = bytes(file.read())
     except StorageUnavailable as error:
-        raise Uncopied("A recording", f"cannot be read: {error.strerror}.") from error
+        # Without the right to list a bucket, S3 answers this for an object that does not exist, too. If the original is
+        # denied as well, that is what is told.
+        if error.trouble != "denied":
+            raise Uncopied("A recording", f"cannot be read: {error.reason}.") from error
+        logger.warning("The copy of recording %d cannot be read, and is made again: %s", clip.pk, error.reason)
+        return None
     except Exception as error:  # each storage has its own
         logger.warning("The copy of recording %d cannot be read, and is made again: %s", clip.pk, error)
         return None
@@ -83,11 +88,16 @@ def _original(clip: ReferenceClip) -> bytes:
         with clip.file.storage.open(str(clip.file.name)) as file:
             content = bytes(file.read())
     except Exception as error:  # each storage has its own
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise Uncopied("A recording", f"cannot be read: {reason}.") from error
+        raise Uncopied("A recording", f"cannot be read: {_reason(error)}.") from error
     if hashlib.sha256(content).hexdigest() != clip.sha256:
         raise Uncopied("The file of a recording", "was changed after it was uploaded.")
     return content
+
+
+def _reason(error: Exception) -> str:
+    """In English."""
+    reason = getattr(error, "reason" if isinstance(error, StorageUnavailable) else "strerror", None)
+    return str(reason or type(error).__name__)
 
 
 async def _keep(clip: ReferenceClip, copy: bytes) -> None:

@@ -55,7 +55,7 @@ class S3Storage(Storage):
     given are looked for where AWS's own tools look: AWS_ACCESS_KEY_ID, ~/.aws, the role of the machine.
 
     Objects get no rights of their own: they are as private as the bucket. A key needs the rights to get, put and delete
-    objects; only `manage.py remove_orphans` has to list them.
+    objects, and to list the bucket: without that, S3 answers "denied" for an object that does not exist.
     """
 
     def __init__(
@@ -133,8 +133,21 @@ class S3Storage(Storage):
     def _save(self, name: str, content: Any) -> str:
         size = content.size
         content.seek(0)  # like Django's own storages: whoever has made a file is at its end
-        self._ask(name, size, lambda client, place: client.put_object(**place, Body=content, ContentLength=size))
+        self._ask(
+            name,
+            size,
+            lambda client, place: client.put_object(**place, Body=content, ContentLength=size),
+            if_late=self._delete_late,
+        )
         return name
+
+    def _delete_late(self, place: dict[str, str]) -> None:
+        """Nobody knows of an object that was stored after its upload had been given up."""
+        try:
+            with _failures(place["Key"]):
+                self._client.delete_object(**place)
+        except OSError:
+            logger.warning("The object %s is left: its upload was given up", place["Key"])
 
     def _get(self, name: str, **options: str) -> bytes:
         answer = self._ask(name, 0, lambda client, place: client.get_object(**place, **options))
@@ -144,17 +157,33 @@ class S3Storage(Storage):
         def read(*_: Any) -> bytes:
             # Closed by the thread that reads it, when there is nobody any more who waits for it.
             with body:
-                return b"".join(takewhile(lambda _: time.monotonic() < end, body.iter_chunks(CHUNK_BYTES)))
+                content = b"".join(takewhile(lambda _: time.monotonic() < end, body.iter_chunks(CHUNK_BYTES)))
+            if len(content) != size:
+                raise TimeoutError
+            return content
 
         return bytes(self._ask(name, size, read))
 
-    def _ask(self, name: str, size: int, question: Callable[[Any, dict[str, str]], Any]) -> Any:
+    def _ask(
+        self,
+        name: str,
+        size: int,
+        question: Callable[[Any, dict[str, str]], Any],
+        *,
+        if_late: Callable[[dict[str, str]], None] | None = None,
+    ) -> Any:
         """`size`: how many bytes are moved. On a thread that may get stuck: a storage that sends a byte now and then is
-        never silent for long, and names of hosts are looked up without any limit. Raises OSError."""
+        never silent for long, and names of hosts are looked up without any limit. What has not begun when it is given up
+        is not done; `if_late` is called when it ends after that. Raises OSError."""
         place = {"Bucket": self._bucket, "Key": f"{self._prefix}{name}"}
         with _failures(name):
             answer = _threads.submit(lambda: question(self._client, place))
-            return answer.result(self._seconds(size))
+            try:
+                return answer.result(self._seconds(size))
+            except TimeoutError:
+                if not answer.cancel() and if_late:
+                    answer.add_done_callback(lambda _: _threads.submit(if_late, place))
+                raise
 
     def _seconds(self, size: int) -> float:
         return self._timeout + size / BYTES_PER_SECOND

@@ -17,10 +17,11 @@ _REASONS: dict[Trouble, str] = {
 
 class StorageUnavailable(OSError):
     """The storage of the recordings cannot be used now. `strerror` is the reason for a sentence around it; as text, it is a
-    sentence. Both are in the language of whoever asks."""
+    sentence. Both are in the language of whoever asks; `reason` is in English, for programs."""
 
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
+        self.reason = _REASONS[trouble]
         super().__init__(errno.EIO, gettext(_REASONS[trouble]))
 
     def __str__(self) -> str:

@@ -7,19 +7,24 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
+from django.utils.translation import override
 from pytest_django import Settings
 
 from tests.live.s3_server import BUCKET, S3Server
 from tests.pure.voices.recordings import recording
+from voices import clip_files, s3
 from voices.clip_files import FileNotStored
 from voices.conditioning import RecordingsUnusable, clip_bytes
+from voices.daemon_threads import DaemonThreads
 from voices.library import create_voice
 from voices.models import ReferenceClip, Voice
 from voices.s3 import S3Storage
@@ -37,6 +42,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 def storage_of(server: S3Server, **options: Any) -> S3Storage:
     return S3Storage(**server.settings | options)
+
+
+@pytest.fixture(autouse=True)
+def _forgets_that_a_storage_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip_files, "_away_until", 0.0)
 
 
 @pytest.fixture
@@ -173,6 +183,93 @@ def _trickle(listener: socket.socket) -> None:
                     continue
         except OSError:
             return
+
+
+def test_half_an_object_is_not_taken_for_a_whole_one(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for reading is over while the answer is still waited for."""
+    storage = storage_of(server, timeout_seconds=60)
+    storage.save("half", ContentFile(bytes(10**6)))
+    clock = iter([0.0, 0.0])
+    monkeypatch.setattr(s3, "time", SimpleNamespace(monotonic=lambda: next(clock, 1e9)))
+    with pytest.raises(StorageUnavailable, match="does not answer"):
+        storage.open("half")
+
+
+@pytest.fixture
+def held(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Storage, threading.Event, list[str]]]:
+    """A storage with one thread, whose requests begin when the event is set; and what has been asked."""
+    monkeypatch.setattr(s3, "_threads", DaemonThreads("held", 1))
+    storage, may_go, asked = storage_of(server, timeout_seconds=60), threading.Event(), list[str]()
+
+    def hold(request: Any, event_name: str, **_: Any) -> None:
+        may_go.wait()
+        asked.append(f"{event_name.rpartition('.')[2]} {request.url.rpartition('/')[2]}")
+
+    storage._client.meta.events.register("before-send.s3", hold)
+    yield storage, may_go, asked
+    may_go.set()
+
+
+def test_an_upload_that_ends_after_it_was_given_up_leaves_no_object(
+    held: tuple[S3Storage, threading.Event, list[str]], server: S3Server
+) -> None:
+    storage, may_go, asked = held
+    storage._timeout = 0.2
+    with pytest.raises(StorageUnavailable):
+        storage.save("late", ContentFile(b"sound"))
+    storage._timeout = 60
+    may_go.set()
+    while "DeleteObject late" not in asked:
+        storage.exists("another")
+    assert not storage.exists("late")
+    assert [request for request in asked if "late" in request][:2] == ["PutObject late", "DeleteObject late"]
+
+
+def test_what_is_given_up_before_it_has_begun_is_not_done(
+    held: tuple[S3Storage, threading.Event, list[str]],
+) -> None:
+    storage, may_go, asked = held
+    storage._timeout = 0.2
+    for name in ("first", "second"):
+        with pytest.raises(StorageUnavailable):
+            storage.save(name, ContentFile(b"sound"))
+    storage._timeout = 60
+    may_go.set()
+    storage.save("third", ContentFile(b"sound"))
+    assert [request for request in asked if "Put" in request] == ["PutObject first", "PutObject third"]
+
+
+@pytest.mark.django_db
+def test_a_copy_that_is_denied_is_made_again(clip: ReferenceClip) -> None:
+    """So S3 answers for an object that does not exist whoever may not list the bucket."""
+    before = str(clip.model_copy.name)
+    deny(clip, "copies/")
+    [content] = async_to_sync(clip_bytes)(with_clips(clip.voice))
+    assert content.startswith(b"RIFF")
+    assert ReferenceClip.objects.get().model_copy.name != before
+
+
+@pytest.mark.django_db
+def test_a_recording_that_is_denied_is_told_in_english_to_programs(clip: ReferenceClip, settings: Settings) -> None:
+    deny(clip, "")
+    settings.LANGUAGE_CODE = "ru"
+    with (
+        override("ru"),
+        pytest.raises(RecordingsUnusable, match="cannot be read: the storage of the recordings denies"),
+    ):
+        asyncio.run(clip_bytes(with_clips(clip.voice)))
+
+
+def deny(clip: ReferenceClip, folder: str) -> None:
+    """Objects in the folder are answered as those are that the key may not get."""
+
+    def answer(params: dict[str, Any], **_: Any) -> Any:
+        if f"/{folder}" in params["url_path"]:
+            return SimpleNamespace(status_code=403), {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}
+        return None
+
+    storage: Any = clip.file.storage
+    storage._client.meta.events.register("before-call.s3.GetObject", answer)
 
 
 def test_a_storage_that_denies_access_says_what_to_check(tmp_path: Path) -> None:
