@@ -13,7 +13,7 @@ from django.db import Error as DatabaseError
 from voices.clip_files import delete_file
 from voices.clips import MOST_COPIED_SECONDS, decode_limits
 from voices.containers import container
-from voices.database import write
+from voices.database import write_with_file
 from voices.decoding import DecoderUnavailable, Unreadable, measured_copy
 from voices.plain_wav import plain_wav
 from voices.reference_clips import SOUND_FIELDS, ReferenceClip, clip_limits, copy_path
@@ -39,7 +39,7 @@ async def copied(clip: ReferenceClip) -> bytes:
     if (copy := await asyncio.to_thread(_stored_copy, clip)) is not None:
         return copy
     made = await asyncio.to_thread(_made, clip)
-    await _keep(clip, made)
+    await write_with_file(_keep, clip, made)
     return made
 
 
@@ -100,14 +100,15 @@ def _reason(error: Exception) -> str:
     return str(reason or type(error).__name__)
 
 
-async def _keep(clip: ReferenceClip, copy: bytes) -> None:
-    """Unless the recording has changed meanwhile. A copy that cannot be kept is made again the next time."""
+def _keep(clip: ReferenceClip, copy: bytes) -> None:
+    """Unless the recording has changed meanwhile. A copy that cannot be kept is made again the next time. In one piece: a
+    file that is stored has a row, or is deleted."""
     storage, before = clip.model_copy.storage, clip.model_copy.name or ""
-    if (name := await asyncio.to_thread(_stored, storage, copy_path(clip, ""), copy)) is None:
+    if (name := _stored(storage, copy_path(clip, ""), copy)) is None:
         return
     digest = hashlib.sha256(copy).hexdigest()
     try:
-        is_kept = await write(_note, clip, before, name, digest)
+        is_kept = _note(clip, before, name, digest)
     except DatabaseError as error:
         # Whether the row names it is not known: `manage.py remove_orphans` will.
         logger.warning("The copy of recording %d cannot be kept: %s", clip.pk, error)
@@ -115,7 +116,7 @@ async def _keep(clip: ReferenceClip, copy: bytes) -> None:
     if is_kept:
         clip.model_copy, clip.copy_of, clip.copy_sha256 = name, clip.sound, digest
     if unused := before if is_kept else name:
-        await asyncio.to_thread(delete_file, storage, unused)
+        delete_file(storage, unused)
 
 
 def _stored(storage: Storage, name: str, copy: bytes) -> str | None:

@@ -57,6 +57,8 @@ WRITERS = _threads("writer", 4)
 # Those that count what is used wait for each other's rows.
 SPENDERS = _threads("spender", 4)
 BOOKKEEPERS = _threads("bookkeeper", 1)
+# Those that store a file and write the row that names it.
+FILERS = _threads("filer", 4)
 
 
 async def read(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -80,6 +82,12 @@ async def keep_books(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kw
     """Call it on the one thread for what nobody waits for. Each wait of it is limited, the whole is not: who calls learns
     whether it is written."""
     return await database_sync_to_async(function, **BOOKKEEPERS)(*args, **kwargs)
+
+
+async def write_with_file(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call it on a thread that stores files as well: it comes to its end, also when whoever calls is cancelled.
+    Each wait for the database is limited, the whole is not."""
+    return await database_sync_to_async(function, **FILERS)(*args, **kwargs)
 
 
 async def _answer(threads: dict[str, Any], function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:

@@ -1,13 +1,15 @@
 """The part of a recording that is used, its gain, and the copy that models read."""
 
+import asyncio
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -17,6 +19,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import RATE, encoded, recording, speech
 from tests.pure.voices.test_admin import ADD, change_form, form, text_of
+from voices import clip_copies
 from voices.clip_copies import copied
 from voices.conditioning import clip_bytes
 from voices.models import ReferenceClip, Voice
@@ -140,6 +143,33 @@ def test_a_copy_of_a_recording_that_is_replaced_meanwhile_is_not_kept(
     assert async_to_sync(copied)(stale)
     assert ReferenceClip.objects.get().model_copy.name == ""
     assert [path.name for path in media_root.glob("copies/*")] == [Path(str(clip.model_copy.name)).name]
+
+
+def test_a_copy_of_which_nobody_waits_any_more_has_a_row(
+    voice: Voice, clip: ReferenceClip, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go = threading.Event(), threading.Event()
+
+    def stored_slowly(*args: Any) -> str | None:
+        name = stored(*args)
+        begun.set()
+        may_go.wait()
+        return name
+
+    async def hang_up() -> None:
+        asking = asyncio.create_task(copied(lost))
+        await asyncio.to_thread(begun.wait)
+        asking.cancel()
+        may_go.set()
+        await asyncio.wait({asking})
+        await sync_to_async(bool)()  # after what that thread still does
+
+    stored = clip_copies._stored
+    monkeypatch.setattr(clip_copies, "_stored", stored_slowly)
+    (media_root / str(clip.model_copy.name)).unlink()
+    lost = ReferenceClip.objects.get()
+    async_to_sync(hang_up)()
+    assert [f"copies/{path.name}" for path in media_root.glob("copies/*")] == [ReferenceClip.objects.get().model_copy]
 
 
 # The form
