@@ -32,6 +32,10 @@ class ConditioningStore:
         # By the key of the recordings and the fingerprint of the engine, in the order in which they came.
         self._waiting: OrderedDict[Name, bytes] = OrderedDict()
         self._writing: asyncio.Task[None] | None = None
+        self._tries_left = TRIES
+        self._is_pausing = False
+        # Whoever waits for the attempt that goes on.
+        self._watchers: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
         """How many are not stored yet."""
@@ -40,20 +44,26 @@ class ConditioningStore:
     def keep(self, key: str, fingerprint: str, data: bytes) -> None:
         """Store it as soon as the database takes it."""
         self._waiting[key, fingerprint] = data
+        self._tries_left = TRIES
         if len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
             logger.warning("More than %d voices wait to be stored: the first is dropped", MOST_WAITING)
         if self._writing is None or self._writing.done():
+            self._is_pausing = False
             self._writing = asyncio.create_task(self._write_all())
 
     def get(self, key: str, fingerprint: str) -> bytes | None:
         """One that is not stored yet."""
         return self._waiting.get((key, fingerprint))
 
-    async def written(self) -> None:
-        """Wait until all is stored, or given up."""
-        if self._writing:
-            await asyncio.shield(self._writing)
+    async def written(self, key: str, fingerprint: str) -> None:
+        """Wait for the attempt that goes on. Raises DatabaseError if this one is not stored then; it is tried again
+        later."""
+        if (key, fingerprint) in self._waiting and not self._is_pausing:
+            self._watchers.append(asyncio.get_running_loop().create_future())
+            await self._watchers[-1]
+        if (key, fingerprint) in self._waiting:
+            raise DatabaseError("The database does not take the conditioning of a voice now.")
 
     async def close(self) -> None:
         """Try once more, because the server ends, for a few seconds at most."""
@@ -68,13 +78,25 @@ class ConditioningStore:
 
     async def _write_all(self) -> None:
         pause = FIRST_PAUSE_SECONDS
-        for _ in range(TRIES):
-            if await self._write_once():
+        while self._tries_left > 0:
+            self._tries_left -= 1
+            if await self._try():
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         logger.error("%d prepared voices cannot be stored; they will be prepared again", len(self._waiting))
         self._waiting.clear()
+
+    async def _try(self) -> bool:
+        self._is_pausing = False
+        try:
+            return await self._write_once()
+        finally:
+            self._is_pausing = True
+            watchers, self._watchers = self._watchers, []
+            for watcher in watchers:
+                if not watcher.done():  # whoever waited may have been cancelled
+                    watcher.set_result(None)
 
     async def _write_once(self) -> bool:
         """Whether everything is stored."""

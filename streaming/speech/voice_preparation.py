@@ -106,9 +106,9 @@ class VoicePreparer:
 
     async def prepare(self, voice: Voice, fingerprint: str) -> None:
         """For whoever asks for it later, in any process: it is stored then. Raises EngineFailed, EngineUnavailable,
-        VoiceUnusable."""
+        VoiceUnusable; DatabaseError where it is made, but cannot be stored now."""
         await self._calls.get((voice.key, fingerprint), partial(self._find_or_make, voice, fingerprint))
-        await self._store.written()
+        await self._store.written(voice.key, fingerprint)
 
     async def _conditioning(self, voice: Voice, info: EngineInfo) -> bytes:
         name = (voice.key, info.fingerprint)

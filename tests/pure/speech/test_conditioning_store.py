@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from django.db import Error as DatabaseError
 from django.db import OperationalError
 
 from streaming.speech import conditioning_store
@@ -66,6 +67,28 @@ async def test_no_more_than_so_many_wait_and_what_is_dropped_is_said(
     database.is_locked = False
     await until(lambda: not store)
     assert [key for key, _ in database.rows] == ["two", "three"]
+
+
+async def test_whoever_waits_for_one_waits_for_one_attempt_and_learns_that_it_failed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditioning_store, "FIRST_PAUSE_SECONDS", 3600.0)
+    store = ConditioningStore(database.store)
+    store.keep("one", "engine", b"")
+    for _ in range(2):  # the second time between two attempts
+        with pytest.raises(DatabaseError, match="does not take"):
+            await store.written("one", "engine")
+    assert (database.asked, len(store)) == (1, 1)
+
+
+async def test_whoever_waits_for_one_does_not_wait_for_it_when_it_is_stored(database: Database) -> None:
+    database.is_locked = False
+    store = ConditioningStore(database.store)
+    for key in ("one", "two"):
+        store.keep(key, "engine", b"")
+        await store.written(key, "engine")
+    await store.written("one", "engine")
+    assert (len(database.rows), database.asked) == (2, 2)
 
 
 async def test_what_is_refused_again_and_again_is_given_up_and_said(
