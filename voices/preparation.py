@@ -36,6 +36,8 @@ class PreparationRun(models.Model):
     owner = models.CharField(max_length=32)
     expires_at = models.DateTimeField()
     reason = models.CharField(max_length=MOST_REASON_CHARS, blank=True)
+    # Whether the failure's cause may go by itself.
+    may_pass = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("key", "fingerprint"), name="one_run_per_engine"),)
@@ -73,9 +75,16 @@ def finish(key: str, fingerprint: str, owner: str) -> None:
     _of(key, fingerprint, owner).delete()
 
 
-def fail(key: str, fingerprint: str, owner: str, reason: str) -> None:
+def fail(key: str, fingerprint: str, owner: str, reason: str, may_pass: bool = False) -> None:
     """Raises DatabaseError."""
-    _of(key, fingerprint, owner).update(reason=reason[:MOST_REASON_CHARS])
+    _of(key, fingerprint, owner).update(reason=reason[:MOST_REASON_CHARS], may_pass=may_pass)
+
+
+def has_failed(key: str, fingerprint: str) -> bool:
+    """Whether somebody has found that these recordings cannot be used, for a cause that does not go by itself. Raises
+    DatabaseError."""
+    runs = PreparationRun.objects.filter(key=key, fingerprint=fingerprint, may_pass=False)
+    return runs.exclude(reason="").exists()
 
 
 def runs_of(keys: Iterable[str], fingerprint: str | None) -> dict[str, Prepared]:

@@ -37,10 +37,13 @@ RENEW_SECONDS = preparation.LEASE_SECONDS / 3
 
 @dataclass
 class _Due:
-    """When a voice is looked at, and how often that has failed."""
+    """When a voice is looked at, and how often that has failed. `may_be_claimed`: by a run of this server
+    whose end could not be written."""
 
     at: float
     failures: int = 0
+    may_be_claimed: bool = False
+    has_changed: bool = False
 
 
 class BackgroundPreparation:
@@ -78,7 +81,7 @@ class BackgroundPreparation:
 
     def _add(self, pks: frozenset[int] | None) -> None:
         for pk in (ANY,) if pks is None else pks:
-            self._due[pk] = _Due(_now())
+            self._due[pk] = _Due(_now(), has_changed=True)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -90,16 +93,17 @@ class BackgroundPreparation:
             pk = await self._next()
             due = self._due.pop(pk, _Due(_now()))
             try:
-                await (self._add_all() if pk == ANY else self._prepare(pk, info.fingerprint))
+                await (self._add_all() if pk == ANY else self._prepare(pk, info.fingerprint, due))
             except EngineUnavailable:
                 await self._executor.ready()
                 self._put_off(pk, _Due(_now(), due.failures))
             except DatabaseError:
-                self._put_off(pk, _Due(_now() + LOOK_AGAIN_SECONDS, due.failures))
+                self._put_off(pk, _Due(_now() + LOOK_AGAIN_SECONDS, due.failures, may_be_claimed=True))
             except _Failed as failed:
                 self._put_off_after(failed, pk, due.failures)
             except Exception:
                 logger.exception("A voice cannot be prepared in the background")
+                self._put_off_after(_Failed(may_pass=True), pk, due.failures)
 
     async def _next(self) -> int:
         """The voice that is due first, when it is; else one of the rest, when nobody speaks."""
@@ -129,13 +133,21 @@ class BackgroundPreparation:
     async def _add_all(self) -> None:
         self._rest = deque(await read(_pks))
 
-    async def _prepare(self, pk: int, fingerprint: str) -> None:
+    async def _prepare(self, pk: int, fingerprint: str, due: _Due) -> None:
         """Raises EngineUnavailable, DatabaseError, _Failed."""
         voice = await read(_voice, pk)
-        if voice is None or not voice.key or await self._preparer.is_prepared(voice, fingerprint):
+        if voice is None or not voice.key:
+            return
+        if await self._preparer.is_prepared(voice, fingerprint):
+            if due.may_be_claimed:
+                await write(preparation.finish, voice.key, fingerprint, self._owner)
+            return
+        # Tried again by whoever has found it, and after a change, but not by each process at each start: a recording that
+        # ends an engine ends it for everybody who speaks.
+        if not (due.failures or due.has_changed) and await read(preparation.has_failed, voice.key, fingerprint):
             return
         if not await write(preparation.claim, voice.key, fingerprint, self._owner):
-            self._put_off(pk, _Due(_now() + LOOK_AGAIN_SECONDS))
+            self._put_off(pk, _Due(_now() + LOOK_AGAIN_SECONDS, due.failures))
             return
         async with self._saying_so(voice, fingerprint):
             await self._preparer.prepare(voice, fingerprint)
@@ -147,18 +159,14 @@ class BackgroundPreparation:
         renewing = asyncio.create_task(_renew(*run))
         try:
             yield
-        except EngineUnavailable:
-            await write(preparation.finish, *run)
-            raise
-        except SpeechError as error:
-            # The voice is named where this is shown.
-            reason = str(error).rpartition(f"{voice.voice_id!r} cannot be prepared: ")[2]
-            await write(preparation.fail, *run, reason)
-            raise _Failed(may_pass=isinstance(error, VoiceUnusable) and error.may_pass) from None
-        except asyncio.CancelledError:
+        except (EngineUnavailable, DatabaseError, asyncio.CancelledError):
             with suppress(DatabaseError):
                 await write(preparation.finish, *run)
             raise
+        except Exception as error:
+            failed, reason = _failure(error, voice)
+            await write(preparation.fail, *run, reason, failed.may_pass)
+            raise failed from None
         finally:
             renewing.cancel()
         await write(preparation.finish, *run)
@@ -170,6 +178,15 @@ class _Failed(Exception):
     def __init__(self, *, may_pass: bool) -> None:
         super().__init__()
         self.may_pass = may_pass
+
+
+def _failure(error: Exception, voice: Voice) -> tuple[_Failed, str]:
+    """And its reason, which is shown where the voice is named."""
+    if not isinstance(error, SpeechError):
+        logger.exception("The voice %s cannot be prepared", voice.voice_id)
+        return _Failed(may_pass=True), f"An error of this server ({type(error).__name__}), which is in its log."
+    may_pass = isinstance(error, VoiceUnusable) and error.may_pass
+    return _Failed(may_pass=may_pass), str(error).rpartition(f"{voice.voice_id!r} cannot be prepared: ")[2]
 
 
 async def _renew(key: str, fingerprint: str, owner: str) -> None:

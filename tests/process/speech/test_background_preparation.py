@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import OperationalError
 from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
-from streaming.speech import background_preparation
+from streaming.speech import background_preparation, voice_preparation
 from streaming.speech.background_preparation import MOST_TRIES, BackgroundPreparation
 from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import BUILT_IN, TOO_SHORT, cloning_spec, conditioning_of, noted
 from tests.process.speech.stored_voices import Roaming, make_voice, run
 from tests.pure.voices.recordings import recording
-from voices import preparation
-from voices.models import PreparationRun, ReferenceClip, VoiceConditioning
+from voices import conditioning, preparation
+from voices.models import PreparationRun, ReferenceClip, Voice, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
@@ -124,6 +125,59 @@ def test_a_recording_that_the_engine_refuses_is_tried_a_few_times(running: Execu
     run_of_voice = PreparationRun.objects.get()
     assert (run_of_voice.key, TOO_SHORT in run_of_voice.reason) == (voice.key, True)
     assert {note["key"] for note in noted(folder, "prepare")} == {voice.key, other.key}
+
+
+def test_a_known_failure_is_not_tried_again_by_another_server_at_its_start(running: Executor, folder: Path) -> None:
+    voice, other = make_voice("anna", SHORT), make_voice("bert", LOW)
+    preparation.claim(voice.key, "one", "another")
+    preparation.fail(voice.key, "one", "another", "It is too short.", may_pass=False)
+    watch(running, lambda: len(stored()) == 1)
+    assert [note["key"] for note in noted(folder, "prepare")] == [other.key]
+    assert PreparationRun.objects.get().reason == "It is too short."
+
+
+def test_a_known_failure_is_tried_again_when_the_voice_changes(running: Executor) -> None:
+    voice = make_voice("anna", HIGH)
+    preparation.claim(voice.key, "one", "another")
+    preparation.fail(voice.key, "one", "another", "It is too short.")
+    watch(running, lambda: len(stored()) == 1, lambda background: background.note(frozenset({voice.pk})))
+    assert stored() == [conditioning_of([HIGH])]
+
+
+def test_a_run_whose_end_cannot_be_written_is_ended_later(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finish(*run: str) -> None:
+        tries.append(run)
+        if len(tries) == 1:
+            raise OperationalError("database is locked")
+        real(*run)
+
+    real, tries = preparation.finish, list[tuple[str, ...]]()
+    monkeypatch.setattr(preparation, "finish", finish)
+    make_voice("anna", HIGH)
+    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert len(tries) == 2
+
+
+def test_a_failure_that_may_pass_is_tried_again_at_a_start(running: Executor) -> None:
+    voice = make_voice("anna", HIGH)
+    preparation.claim(voice.key, "one", "another")
+    preparation.fail(voice.key, "one", "another", "The storage was away.", may_pass=True)
+    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert stored() == [conditioning_of([HIGH])]
+
+
+def test_an_error_that_nobody_expects_drops_no_voice(running: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
+        tries.append(voice.voice_id)
+        if len(tries) <= MOST_TRIES:
+            raise MemoryError
+        return await real(voice)
+
+    real, tries = conditioning.clip_bytes, list[str]()
+    monkeypatch.setattr(voice_preparation, "clip_bytes", clip_bytes)
+    make_voice("anna", HIGH)
+    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert tries == (MOST_TRIES + 1) * ["anna"]
 
 
 def test_a_lost_recording_is_a_failure_with_its_reason(running: Executor) -> None:
