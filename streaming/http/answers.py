@@ -13,10 +13,14 @@ from streaming import errors
 from streaming.http.problems import Problem, not_found, problem_of
 from streaming.http.vendors import is_for_openai
 
+# Said of every JSON of the API, before a project's LocaleMiddleware names the language of its pages.
+LANGUAGE = "en"
+
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
     in_words = Problem.in_openais_words if is_for_openai(request) else Problem.in_elevenlabs_words
-    return JsonResponse(in_words(problem), status=problem.status, headers=dict(problem.headers))
+    headers = dict(problem.headers) | {"Content-Language": LANGUAGE}
+    return JsonResponse(in_words(problem), status=problem.status, headers=headers)
 
 
 def answer_problems_of(api: NinjaAPI) -> None:

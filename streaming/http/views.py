@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from streaming.access.origin import check_where_from
 from streaming.errors import Refused
-from streaming.http.answers import answer
+from streaming.http.answers import LANGUAGE, answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, not_found, problem_of
 from voices.database import as_long_as_allowed, asked_together
@@ -87,6 +87,8 @@ def _named(response: HttpResponseBase) -> HttpResponseBase:
     """Every answer has the names that ElevenLabs and OpenAI give the request."""
     response["request-id"] = response["x-trace-id"] = response["x-request-id"] = uuid.uuid4().hex
     response["X-Content-Type-Options"] = "nosniff"
+    if response.headers.get("Content-Type", "").startswith("application/json"):
+        response["Content-Language"] = LANGUAGE
     return response
 
 

@@ -164,6 +164,7 @@ def test_what_programs_are_told_is_english_whatever_they_accept(client: httpx.Cl
     client.cookies["django_language"] = "ru"
     answer = add(client, "Noise", b"no sound at all")
     assert detail(answer)["message"].startswith("0.wav: This file cannot be read as audio")
+    assert [told.headers["Content-Language"] for told in (answer, client.get("/v2/voices"))] == ["en", "en"]
 
 
 def test_a_page_token_of_nobodys(client: httpx.Client) -> None:
