@@ -6,8 +6,8 @@ from voices.models import Voice, VoiceConditioning
 from voices.plain_wav import shortened
 from voices.storage import StorageUnavailable
 
-# All recordings of one voice together, as they are stored and as they are decoded: they are in memory at once when a voice
-# is prepared.
+# What is read of all recordings of one voice together: the copies are in memory at once when a voice is prepared. Of each
+# copy that has more than its share, the beginning is used.
 MOST_BYTES = 256 * 2**20
 # What the engines made that came before is of use to nobody.
 MOST_ENGINES = 3
@@ -56,12 +56,6 @@ async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
     copies, which this server has made, so that an engine reads nothing that a stranger has made. Raises RecordingsUnusable
     for a file that is missing or not the one that was uploaded."""
     clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sound)
-    size = sum(clip.size_bytes for clip in clips)
-    if size > MOST_BYTES:
-        raise RecordingsUnusable(
-            f"The recordings of the voice {voice.voice_id!r} have {size / 2**20:.0f} MB together; "
-            f"at most {MOST_BYTES / 2**20:.0f} MB can be used."
-        )
     try:
         return tuple([shortened(await copied(clip), MOST_BYTES // len(clips)) for clip in clips])
     except Uncopied as error:
