@@ -128,7 +128,8 @@ async def test_the_admin_shows_how_far_a_voice_is(pair: Pair) -> None:
         await pair.one.until(lambda: states(client, pk) == ["computing"])
         for path in holding:
             path.unlink()
-        await pair.one.until(lambda: states(client, pk) == ["ready"])
+        await pair.one.until(lambda: states(client, pk) != ["computing"])
+        assert states(client, pk) == ["ready"]
 
 
 async def test_a_failure_is_shown_with_its_reason_until_the_recording_is_replaced(pair: Pair) -> None:
