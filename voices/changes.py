@@ -1,8 +1,8 @@
 """Which voices have changed, known to every process that shares the database, within half a second.
 
-Whoever changes a voice or its recordings adds a row, in the transaction of the change. A row of its own, and not a counter
-that everybody adds to: a form's transaction is long, and nobody is to wait for it. Every server looks for new rows; on
-SQLite it first asks whether anything at all was written, which reads no table.
+Whoever changes a voice or its recordings adds a row, in the transaction of the change. A shared counter would be locked
+until that transaction ends, and a form's transaction is long; rows of their own hold up nobody. Every server looks for new
+rows; on SQLite it first asks whether anything at all was written, which reads no table.
 """
 
 import logging

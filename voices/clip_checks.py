@@ -142,7 +142,7 @@ def _check_part(edit: Edit, seconds: float) -> None:
         sentence = _("The recording is only %(length)s s long.")
         raise ClipError(sentence % {"length": numeral(math.floor(seconds * 100) / 100)}, "trim_start")
     if edit.part.end is not None and edit.part.end <= edit.part.start:
-        raise ClipError(_("The end must be behind the start."), "trim_end")
+        raise ClipError(_("The end must be after the start."), "trim_end")
 
 
 def _check_speech(measured: Decoded, edit: Edit, limits: ClipLimits) -> None:

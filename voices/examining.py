@@ -28,8 +28,8 @@ def remembered() -> Iterator[None]:
 
 
 def once(file: Any, look: Callable[[], _T], about: Hashable = None) -> _T:
-    """What `look` returns, or raises of the kinds in UNUSABLE. It is the answer from then on: kept with an uploaded `file`,
-    or within `remembered` for the file that `about` names."""
+    """What `look` returns, or raises of the kinds in UNUSABLE. Later calls get the same outcome without `look`: it is
+    kept with an uploaded `file`, or within `remembered` for the file that `about` names."""
     outcomes = _kept_with(file)
     if outcomes is None:
         return look()

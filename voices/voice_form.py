@@ -128,7 +128,7 @@ def examine_rows(values: Mapping[str, str], files: Mapping[str, Any], clips: "Qu
 
 
 def _change(clip: ReferenceClip, values: Mapping[str, str], prefix: str) -> None:
-    """As the form will understand the row. A number that the form will refuse is not used."""
+    """Give the recording the numbers of its row in the form. A number that the form will refuse is left out."""
     for name in EDIT_FIELDS:
         if (value := values.get(f"{prefix}-{name}")) is not None:
             with suppress(ValidationError):

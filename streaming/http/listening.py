@@ -51,7 +51,8 @@ def listening_pattern() -> URLPattern:
 
 
 async def listen(request: HttpRequest) -> HttpResponseBase:
-    """The sentence as it is made: 16-bit mono samples at 24 kHz. It counts as speech without a key does."""
+    """The sentence as it is made: 16-bit mono samples at 24 kHz. Usage and limits count it like speech that is requested
+    without a key."""
     try:
         return await _listen(request)
     except Exception as error:

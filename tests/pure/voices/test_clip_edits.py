@@ -95,7 +95,7 @@ def test_a_recording_that_is_used_as_it_is_keeps_the_name_of_older_versions() ->
     ("changes", "field", "sentence"),
     [
         ({"trim_start": 9.0}, "trim_start", "The recording is only 8 s long."),
-        ({"trim_start": 3.0, "trim_end": 2.0}, "trim_end", "The end must be behind the start."),
+        ({"trim_start": 3.0, "trim_end": 2.0}, "trim_end", "The end must be after the start."),
         ({"trim_start": -1.0}, "trim_start", "greater than or equal to 0"),
         ({"trim_end": 0.5}, "file", "at least 1 s of speech are needed"),
         ({"gain": 9.0}, "gain", "would be clipped; at most 6 dB are possible"),

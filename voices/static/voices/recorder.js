@@ -2,7 +2,7 @@
 // other. Nothing is sent before the form is.
 "use strict";
 
-// As the microphone hears it: what programs for telephone calls do with a voice would be heard in every sentence.
+// Without the processing that is meant for telephone calls: a model would learn its artefacts, and speak with them.
 const MICROPHONE = {audio: {channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false}};
 // The words beside the meter are those of the loudest moment of the last pieces: about a second.
 const PIECES_OF_WORDS = 24;
