@@ -128,7 +128,7 @@ async def test_the_admin_shows_how_far_a_voice_is(pair: Pair) -> None:
         await pair.one.until(lambda: states(client, pk) == ["computing"])
         for path in holding:
             path.unlink()
-        await pair.one.until(lambda: states(client, pk) != ["computing"])
+        await pair.one.until(lambda: states(client, pk) == ["ready"])
         assert states(client, pk) == ["ready"]
 
 

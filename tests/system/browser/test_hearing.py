@@ -62,6 +62,7 @@ def test_a_recording_alone_is_heard(browser: Browser, server: CloningServer) -> 
     browser.evaluate(WATCH)
     browser.click("#clips-group [data-hear]")
     browser.wait_until("window.loudest > 0.05")
+    assert browser.text("[role=status]") == ""
 
 
 def test_the_button_stops_what_it_has_begun(browser: Browser, admin_server: LiveServer) -> None:
@@ -84,6 +85,7 @@ def test_the_keyboard_is_enough(browser: Browser, admin_server: LiveServer) -> N
     browser.evaluate(WATCH)
     browser.press("Enter")
     browser.wait_until("window.loudest > 0.01")
+    assert browser.text("[role=status]") == ""
 
 
 def test_what_goes_wrong_is_said_beside_the_button(browser: Browser, server: CloningServer) -> None:
@@ -91,6 +93,7 @@ def test_what_goes_wrong_is_said_beside_the_button(browser: Browser, server: Clo
     page_of(browser, server, "short")
     browser.click(BUTTON)
     browser.wait_until("document.querySelector('[role=status]').textContent.includes('too short')")
+    assert "too short" in browser.text("[role=status]")
     browser.screenshot("refused")
     browser.errors.clear()  # the browser notes the status of the answer, too
 
@@ -104,6 +107,7 @@ def test_the_state_of_a_voice_changes_by_itself(browser: Browser, server: Clonin
     browser.screenshot("computing")
     release.unlink()
     browser.wait_until("document.querySelector('.voice-state').innerText.trim() === 'Ready'")
+    assert browser.text(".voice-state") == "Ready"
 
 
 def test_who_may_not_hear_recordings_sees_the_button_of_the_voice_only(browser: Browser, server: CloningServer) -> None:
