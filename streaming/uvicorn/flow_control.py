@@ -32,6 +32,7 @@ logger = logging.getLogger("streaming.uvicorn")
 _plain_run = WebSocketsSansIOProtocol.run_asgi
 _plain_send = WebSocketsSansIOProtocol.send
 _plain_data_received = WebSocketsSansIOProtocol.data_received
+_plain_lost = WebSocketsSansIOProtocol.connection_lost
 _plain_shutdown = uvicorn.Server.shutdown
 # The longest line in the head of a handshake. uvicorn's HTTP parser has bounded the head before; our limits are smaller.
 MAX_LINE_BYTES = 256 * 1024
@@ -58,6 +59,7 @@ def install(say_goodbye: Callable[[], Awaitable[None]]) -> None:
     _set(uvicorn.Server, "shutdown", shutdown)
     http11.MAX_LINE_LENGTH = MAX_LINE_BYTES
     _set(WebSocketsSansIOProtocol, "data_received", _receive)
+    _set(WebSocketsSansIOProtocol, "connection_lost", _lose)
     _set(WebSocketsSansIOProtocol, "run_asgi", _run_socket)
     _set(WebSocketsSansIOProtocol, "send", _send)
     for cycle in _CYCLES:
@@ -97,9 +99,17 @@ async def _send(protocol: WebSocketsSansIOProtocol, message: Any) -> None:
     await _send_at_once(protocol, message)
     if message["type"] == "websocket.accept":
         has_accepted(protocol)
-    if message["type"] == "websocket.close":
+    if message["type"] == "websocket.close" and not protocol.disconnected:
         # uvicorn closes the transport in the end, which waits for ever for a client that does not read.
-        protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, _abort, protocol)
+        abort = protocol.transport.abort
+        cast(Any, protocol).last_resort = protocol.loop.call_later(CLOSE_HANDSHAKE_SECONDS + 1, abort)
+
+
+def _lose(protocol: WebSocketsSansIOProtocol, error: Exception | None) -> None:
+    """The timer of the last resort would keep the connection, with all that belongs to it, in memory until it is due."""
+    if last_resort := getattr(protocol, "last_resort", None):
+        last_resort.cancel()
+    _plain_lost(protocol, error)
 
 
 def _send_now(protocol: WebSocketsSansIOProtocol, text: str) -> bool:
@@ -126,11 +136,6 @@ async def _send_at_once(protocol: WebSocketsSansIOProtocol, message: Any) -> Non
             await _plain_send(protocol, message)
         finally:
             protocol.writable.clear()
-
-
-def _abort(protocol: WebSocketsSansIOProtocol) -> None:
-    if not protocol.disconnected:
-        protocol.transport.abort()
 
 
 async def _run_request(cycle: Any, app: Any) -> None:

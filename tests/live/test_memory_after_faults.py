@@ -4,6 +4,9 @@ Megabytes say little of that: what counts is whether each fault leaves one more 
 """
 
 import asyncio
+import os
+import signal
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +19,19 @@ import websockets
 
 from benchmarks.live_server import write_settings
 from tests.attacks.test_database_lock import locked_database
-from tests.live.client import send, speak
+from tests.live.client import Turn, receive_all, send, speak
+from tests.live.redis_server import RedisServer
 from tests.live.servers import WatchedServer
 
-pytestmark = pytest.mark.both_servers
+on_both_servers = pytest.mark.both_servers
 
 REPETITIONS = 4
 SESSIONS = 3
 # References that hold nothing; and timers that were cancelled, which asyncio keeps until they are due.
 PASSING = {"weakref.ReferenceType", "asyncio.events.TimerHandle", "_contextvars.Context"}
+# Of clients of Redis, which keep their connections.
+SPARE_SOCKETS = 2
+CHANNEL = "sess:1"
 TEXT = "Hello there."
 LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. " * 20
 
@@ -32,16 +39,43 @@ LONG_TEXT = "The weather is fine today, and the birds are singing in the trees. 
 @dataclass
 class Scene:
     server: WatchedServer
+    redis: RedisServer
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await asyncio.to_thread(self.server.wait_until, condition)
+
+    async def turn(self) -> Turn:
+        """A session that speaks for a long time."""
+        async with self.server.connect(query="?output_format=pcm_8000") as socket:
+            await send(socket, text=LONG_TEXT, flush=True)
+            await send(socket, text="")
+            return await receive_all(socket)
+
+    async def speaking(self) -> list["asyncio.Task[Turn]"]:
+        """Sessions, some of which are being spoken."""
+        turns = [asyncio.create_task(self.turn()) for _ in range(SESSIONS)]
+        await self.until(lambda: self.server.readiness()["engine"]["running"] > 0)
+        return turns
+
+    async def listening(self) -> "asyncio.Task[Turn]":
+        """A session that listens to Redis."""
+
+        async def listen() -> Turn:
+            async with self.server.connect(query="?mode=forward&output_format=pcm_16000") as socket:
+                await send(socket, type="ttsInitRequest", audio_channel=CHANNEL)
+                return await receive_all(socket)
+
+        session = asyncio.create_task(listen())
+        await self.until(lambda: self.redis.subscribers(CHANNEL) > 0)
+        return session
 
     async def settle(self, before: dict[str, Any]) -> None:
         """Until everything works again, no more tasks run than before, and nobody is connected any more."""
 
         def has_settled() -> bool:
             held = self.server.wait_until_idle()
-            is_back = held["tasks"] == before["tasks"] and held["sockets"] <= before["sockets"]
+            more = Counter(held["tasks"]) - Counter(before["tasks"])
+            is_back = not more and held["sockets"] <= before["sockets"] + SPARE_SOCKETS
             return bool(self.server.readiness()["ready"] and is_back)
 
         await self.until(has_settled)
@@ -50,11 +84,53 @@ class Scene:
         await self.until(has_settled)
 
 
+Fault = Callable[[Scene], Awaitable[None]]
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, server_program: str) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("memory")
-    with WatchedServer(write_settings(folder, database={"answer_seconds": 1})) as server:
-        yield Scene(server)
+    with RedisServer(folder) as redis:
+        settings = write_settings(
+            folder,
+            redis_url=redis.url,
+            service={"engine_heartbeat_seconds": 5, "drain_seconds": 0},
+            forward={"timeout_seconds": 2},
+            database={"answer_seconds": 1},
+        )
+        with WatchedServer(settings) as server:
+            yield Scene(server, redis)
+
+
+async def refuse(scene: Scene) -> None:
+    """The server closes, and the client closes too."""
+    for _ in range(SESSIONS):
+        async with scene.server.connect(query="?mode=generate") as socket:
+            await socket.send("{")
+            turn = await receive_all(socket)
+        assert turn.error
+        assert turn.close_code == 1008
+
+
+async def kill_the_engine(scene: Scene, how: int = signal.SIGKILL) -> None:
+    turns = await scene.speaking()
+    [pid] = scene.server.engine_pids()
+    os.kill(pid, how)
+    await scene.until(lambda: scene.server.engine_pids() not in ([pid], []))
+    for turn in turns:  # those that had to wait would speak now, for minutes
+        turn.cancel()
+    await asyncio.gather(*turns, return_exceptions=True)
+
+
+async def stop_the_engine(scene: Scene) -> None:
+    await kill_the_engine(scene, signal.SIGSTOP)
+
+
+async def kill_redis(scene: Scene) -> None:
+    session = await scene.listening()
+    scene.redis.kill()
+    assert (await session).close_code == 1011
+    scene.redis.start()
 
 
 async def lock_the_database(scene: Scene) -> None:
@@ -85,12 +161,20 @@ async def vanish(scene: Scene) -> None:
         await writer.wait_closed()
 
 
+@on_both_servers
 @pytest.mark.parametrize(
-    "fault",
-    [lock_the_database, vanish],
-    ids=lambda each: each.__name__,
+    "fault", [refuse, kill_the_engine, kill_redis, lock_the_database, vanish], ids=lambda each: each.__name__
 )
-async def test_a_fault_leaves_nothing_behind_each_time(scene: Scene, fault: Callable[[Scene], Awaitable[None]]) -> None:
+async def test_a_fault_leaves_nothing_behind_each_time(scene: Scene, fault: Fault) -> None:
+    assert await grown_by(fault, scene) == {}
+
+
+async def test_an_engine_that_hangs_leaves_nothing_behind_each_time(scene: Scene) -> None:
+    """On one web server: sessions end as those of an engine that has been killed."""
+    assert await grown_by(stop_the_engine, scene) == {}
+
+
+async def grown_by(fault: Fault, scene: Scene) -> dict[str, list[int]]:
     await fault(scene)  # whatever is made once
     await scene.until(lambda: bool(scene.server.readiness()["ready"]))
     before = await asyncio.to_thread(scene.server.wait_until_idle)
@@ -99,7 +183,7 @@ async def test_a_fault_leaves_nothing_behind_each_time(scene: Scene, fault: Call
         await fault(scene)
         await scene.settle(before)
         counts.append(await asyncio.to_thread(scene.server.objects))
-    assert grown(counts) == {}
+    return grown(counts)
 
 
 def grown(counts: list[dict[str, int]]) -> dict[str, list[int]]:
