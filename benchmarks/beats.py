@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import io
 import json
+import math
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,26 +82,26 @@ class Load:
     def __init__(self, executor: Executor, speaker: str, seconds: float) -> None:
         self._executor = executor
         self._voice = VoiceRef(speaker=speaker)
-        self._end = now() + seconds
+        self._seconds = seconds
         self.audio = 0.0
         self.voices = 0
 
     async def run(self, streams: int, preparing: int) -> None:
+        """What is not ready when the time is over is given up: a preparation may take minutes then."""
         work = [self._speak(number) for number in range(streams)] + [self._prepare(n) for n in range(preparing)]
-        await asyncio.gather(*work)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*work), self._seconds)
 
     async def _speak(self, number: int) -> None:
         seed = number
-        while now() < self._end:
+        while True:
             seed += 1000
             request = SpeechRequest(f"stream {seed}", TEXT, self._voice, "en", seed=seed)
             async for chunk in self._executor.speak(request):
                 self.audio += len(chunk.samples) / RATE
-                if now() > self._end:
-                    break
 
     async def _prepare(self, number: int) -> None:
-        while now() < self._end:
+        while True:
             number += 100
             await self._executor.prepare(VoiceRef(f"voice {number}", (recording(number),)))
             self.voices += 1
@@ -107,8 +109,9 @@ class Load:
 
 @contextmanager
 def other_programs(count: int) -> Iterator[None]:
-    """Each keeps a core busy."""
-    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    """Each keeps a core busy, and ends with this one, however this one ends."""
+    busy = f"import os\nwhile os.getppid() == {os.getpid()}: pass"
+    programs = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(count)]
     try:
         yield
     finally:
@@ -117,13 +120,24 @@ def other_programs(count: int) -> Iterator[None]:
             program.wait()
 
 
+async def wait_until_ready(executor: Executor) -> None:
+    """Raises RuntimeError for an engine that cannot be loaded; the executor would start it again and again."""
+    ready = asyncio.ensure_future(executor.ready())
+    while not ready.done():
+        if executor.status.restarts:
+            ready.cancel()
+            raise RuntimeError(f"The engine cannot be loaded: {executor.status.error}")
+        await asyncio.wait([ready], timeout=0.1)
+
+
 async def measure(executor: Executor, speaker: str, options: argparse.Namespace) -> dict[str, Any]:
     executor.start()
-    await executor.ready()
-    RecordedPulse.answers.clear()
-    RecordedPulse.longest_step = 0.0
-    load = Load(executor, speaker, options.seconds)
     try:
+        await wait_until_ready(executor)
+        RecordedPulse.answers.clear()
+        RecordedPulse.longest_step = 0.0
+        load = Load(executor, speaker, options.seconds)
+        print(f"The engine is ready and will be measured for {options.seconds:g} s.", file=sys.stderr)
         with other_programs(options.programs):
             await load.run(options.streams, options.preparing)
     finally:
@@ -163,7 +177,9 @@ def main() -> None:
         speaker = next(iter(torch.load(checkpoint / "speakers_xtts.pth", weights_only=True)))
         model = {"checkpoint_path": str(checkpoint), "device": "cpu", "threads": options.threads}
         spec = EngineSpec("xtts", model | {"slots": options.streams})
-        executor = Executor([spec], max_running=options.streams, max_waiting=2 * options.streams)
+        executor = Executor(
+            [spec], max_running=options.streams, max_waiting=2 * options.streams, silence_limit=math.inf
+        )
         print(json.dumps(provenance(), default=str))
         print(json.dumps(asyncio.run(measure(executor, speaker, options)), indent=2))
 
