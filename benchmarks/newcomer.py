@@ -18,6 +18,7 @@ Medians of the turns.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -105,7 +106,7 @@ class Checkout:
         self._process = subprocess.Popen(
             [sys.executable, "-c", CHILD, arguments],
             cwd=root,
-            env={"PYTHONPATH": str(root)},
+            env=os.environ | {"PYTHONPATH": str(root)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -50,7 +50,7 @@ def next_in_line(gpt: Gpt, waiting: Iterable[Utterance], listeners: Listeners) -
         return line[:1], None
     if listeners is Listeners.UNHEARD:
         rows = max(rows, min(rows * len(line), MOST_ROWS_BESIDE_A_STEP))
-    elif listeners is Listeners.AHEAD:
+    elif listeners is Listeners.AHEAD and line:
         rows = max(rows, MOST_ROWS_BESIDE_A_STEP)
     given = shares([utterance.prefill for utterance in line if utterance.prefill], rows)
     return line[: len(given)], rows

@@ -14,8 +14,8 @@ def browser(base_url: str, address: str = "127.0.0.1", **headers: str) -> httpx.
 
 
 def form_token(client: httpx.Client) -> str:
-    [token] = re.findall(r'csrfmiddlewaretoken" value="(\w+)"', client.get(LOGIN).text)
-    return str(token)
+    """That of any of the page's forms."""
+    return str(re.findall(r'csrfmiddlewaretoken" value="(\w+)"', client.get(LOGIN).text)[0])
 
 
 def sign_in(client: httpx.Client, name: str, password: str) -> httpx.Response:

@@ -456,7 +456,7 @@ async def test_what_the_page_begins_with_is_spoken(client: httpx.AsyncClient, pa
 
 async def test_the_page_needs_nothing_of_another_host(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
-    parts = re.findall(r'(?:src|href)="([^"]+)"', page)
+    parts = re.findall(r'<(?:link|script|img)[^>]* (?:src|href)="([^"]+)"', page)
     assert any(part.endswith(".js") for part in parts)
     assert [part for part in parts if not part.startswith("/static/")] == []
     assert {(await client.get(part)).status_code for part in parts} == {200}

@@ -71,7 +71,11 @@ class TorchTransformer:
         """hidden (rows, width), those of one slot one after the other; returns the latents of the `wanted` rows, or of all,
         in float32. Keys and values are kept at the rows' positions."""
         latents = self._forward(hidden, slots, positions)
-        return latents if wanted is None or len(wanted) == len(slots) else latents[list(wanted)]
+        if wanted is None or len(wanted) == len(slots):
+            return latents
+        # Views: an index would have to be sent to the device.
+        parts = [latents[rows] for rows in _in_a_row(wanted)]
+        return torch.cat(parts) if len(parts) > 1 else parts[0] if parts else latents[:0]
 
     def _forward(self, hidden: Tensor, slots: Sequence[int], positions: Sequence[int]) -> Tensor:
         if self._capture and len(set(slots)) == len(slots):
@@ -195,6 +199,17 @@ def _runs(slots: Sequence[int]) -> list[slice]:
     """Rows that stand next to each other and belong to one slot."""
     starts = [row for row in range(len(slots)) if row == 0 or slots[row] != slots[row - 1]]
     return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(slots)], strict=True)]
+
+
+def _in_a_row(rows: Sequence[int]) -> list[slice]:
+    """Numbers in ascending order, as slices of those that follow each other."""
+    slices: list[slice] = []
+    for row in rows:
+        if slices and slices[-1].stop == row:
+            slices[-1] = slice(slices[-1].start, row + 1)
+        else:
+            slices.append(slice(row, row + 1))
+    return slices
 
 
 def _size(least: int, needed: int, most: int) -> int:
