@@ -52,6 +52,13 @@ class Remembered(Generic[Key, Value]):
         with self._lock:
             self._values.pop(key, None)
 
+    def age(self, seconds: float) -> None:
+        """Any of it may have changed: it counts as asked so much earlier. While nobody answers, that is better than
+        nothing."""
+        with self._lock:
+            self._changes += 1
+            self._values = OrderedDict((key, (value, since - seconds)) for key, (value, since) in self._values.items())
+
     def forget(self, is_changed: Callable[[Key, Value], bool]) -> None:
         """What has changed, or what depends on it."""
         with self._lock:

@@ -19,6 +19,8 @@ from voices.remembered import Clock, Remembered
 MOST_VOICES = 512
 # Ids that are of no voice. Whoever asks for many of them displaces others of these, and no voice.
 MOST_ABSENT = 1024
+# What has the age of a limit is within it.
+_MOMENT = 0.001
 
 
 class VoiceCache:
@@ -89,8 +91,12 @@ class VoiceCache:
         return len(self._voices) + len(self._absent)
 
     def forget(self, pks: frozenset[int] | None) -> None:
-        """Others have changed these voices; None: any. Any thread may call."""
-        self._voices.forget(lambda _, voice: pks is None or voice.pk in pks)
+        """Others have changed these voices; None: it is not known which, and they are looked up again if the database
+        answers. Any thread may call."""
+        if pks is None:
+            self._voices.age(self._fresh + _MOMENT)
+        else:
+            self._voices.forget(lambda _, voice: voice.pk in pks)
         self._absent.forget(lambda _, __: True)
 
     def _voice_has_changed(self, instance: Voice, using: str, **_: Any) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,14 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def admin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with server_of_ada(tmp_path_factory.mktemp("admin")) as live:
+        yield live
+
+
+@contextmanager
+def server_of_ada(folder: Path) -> Iterator[LiveServer]:
     """A server with the administrator ada, whose password is lovelace."""
-    with LiveServer(write_settings(tmp_path_factory.mktemp("admin"))) as live:
+    with LiveServer(write_settings(folder)) as live:
         made = manage(live.settings_file, "shell", "-c", SUPERUSER)
         assert made.returncode == 0, made.stderr
         yield live

@@ -117,6 +117,20 @@ def test_a_voice_in_memory_needs_no_database(
         find(cache)
 
 
+def test_where_any_voice_may_have_changed_all_are_looked_up_again_if_the_database_answers(
+    cache: VoiceCache, voice: Voice, silence: Callable[[], None]
+) -> None:
+    find(cache)
+    cache.forget(None)
+    assert queries(cache) == 2
+    cache.forget(None)
+    silence()
+    assert find(cache) == voice
+    cache.forget(frozenset({voice.pk}))
+    with pytest.raises(DatabaseError):
+        find(cache)
+
+
 def test_a_stand_in_speaks_without_a_database_only_where_there_was_no_other(
     cache: VoiceCache, clock: Clock, voice: Voice, silence: Callable[[], None]
 ) -> None:

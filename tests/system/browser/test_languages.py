@@ -1,6 +1,7 @@
 """The pages in Russian, as a person reads them whose browser is Russian."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,6 +9,7 @@ from benchmarks.live_server import LiveServer
 from tests.system.browser.browser import Browser
 from tests.system.browser.signing_in import sign_in
 from tests.system.browser.voices import anna
+from tests.system.conftest import server_of_ada
 
 # What a Russian page has in Latin letters as well: formats, units, names of settings and fields, names given by people, ids.
 LATIN = re.compile(
@@ -15,6 +17,13 @@ LATIN = re.compile(
     r"demo|default|voice_id|accent|scottish|gender|female|zh-cn|recording\.wav|access\.require_keys|true|\b[A-Za-z0-9]{20}\b",
     re.IGNORECASE,
 )
+
+
+@pytest.fixture(scope="module")
+def admin_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """With nothing in it that other tests have named."""
+    with server_of_ada(tmp_path_factory.mktemp("russian")) as server:
+        yield server
 
 
 @pytest.fixture
