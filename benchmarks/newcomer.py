@@ -49,7 +49,7 @@ voice = VoiceRef(speaker=speaker)
 class Timed(MeasuredEngine):
     def begin_turn(self, comes_after):
         self.steps, self.decoding, self.came, self.ready, self.over = [], 0.0, None, None, threading.Event()
-        self.comes_after, self.lead = comes_after, 0.0
+        self.comes_after, self.lead, self.heard_since, self.produced = comes_after, 0.0, None, 0.0
 
     def _sample(self, utterances, latents, logits):
         super()._sample(utterances, latents, logits)
@@ -60,8 +60,8 @@ class Timed(MeasuredEngine):
             self.steps.append((now, self.decoding))
             self.decoding = 0.0
             if len(self.steps) == self.comes_after:
-                self.came, speaking = time.perf_counter(), next(iter(self._utterances.values()))
-                self.lead = speaking.scheduled.lead(time.monotonic())
+                self.came = time.perf_counter()
+                self.lead = self.produced - (self.came - (self.heard_since or self.came))
                 self.submit(SpeechRequest(f"new:{tokens[1]}", texts[1], voice, seed=2), lambda event: None)
 
     def _hand_out(self, utterances):
@@ -80,13 +80,16 @@ class Timed(MeasuredEngine):
         }
 
 def heard(event):
+    if hasattr(event, "samples"):
+        engine.heard_since = engine.heard_since or time.perf_counter()
+        engine.produced += len(event.samples) / engine.info.sample_rate
     if type(event).__name__ in ("Finished", "Failed"):
         engine.over.set()
 
 engine = Timed(**options)
 engine.begin_turn(0)
 engine.warm_up()
-threading.Thread(target=engine.run).start()
+threading.Thread(target=engine.run, daemon=True).start()
 while line := sys.stdin.readline():
     engine.begin_turn(int(line))
     engine.submit(SpeechRequest(f"first:{tokens[0]}", texts[0], voice, seed=1), heard)
