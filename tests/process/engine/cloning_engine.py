@@ -59,9 +59,9 @@ def level_of(conditioning: bytes) -> float:
 
 
 def noted(folder: Path, did: str) -> list[dict[str, Any]]:
-    """What the engines of that folder did, in order."""
+    """What the engines of that folder did, in order. The last line may be half written."""
     journal = folder / "journal"
-    lines = journal.read_text().splitlines() if journal.exists() else []
+    lines = journal.read_text().rpartition("\n")[0].splitlines() if journal.exists() else []
     return [note for note in map(json.loads, lines) if note["did"] == did]
 
 

@@ -122,7 +122,7 @@ def test_a_recording_that_the_engine_refuses_is_tried_a_few_times(running: Execu
         return is_told and len(noted(folder, "prepare")) == MOST_TRIES + 1 and len(stored()) == 1
 
     watch(running, has_given_up)
-    run_of_voice = PreparationRun.objects.get()
+    run_of_voice = PreparationRun.objects.get(key=voice.key)
     assert (run_of_voice.key, TOO_SHORT in run_of_voice.reason) == (voice.key, True)
     assert {note["key"] for note in noted(folder, "prepare")} == {voice.key, other.key}
 
@@ -133,7 +133,7 @@ def test_a_known_failure_is_not_tried_again_by_another_server_at_its_start(runni
     preparation.fail(voice.key, "one", "another", "It is too short.", may_pass=False)
     watch(running, lambda: len(stored()) == 1)
     assert [note["key"] for note in noted(folder, "prepare")] == [other.key]
-    assert PreparationRun.objects.get().reason == "It is too short."
+    assert PreparationRun.objects.get(key=voice.key).reason == "It is too short."
 
 
 def test_a_known_failure_is_tried_again_when_the_voice_changes(running: Executor) -> None:
