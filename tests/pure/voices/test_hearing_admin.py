@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import get_resolver
 
 from tests.pure.voices.conftest import AddClip
 from voices import speech_hook
@@ -25,6 +26,7 @@ class Offered:
 
 @pytest.fixture(autouse=True)
 def speech(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    assert get_resolver().url_patterns  # which offer the real one when they are first asked for
     monkeypatch.setattr(speech_hook, "_speech", Offered())
     speech_hook.serve_with(lambda: Engine(clones=True, fingerprint="f"))
     yield
