@@ -178,7 +178,12 @@ async def test_what_a_button_has_spoken_counts_as_use(pair: Pair) -> None:
 from streaming.access.models import DailyUsage
 print(DailyUsage.objects.filter(voice_id={voice_id!r}, requests=1, characters__gt=10).count())
 """
-    await pair.two.until(lambda: manage(pair.two.settings_file, "shell", "-v", "0", "-c", count).stdout == "1\n")
+
+    def counted() -> str:
+        return manage(pair.two.settings_file, "shell", "-v", "0", "-c", count).stdout
+
+    await pair.two.until(lambda: counted() == "1\n")
+    assert counted() == "1\n"
 
 
 def test_nothing_but_a_ticket_has_a_sentence_spoken(pair: Pair) -> None:

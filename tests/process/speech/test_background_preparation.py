@@ -49,6 +49,9 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path
     (folder / "journal").unlink(missing_ok=True)
 
 
+PATIENCE_SECONDS = 120.0
+
+
 async def happens(condition: Callable[[], bool]) -> None:
     """It may ask the database."""
     while not await sync_to_async(condition)():
@@ -57,19 +60,23 @@ async def happens(condition: Callable[[], bool]) -> None:
 
 def watch(
     executor: Executor, until: Callable[[], bool], meanwhile: Callable[[BackgroundPreparation], Any] = id
-) -> None:
-    """Prepare in the background until something is so."""
+) -> bool:
+    """Prepare in the background until something is so. Whether it was, before the patience was over."""
 
-    async def wait() -> None:
+    async def wait() -> bool:
         background = BackgroundPreparation(VoicePreparer(executor), executor)
         background.start()
         await sync_to_async(meanwhile)(background)
         try:
-            await happens(until)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await happens(until)
+            return True
+        except TimeoutError:
+            return False
         finally:
             background.stop()
 
-    run(wait())
+    return run(wait(), 2 * PATIENCE_SECONDS)
 
 
 def stored() -> list[bytes]:
@@ -80,7 +87,7 @@ def test_voices_that_are_there_at_the_start_are_prepared(running: Executor) -> N
     make_voice("anna", HIGH)
     make_voice("bert", LOW)
     make_voice("clara")
-    watch(running, lambda: len(stored()) == 2 and not PreparationRun.objects.exists())
+    assert watch(running, lambda: len(stored()) == 2 and not PreparationRun.objects.exists())
     assert sorted(stored()) == sorted(conditioning_of([clip]) for clip in (HIGH, LOW))
 
 
@@ -88,21 +95,23 @@ def test_a_voice_that_changes_later_is_prepared_when_it_is_told(running: Executo
     def change(background: BackgroundPreparation) -> None:
         background.note(frozenset({make_voice("anna", HIGH).pk}))
 
-    watch(running, lambda: stored() == [conditioning_of([HIGH])], change)
+    assert watch(running, lambda: stored() == [conditioning_of([HIGH])], change)
 
 
 def test_what_is_prepared_is_not_prepared_again(running: Executor, folder: Path) -> None:
     voice = make_voice("anna", HIGH)
-    watch(running, lambda: len(stored()) == 1)
+    assert watch(running, lambda: len(stored()) == 1)
     other = make_voice("bert", LOW)
-    watch(running, lambda: len(stored()) == 2, lambda background: background.note(frozenset({voice.pk, other.pk})))
+    assert watch(
+        running, lambda: len(stored()) == 2, lambda background: background.note(frozenset({voice.pk, other.pk}))
+    )
     assert len(noted(folder, "prepare")) == 2
 
 
 def test_what_another_server_computes_is_left_to_it(running: Executor, folder: Path) -> None:
     voice, other = make_voice("anna", HIGH), make_voice("bert", LOW)
     preparation.claim(voice.key, "one", "another")
-    watch(running, lambda: len(stored()) == 1)
+    assert watch(running, lambda: len(stored()) == 1)
     assert [note["key"] for note in noted(folder, "prepare")] == [other.key]
 
 
@@ -111,7 +120,7 @@ def test_what_a_dead_server_has_left_is_taken_over(running: Executor, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "LEASE_SECONDS", -1.0)
         preparation.claim(voice.key, "one", "dead")
-    watch(running, lambda: stored() == [conditioning_of([HIGH])])
+    assert watch(running, lambda: stored() == [conditioning_of([HIGH])])
 
 
 def test_a_recording_that_the_engine_refuses_is_tried_a_few_times(running: Executor, folder: Path) -> None:
@@ -121,7 +130,7 @@ def test_a_recording_that_the_engine_refuses_is_tried_a_few_times(running: Execu
         is_told = PreparationRun.objects.exclude(reason="").exists()
         return is_told and len(noted(folder, "prepare")) == MOST_TRIES + 1 and len(stored()) == 1
 
-    watch(running, has_given_up)
+    assert watch(running, has_given_up)
     run_of_voice = PreparationRun.objects.get(key=voice.key)
     assert (run_of_voice.key, TOO_SHORT in run_of_voice.reason) == (voice.key, True)
     assert {note["key"] for note in noted(folder, "prepare")} == {voice.key, other.key}
@@ -131,7 +140,7 @@ def test_a_known_failure_is_not_tried_again_by_another_server_at_its_start(runni
     voice, other = make_voice("anna", SHORT), make_voice("bert", LOW)
     preparation.claim(voice.key, "one", "another")
     preparation.fail(voice.key, "one", "another", "It is too short.", may_pass=False)
-    watch(running, lambda: len(stored()) == 1)
+    assert watch(running, lambda: len(stored()) == 1)
     assert [note["key"] for note in noted(folder, "prepare")] == [other.key]
     assert PreparationRun.objects.get(key=voice.key).reason == "It is too short."
 
@@ -140,7 +149,7 @@ def test_a_known_failure_is_tried_again_when_the_voice_changes(running: Executor
     voice = make_voice("anna", HIGH)
     preparation.claim(voice.key, "one", "another")
     preparation.fail(voice.key, "one", "another", "It is too short.")
-    watch(running, lambda: len(stored()) == 1, lambda background: background.note(frozenset({voice.pk})))
+    assert watch(running, lambda: len(stored()) == 1, lambda background: background.note(frozenset({voice.pk})))
     assert stored() == [conditioning_of([HIGH])]
 
 
@@ -154,7 +163,7 @@ def test_a_run_whose_end_cannot_be_written_is_ended_later(running: Executor, mon
     real, tries = preparation.finish, list[tuple[str, ...]]()
     monkeypatch.setattr(preparation, "finish", finish)
     make_voice("anna", HIGH)
-    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
     assert len(tries) == 2
 
 
@@ -162,7 +171,7 @@ def test_a_failure_that_may_pass_is_tried_again_at_a_start(running: Executor) ->
     voice = make_voice("anna", HIGH)
     preparation.claim(voice.key, "one", "another")
     preparation.fail(voice.key, "one", "another", "The storage was away.", may_pass=True)
-    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
     assert stored() == [conditioning_of([HIGH])]
 
 
@@ -176,7 +185,7 @@ def test_an_error_that_nobody_expects_drops_no_voice(running: Executor, monkeypa
     real, tries = conditioning.clip_bytes, list[str]()
     monkeypatch.setattr(voice_preparation, "clip_bytes", clip_bytes)
     make_voice("anna", HIGH)
-    watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
+    assert watch(running, lambda: len(stored()) == 1 and not PreparationRun.objects.exists())
     assert tries == (MOST_TRIES + 1) * ["anna"]
 
 
@@ -185,7 +194,7 @@ def test_a_lost_recording_is_a_failure_with_its_reason(running: Executor) -> Non
     clip = ReferenceClip.objects.get()
     for file in (clip.file, clip.model_copy):
         file.storage.delete(str(file.name))
-    watch(running, lambda: PreparationRun.objects.filter(reason__contains="No such file").exists())
+    assert watch(running, lambda: PreparationRun.objects.filter(reason__contains="No such file").exists())
 
 
 def test_while_somebody_speaks_only_what_has_changed_is_prepared(running: Executor, folder: Path) -> None:
