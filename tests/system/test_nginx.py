@@ -2,6 +2,7 @@
 
 import re
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchmarks.live_server import LiveServer
 from tests.live.client import receive_all, send
 from tests.live.elevenlabs_client import speak
 from tests.pure.voices.recordings import encoded, speech
+from tests.system.nginx import nginx_command
 
 # The client reads attributes that its own websocket library has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
@@ -118,3 +120,60 @@ def test_a_large_recording_comes_through(web: httpx.Client) -> None:
     added = web.post("/v1/voices/add", data={"name": "Anna"}, files=files)
     assert added.status_code == 200, added.text
     assert web.delete(f"/v1/voices/{added.json()['voice_id']}").status_code == 200
+
+
+def test_nginx_has_nothing_to_say_about_the_site(nginx_port: int, authority: Path) -> None:
+    done = subprocess.run([*nginx_command(authority), "-t"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert all(line.endswith(("syntax is ok", "test is successful")) for line in lines)
+
+
+def test_plain_http_leads_to_tls(nginx_port: int, authority: Path) -> None:
+    plain = re.search(r"listen (127\.0\.0\.1:\d+);", (authority / "xtts.conf").read_text())
+    assert plain
+    answer = httpx.get(f"http://{plain[1]}/v1/models?x=1", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, "https://127.0.0.1/v1/models?x=1")
+
+
+def test_an_upload_just_below_the_limit_is_judged_by_the_server(web: httpx.Client) -> None:
+    """Five files of 19.8 MB each; the server allows 100 MB, and 20 MB for each file."""
+    files = [("files", (f"{number}.wav", b"\0" * 19_800_000, "audio/wav")) for number in range(5)]
+    answer = web.post("/v1/voices/add", data={"name": "Anna"}, files=files)
+    assert answer.status_code == 400
+    assert "0.wav: This file cannot be read as audio." in answer.json()["detail"]["message"]
+
+
+def test_an_upload_above_the_limit_is_refused(web: httpx.Client) -> None:
+    files = {"files": ("anna.wav", b"\0" * (101 * 2**20), "audio/wav")}
+    assert web.post("/v1/voices/add", data={"name": "Anna"}, files=files).status_code == 413
+
+
+def test_a_query_that_is_too_long_is_refused_by_the_server(web: httpx.Client) -> None:
+    answer = web.get(f"/v1/models?x={'y' * 10_000}")
+    assert (answer.status_code, answer.json()["detail"]["code"]) == (414, "query_too_long")
+
+
+async def test_a_long_stream_is_the_same_as_without_the_proxy(
+    nginx_port: int, trust: ssl.SSLContext, behind_nginx: LiveServer
+) -> None:
+    async def spoken(url: str, **options: Any) -> bytes:
+        async with connect(f"{url}&seed=7&model_id=any", **options) as socket:
+            await send(socket, text=f"{TEXT} " * 12)
+            await send(socket, text="")
+            turn = await receive_all(socket)
+        assert turn.close_code == 1000
+        return turn.pcm.tobytes()
+
+    through = await spoken(socket_url(nginx_port), ssl=trust)
+    assert len(through) > 2 * 16_000 * 20
+    assert through == await spoken(behind_nginx.url("demo", PCM))
+
+
+def test_what_a_client_sends_in_its_query_is_in_no_log(web: httpx.Client, authority: Path) -> None:
+    assert web.get("/v1/models?authorization=sk_very_secret").status_code in (200, 401)
+    assert web.get("/nowhere?authorization=sk_very_secret").status_code == 404
+    logs = [path.read_text() for path in authority.glob("*.log")]
+    assert any("GET /nowhere" in log for log in logs)
+    assert "very_secret" not in "".join(logs)
