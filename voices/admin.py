@@ -22,7 +22,16 @@ from voices.lexicon import LexiconError
 from voices.listed_admin import ValuesFilter
 from voices.models import PronunciationDictionary, PronunciationRule, Voice
 from voices.views import clip_audio
-from voices.voice_form import GOOD_RECORDING, NEW_RECORDINGS, VoiceForm, examine_new, examine_rows, listed_errors
+from voices.voice_form import (
+    GOOD_RECORDING,
+    NEW_RECORDINGS,
+    Read,
+    VoiceForm,
+    listed_errors,
+    read_new,
+    read_rows,
+    store_ahead,
+)
 
 
 class Totals(TypedDict):
@@ -63,12 +72,16 @@ class VoiceAdmin(HearingAdmin, ExaminingAdmin):
     inlines = (ReferenceClipInline,)
     formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
 
-    def examine(self, request: HttpRequest) -> None:
+    def examine(self, request: HttpRequest, object_id: str | None) -> None:
         recordings = ReferenceClipInline(Voice, self.admin_site)
-        if recordings.has_add_permission(request, None):
-            examine_new(request.FILES)
-        if recordings.has_add_permission(request, None) or recordings.has_change_permission(request):
-            examine_rows(request.POST, request.FILES, recordings.get_queryset(request))
+        may_add, may_change = recordings.has_add_permission(request, None), recordings.has_change_permission(request)
+        read: list[Read] = []
+        if may_add:
+            read += read_new(request.FILES, request.POST)
+        if may_add or may_change:
+            voice = self.get_object(request, object_id) if object_id and may_change else None
+            read += read_rows(request.POST, request.FILES, voice.clips.all() if voice else ())
+        store_ahead(read)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
@@ -178,7 +191,7 @@ class PronunciationDictionaryAdmin(ExaminingAdmin):
     readonly_fields = ("version",)
     inlines = (PronunciationRuleInline,)
 
-    def examine(self, request: HttpRequest) -> None:
+    def examine(self, request: HttpRequest, object_id: str | None) -> None:
         if (file := request.FILES.get("lexicon")) and self._may_import(request, None):
             with suppress(*UNUSABLE):
                 aliases_of(file)

@@ -18,7 +18,7 @@ from voices.hearing_admin import hear_button
 from voices.models import ReferenceClip, Voice
 from voices.numerals import numeral
 from voices.reference_clips import EDIT_FIELDS
-from voices.voice_form import ACCEPTED
+from voices.voice_form import ACCEPTED, most_rows
 
 if TYPE_CHECKING:
     ClipInlineBase = admin.StackedInline[ReferenceClip, Voice]
@@ -58,7 +58,8 @@ class ReferenceClipInline(ClipInlineBase):
         return [name for name in self.fields if name not in hidden]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        formset = super().get_formset(request, obj, **kwargs)
+        most = most_rows(obj.clips.count() if obj else 0)
+        formset = super().get_formset(request, obj, **kwargs | {"absolute_max": most})
         for name in EDIT_FIELDS:
             if field := formset.form.base_fields.get(name):
                 field.widget.attrs |= {"step": "0.5" if name == "gain" else "0.01"}

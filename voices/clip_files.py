@@ -33,16 +33,29 @@ _away_until = 0.0
 _pending: ContextVar[list[Stored] | None] = ContextVar("pending", default=None)
 
 
-class FileNotStored(Exception):
-    """The storage refuses a recording: its disk may be full. The message is for whoever uploaded it; `file` and `about`: by
-    what `examining.once` knows it."""
+class NotSaved(Exception):
+    """A recording cannot be saved. The message is for whoever wanted it; `file` and `about`: by what `examining.once` knows
+    it."""
+
+    def __init__(self, message: str, file: object, about: Hashable) -> None:
+        super().__init__(message)
+        self.file, self.about = file, about
+
+
+class FileNotStored(NotSaved):
+    """The storage refuses it: its disk may be full."""
 
     def __init__(self, reason: str, file: object, about: Hashable) -> None:
-        super().__init__(
-            gettext("The recording cannot be stored: %(reason)s. Nothing was changed. Ask who runs this server.")
-            % {"reason": reason}
-        )
-        self.file, self.about = file, about
+        text = gettext("The recording cannot be stored: %(reason)s. Nothing was changed. Ask who runs this server.")
+        super().__init__(text % {"reason": reason}, file, about)
+
+
+class Overtaken(NotSaved):
+    """Somebody else has replaced or deleted the recording since it was read."""
+
+    def __init__(self, about: Hashable) -> None:
+        text = gettext("Somebody else has just replaced this recording. Look at it again before you change it.")
+        super().__init__(text, None, about)
 
 
 @contextmanager

@@ -46,13 +46,12 @@ def change_voice(
     _save(voice, _examined(voice, recordings))
 
 
-def examined(voice: Voice, recordings: Recordings) -> tuple[list[ReferenceClip], list[ValidationError]]:
-    """The recordings as clips of the voice, and what is wrong with the others. Before the transaction: they are decoded,
+def examined(new: Iterable[ReferenceClip]) -> tuple[list[ReferenceClip], list[ValidationError]]:
+    """The recordings that can be used, and what is wrong with the others. Before the transaction: they are decoded,
     which takes its time, and SQLite has one writer at once."""
     clips: list[ReferenceClip] = []
     errors: list[ValidationError] = []
-    for recording in recordings:
-        clip = ReferenceClip(voice=voice, file=recording)
+    for clip in new:
         try:
             clip.full_clean(exclude={"voice"})  # which may not be stored yet
         except ValidationError as error:
@@ -80,7 +79,7 @@ def _examined(voice: Voice, recordings: Recordings) -> list[ReferenceClip]:
     check_count(voice, len(recordings))
     clips = []
     for recording in recordings:
-        found, errors = examined(voice, [recording])
+        found, errors = examined([ReferenceClip(voice=voice, file=recording)])
         if errors:
             raise errors[0]
         clips += found

@@ -5,21 +5,21 @@ import math
 import secrets
 import tempfile
 import weakref
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, Any
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from voices.clip_files import delete_after_commit, store, stored_with_rows
+from voices.clip_files import Overtaken, delete_after_commit, store, stored_with_rows
 from voices.clips import ClipError, ClipFacts, ClipLimits, read_clip
 from voices.conf import get_config
 from voices.decoding import UNEDITED, Edit
@@ -72,11 +72,12 @@ def sound_name(sha256: str, sample_rate: int, start: float, end: float | None, g
 
 @dataclass(frozen=True)
 class ReadClip:
-    """`copy` is what models read, and `copy_sha256` its hash."""
+    """`copy` is what models read, and `copy_sha256` its hash. `stored`: the names of files that were stored ahead."""
 
     facts: ClipFacts
     copy: IO[bytes]
     copy_sha256: str
+    stored: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         weakref.finalize(self, self.copy.close)
@@ -155,16 +156,29 @@ class ReferenceClip(models.Model):
         return self.original_name
 
     def save(self, **options: Any) -> None:
+        """Raises NotSaved."""
+        using = options.get("using") or router.db_for_write(ReferenceClip, instance=self)
         with stored_with_rows():
             replaced = self._store_files()
-            super().save(**options)
-            for field, name in replaced.items():
-                delete_after_commit(getattr(self, field).storage, name)
+            with transaction.atomic(using=using):
+                before = self._locked(using, replaced)
+                super().save(**options)
+                for name in replaced if before else ():
+                    delete_after_commit(getattr(self, name).storage, getattr(before, name).name)
+
+    def _locked(self, using: str, replaced: Collection[str]) -> "ReferenceClip | None":
+        """As it is stored now, while nobody else can change it: two people may replace it at once. Raises Overtaken."""
+        if self._state.adding or not self.pk:
+            return None
+        before = ReferenceClip.objects.using(using).select_for_update().filter(pk=self.pk).first()
+        if before is None or not ("file" in replaced or before.file.name == self.file.name):
+            raise Overtaken((self.pk, self.edit))
+        return before
 
     def clean(self) -> None:
         super().clean()
         self.trim_start, self.gain = self.trim_start or 0.0, self.gain or 0.0  # a form may leave them empty
-        if not self._edit_is_possible():  # what is wrong with it, its fields say
+        if not self.edit_is_possible():  # what is wrong with it, its fields say
             return
         try:
             if self._has_new_file():
@@ -175,7 +189,7 @@ class ReferenceClip(models.Model):
         except ClipError as error:
             raise ValidationError({error.field: str(error)}) from None
 
-    def _edit_is_possible(self) -> bool:
+    def edit_is_possible(self) -> bool:
         try:
             for name in EDIT_FIELDS:
                 self._meta.get_field(name).clean(getattr(self, name), self)  # type: ignore[union-attr]
@@ -218,23 +232,29 @@ class ReferenceClip(models.Model):
         Raises FileNotStored."""
         self._store_files()
 
-    def _store_files(self) -> dict[str, str]:
-        """Store what `clean` has read: which files this replaces, by their fields. Raises FileNotStored."""
+    def store_ahead(self, read: ReadClip) -> None:
+        """`store`, for whoever saves it by another instance that `clean` gives the same `read`."""
+        self._take(read)
+        replaced = self._store_files()
+        read.stored.update({name: str(getattr(self, name).name) for name in replaced})
+
+    def _store_files(self) -> list[str]:
+        """Store what `clean` has read: the fields whose files are new. Raises FileNotStored."""
         read: ReadClip | None = vars(self).pop("_new_copy", None)
+        ahead = read.stored if read else {}
         replaced: list[str] = []
         examined: tuple[Any, Hashable] = (None, (self.pk, self.edit))
-        before = ReferenceClip.objects.filter(pk=self.pk).first() if self.pk else None
         if self._has_new_file():
             upload = self.file.file
             examined = (upload, self.edit)
-            self.file = store(self.file.storage, clip_path(self, ""), upload, examined)
+            self.file = ahead.pop("file", "") or store(self.file.storage, clip_path(self, ""), upload, examined)
             replaced.append("file")
         if read is not None:
             name, storage = copy_path(self, ""), self.model_copy.storage
-            self.model_copy = store(storage, name, File(read.copy, name), examined)
+            self.model_copy = ahead.pop("model_copy", "") or store(storage, name, File(read.copy, name), examined)
             self.copy_sha256, self.copy_of = read.copy_sha256, self.sound
             replaced.append("model_copy")
-        return {field: getattr(before, field).name or "" for field in replaced if before}
+        return replaced
 
     def _has_new_file(self) -> bool:
         # Django has no public word for "not stored yet".

@@ -1,12 +1,12 @@
 """The form of a voice: new recordings are chosen, dropped or recorded there, several at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from voices.conf import get_config, xtts_settings
@@ -14,7 +14,7 @@ from voices.examining import UNUSABLE
 from voices.library import check_count, examined
 from voices.models import ReferenceClip, Voice
 from voices.reading_texts import READING_TEXTS
-from voices.reference_clips import EDIT_FIELDS, read_upload
+from voices.reference_clips import EDIT_FIELDS, ReadClip, read_upload
 
 if TYPE_CHECKING:
     VoiceFormBase = forms.ModelForm[Voice]
@@ -22,8 +22,10 @@ else:  # this class takes no parameters when it runs
     VoiceFormBase = forms.ModelForm
 
 NEW_RECORDINGS = "recordings"
-# Of a number in a database, in digits.
-_LONGEST_PK = 19
+# A recording and what was read of it. None: the form will refuse it.
+Read = tuple[ReferenceClip, ReadClip] | None
+# What else a formset has: its counts, and the row that scripts copy.
+_NOT_ROWS = frozenset({"clips", "clips-__prefix__"})
 GOOD_RECORDING = _(
     "6 to 30 seconds of clean speech make a good voice: one speaker, close to the microphone, speaking as the voice "
     "should speak; no music, echo, noise or second speaker. Long silence is removed. The formats of phones, browsers and "
@@ -98,33 +100,82 @@ class VoiceForm(VoiceFormBase):
     def clean_recordings(self) -> Any:
         files = self.cleaned_data[NEW_RECORDINGS]
         check_count(self.instance, len(files))
-        self.new_clips, errors = examined(self.instance, files)
+        self.new_clips, errors = examined(new_clips(files, self.data, self.instance))
         if errors:
             raise ValidationError(errors)
         return files
 
 
-def examine_new(files: Any) -> None:
+def new_clips(files: Sequence[Any], values: Any, voice: Voice | None = None) -> list[ReferenceClip]:
+    """Each with its numbers: the page has them once for each file, in the order of the files. Without scripts, it has none.
+    Raises ValidationError."""
+    columns = [values.getlist(f"{NEW_RECORDINGS}-{name}") for name in EDIT_FIELDS]
+    rows = list(zip(*columns, strict=False)) if all(len(column) == len(files) for column in columns) else []
+    clips = []
+    for file, row in zip_longest(files, rows):
+        clip = ReferenceClip(voice=voice, file=file)
+        for name, value in zip(EDIT_FIELDS, row or (), strict=False):
+            try:
+                setattr(clip, name, forms.FloatField(required=False).clean(value))
+            except ValidationError as error:
+                raise ValidationError([f"{file.name}: {message}" for message in error.messages]) from None
+        clips.append(clip)
+    return clips
+
+
+def read_new(files: Any, values: Any) -> Iterator[Read]:
     """Read the new recordings, before the form does."""
-    for file in files.getlist(NEW_RECORDINGS)[: get_config().max_clips_per_voice]:
-        with suppress(*UNUSABLE):
-            read_upload(file)
+    uploads = files.getlist(NEW_RECORDINGS)
+    if len(uploads) > get_config().max_clips_per_voice:
+        yield None
+        return
+    try:
+        clips = new_clips(uploads, values)
+    except ValidationError:
+        yield None
+        return
+    for clip in clips:
+        yield _read(clip, clip.file.file)
 
 
-def examine_rows(values: Mapping[str, str], files: Mapping[str, Any], clips: "QuerySet[ReferenceClip]") -> None:
-    """Read what the rows of recordings bring: other files, and other edits."""
-    prefixes = {name.rpartition("-")[0] for name in (*values, *files) if name.startswith("clips-")}
+def read_rows(values: Mapping[str, str], files: Mapping[str, Any], clips: Iterable[ReferenceClip]) -> Iterator[Read]:
+    """Read what the rows of recordings bring: other files, and other edits. `clips`: those of the voice. Of more new ones
+    than a voice may have, the form will refuse all."""
+    prefixes = {name.rpartition("-")[0] for name in (*values, *files) if name.startswith("clips-")} - _NOT_ROWS
+    stored = {str(clip.pk): clip for clip in clips}
+    if len(prefixes) > most_rows(len(stored)):
+        yield None
+        return
     for prefix in sorted(prefixes):
-        pk = values.get(f"{prefix}-id", "")
-        clip = clips.filter(pk=pk).first() if pk.isdecimal() and len(pk) < _LONGEST_PK else None
-        stored = clip.edit if clip else None
-        clip = clip or ReferenceClip()
+        clip = stored.pop(values.get(f"{prefix}-id", ""), None) or ReferenceClip()
+        before = clip.edit
         _change(clip, values, prefix)
+        if upload := files.get(f"{prefix}-file"):
+            clip.file = upload
+            yield _read(clip, upload)
+        elif clip.pk and before != clip.edit:
+            yield _read(clip, None)
+
+
+def most_rows(stored: int) -> int:
+    """Of recordings in a form, for a voice that has some already."""
+    return max(stored, get_config().max_clips_per_voice)
+
+
+def store_ahead(read: Iterable[Read]) -> None:
+    """Store the files of these recordings before the transaction that saves them: a bucket takes its time, and SQLite has
+    one writer. Not if the form will fail. Only within `stored_with_rows`. Raises FileNotStored."""
+    clips = list(read)
+    if None not in clips:
+        for clip, content in filter(None, clips):
+            clip.store_ahead(content)
+
+
+def _read(clip: ReferenceClip, upload: Any) -> Read:
+    if clip.edit_is_possible():
         with suppress(*UNUSABLE):
-            if upload := files.get(f"{prefix}-file"):
-                read_upload(upload, clip.edit)
-            elif stored is not None and stored != clip.edit:
-                clip.read_again()
+            return clip, read_upload(upload, clip.edit) if upload else clip.read_again()
+    return None
 
 
 def _change(clip: ReferenceClip, values: Mapping[str, str], prefix: str) -> None:

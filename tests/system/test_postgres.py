@@ -16,7 +16,7 @@ from tests.live.client import Turn, receive_all, send
 from tests.live.keys import make_keys
 from tests.live.test_changes import add_voice, heard
 from tests.live.test_voices import CloningServer, level_for, perform, upload
-from tests.process.database.at_once import SPEND_AT_ONCE, STORE_AT_ONCE
+from tests.process.database.at_once import REPLACE_AT_ONCE, SPEND_AT_ONCE, STORE_AT_ONCE
 from tests.pure.voices.recordings import recording
 from tests.system.postgres import Cluster
 
@@ -84,6 +84,11 @@ def test_a_quota_is_spent_once_however_many_spend_it(settings_file: Path) -> Non
 def test_many_may_store_the_same_at_once(settings_file: Path) -> None:
     stored = manage(settings_file, "shell", "-v", "0", "-c", STORE_AT_ONCE)
     assert (stored.stdout, stored.stderr) == ("[b'same']\n", "")
+
+
+def test_of_many_who_replace_a_recording_at_once_no_file_is_left(settings_file: Path) -> None:
+    replaced = manage(settings_file, "shell", "-v", "0", "-c", REPLACE_AT_ONCE)
+    assert (replaced.stdout, replaced.stderr) == ("True 2\n", "")
 
 
 async def test_speech_is_charged_to_its_key(servers: list[LiveServer], database_url: str) -> None:

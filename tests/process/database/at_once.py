@@ -35,3 +35,32 @@ with ThreadPoolExecutor(8) as pool:
     list(pool.map(lambda data: async_to_sync(store_conditioning)(voice.key, "one", data), [b"same"] * 32))
 print([bytes(row.data) for row in VoiceConditioning.objects.all()])
 """
+
+REPLACE_AT_ONCE = """
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from django.conf import settings
+from django.core.files.base import ContentFile
+from tests.pure.voices.recordings import recording
+from voices import reference_clips
+from voices.models import ReferenceClip, Voice
+clip = ReferenceClip(voice=Voice.objects.create(voice_id="often", name="Often"), file=ContentFile(recording(), "a.wav"))
+clip.full_clean()
+clip.save()
+everybody, store = Barrier(8), reference_clips.store
+def store_together(*what):
+    everybody.wait()
+    return store(*what)
+reference_clips.store = store_together
+def replace(number):
+    mine = ReferenceClip.objects.get(pk=clip.pk)
+    mine.file = ContentFile(recording(1.5 + number / 10), "b.wav")
+    mine.full_clean()
+    mine.save()
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(replace, range(8)))
+kept = ReferenceClip.objects.get(pk=clip.pk)
+files = {path.name for folder in ("clips", "copies") for path in Path(settings.MEDIA_ROOT, folder).iterdir()}
+print(files == {Path(kept.file.name).name, Path(kept.model_copy.name).name}, len(files))
+"""
