@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 else:  # these classes take no parameters when they run
     ApiKeyFormBase = forms.ModelForm
 
-LIMITS = _("Streams and requests are counted in each server process separately, characters in the database for all.")
+LIMITS = _(
+    "Streams and requests are counted together in all servers that use one Redis (without Redis, in each server process "
+    "separately), characters in the database for all."
+)
 
 
 class ApiKeyForm(ApiKeyFormBase):

@@ -1,22 +1,24 @@
 """The gate of a server process: how much each client may do at once and per time, and who has done what.
 
-What is counted here (sockets, streams, requests and characters per time) counts in this process; what a key spends in a
-month is counted in the database, for all of them.
+Sockets are counted in this process; streams, requests and characters per time in all that share a Redis (`limits`); what a
+key spends in a month is counted in the database, for all of them.
 """
 
-import threading
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Self
 
 from streaming.access import refusals
 from streaming.access.identity import Client
 from streaming.access.known_keys import KnownKeys
+from streaming.access.limits import ClientLimits, count_down
 from streaming.access.models import Amounts, UsageSlot
 from streaming.access.prices import cost_of
-from streaming.access.rates import Rates
+from streaming.access.shared_counts import Place, SharedCounts
 from streaming.access.trust import Trust
 from streaming.access.usage import spend, today
 from streaming.access.usage_book import UsageBook
@@ -24,23 +26,36 @@ from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 from streaming.errors import Refused
 
-_MINUTE = 60.0
-
 
 class Gate:
-    """One per server process. Belongs to the event loop, but for `take_request`, which any thread may call."""
+    """One per server process. Belongs to the event loop, but for `take_request`, which any thread may call. `shared`: what
+    counts with other servers."""
 
     def __init__(
-        self, limits: LimitsConfig, keys: KnownKeys | None = None, *, clock: Callable[[], float] = time.monotonic
+        self,
+        limits: LimitsConfig,
+        keys: KnownKeys | None = None,
+        *,
+        shared: SharedCounts | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = limits
         self.keys = keys or KnownKeys()
         self.book = UsageBook()
         self.clock = clock
         self.sockets: Counter[Hashable] = Counter()
-        self.streams: Counter[Hashable] = Counter()
-        self._rates = Rates()
-        self._rates_lock = threading.Lock()
+        self.client_limits = ClientLimits(limits, shared, clock)
+        self._shared = shared
+
+    @property
+    def streams(self) -> Counter[Hashable]:
+        """Those of this process, by key."""
+        return self.client_limits.streams
+
+    def start(self) -> None:
+        """On the event loop of the server."""
+        if self._shared:
+            self._shared.start()
 
     def connect(self, address: str) -> "Seat":
         """A socket from this address."""
@@ -50,7 +65,7 @@ class Gate:
     async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
         """One request of a client to a voice that exists, let through by `take_request`. Raises Refused. An exception that
         leaves it counts as an error, a cancellation does not."""
-        lease = Lease(self, Trust(client, self.keys, self.clock), address, voice_id)
+        lease = await Lease.begin(self, Trust(client, self.keys, self.clock), address, voice_id)
         try:
             yield lease
         except Exception:
@@ -64,50 +79,17 @@ class Gate:
         return StreamMeter(self, client, address, voice_id)
 
     async def close(self) -> None:
-        """Write all usage to the database, because the server stops."""
-        await self.book.close()
+        """Write all usage to the database, and give back all places, because the server stops."""
+        await asyncio.gather(self.book.close(), *([self._shared.close()] if self._shared else []))
 
     def note_use(self, client: Client) -> None:
         """A client that has been identified has come, or has been served."""
         if client.key_id is not None:
             self.book.note_use(client.key_id)
 
-    def take_request(self, client: Client) -> None:
+    async def take_request(self, client: Client) -> None:
         """Count one request against the client's rate. Raises Refused."""
-        limit = client.max_requests_per_second
-        if limit is None:
-            return
-        window = max(1.0, 1 / limit)
-        with self._rates_lock:
-            wait = self._rates.take(("requests", client.key_id), 1 / limit, window=window, now=self.clock())
-        if wait:
-            raise refusals.too_many_requests(limit, wait)
-
-    # What seats and leases ask for.
-
-    def begin_stream(self, client: Client) -> None:
-        """Raises Refused."""
-        if client.key_id is None:
-            return
-        limit = client.max_concurrent_streams
-        if limit is not None and self.streams[client.key_id] >= limit:
-            raise refusals.too_many_streams(limit)
-        self.streams[client.key_id] += 1
-
-    def end_stream(self, client: Client) -> None:
-        if client.key_id is not None:
-            _count_down(self.streams, client.key_id)
-
-    def take_characters(self, client: Client, address: str, characters: int) -> None:
-        """Count characters against the minute's limit. Raises Refused."""
-        limit = self.limits.max_chars_per_minute
-        if limit is None:
-            return
-        subject = ("characters", client.key_id or network_of(address))
-        with self._rates_lock:
-            wait = self._rates.take(subject, characters * _MINUTE / limit, window=_MINUTE, now=self.clock())
-        if wait:
-            raise refusals.too_many_characters(limit, wait)
+        await self.client_limits.take_request(client)
 
 
 class Seat:
@@ -129,7 +111,7 @@ class Seat:
 
     def leave(self) -> None:
         if self._held is not None:
-            _count_down(self._gate.sockets, self._held)
+            count_down(self._gate.sockets, self._held)
             self._held = None
 
     def _take(self, subject: Hashable, limit: int, whose: str) -> None:
@@ -145,26 +127,32 @@ class Lease:
     refused or failed. What was charged and then not spoken is given back."""
 
     def __init__(self, gate: Gate, trust: Trust, address: str, voice_id: str) -> None:
-        """Raises Refused."""
-        client = trust.client
         self._trust = trust
         self._gate = gate
         self._address = address
-        self._slot = UsageSlot(client.key_id, voice_id, today())
+        self._slot = UsageSlot(trust.client.key_id, voice_id, today())
         self._has_failed = False
         self._reserved = 0
         # Charged since audio came last.
         self._unheard = 0
         # Audio that is not counted yet: that is done every second, not for every packet.
         self._uncounted_seconds = 0.0
-        self._count(Amounts(requests=1))
+        self._place: Place | None = None
+        self._is_open = False
+
+    @classmethod
+    async def begin(cls, gate: Gate, trust: Trust, address: str, voice_id: str) -> Self:
+        """Raises Refused."""
+        lease = cls(gate, trust, address, voice_id)
+        lease._count(Amounts(requests=1))
         try:
-            client.require_voice(voice_id)
-            gate.begin_stream(client)
+            trust.client.require_voice(voice_id)
+            lease._place = await gate.client_limits.begin_stream(trust.client)
         except Refused:
-            self.failed()
+            lease.failed()
             raise
-        self._is_open = True
+        lease._is_open = True
+        return lease
 
     async def charge(self, characters: int, *, pause: float = 0.0) -> None:
         """Charge characters before they are spoken, and the seconds of a pause after them. Raises Refused."""
@@ -200,7 +188,7 @@ class Lease:
     def close(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._gate.end_stream(self._trust.client)
+            self._gate.client_limits.end_stream(self._trust.client, self._place)
             self._count(Amounts(characters=-self._reserved))
 
     async def _take(self, characters: int) -> None:
@@ -208,7 +196,7 @@ class Lease:
             return
         self._slot = replace(self._slot, day=today())  # a stream may live for days
         client = self._trust.client
-        self._gate.take_characters(client, self._address, characters)
+        await self._gate.client_limits.take_characters(client, self._address, characters)
         if client.max_characters_per_month is None:
             self._count(Amounts(characters=characters))
         else:
@@ -243,8 +231,8 @@ class StreamMeter:
         """Charge characters before they are spoken, and the seconds of a pause after them. Raises Refused."""
         await self.check_key()
         if self._lease is None:
-            self._gate.take_request(self.client)
-            self._lease = Lease(self._gate, self._trust, self._address, self._voice_id)
+            await self._gate.take_request(self.client)
+            self._lease = await Lease.begin(self._gate, self._trust, self._address, self._voice_id)
         await self._lease.charge(characters, pause=pause)
 
     def spoke(self, seconds: float) -> None:
@@ -260,9 +248,3 @@ class StreamMeter:
         if self._lease:
             self._lease.close()
             self._lease = None
-
-
-def _count_down(counts: Counter[Hashable], subject: Hashable) -> None:
-    counts[subject] -= 1
-    if counts[subject] <= 0:
-        del counts[subject]

@@ -27,9 +27,13 @@ class Rates:
         # A millionth of a second is rounding, not waiting.
         if wait > 1e-6:
             return wait
-        self._full_at[subject] = full_at + cost
-        self._prune(now)
+        self.note(subject, cost, now=now)
         return 0.0
+
+    def note(self, subject: Hashable, cost: float, *, now: float) -> None:
+        """It has been taken, whether it was there or not."""
+        self._full_at[subject] = max(self._full_at.get(subject, now), now) + cost
+        self._prune(now)
 
     def give_back(self, subject: Hashable, cost: float) -> None:
         """What was taken and not used after all."""

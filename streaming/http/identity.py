@@ -26,5 +26,5 @@ class ApiKey(AuthBase):
         exchange.caller.identified = client
         if is_known := request.scope.get(KNOWN_KEY):  # type: ignore[attr-defined]
             is_known()
-        backend.gate.take_request(client)
+        await backend.gate.take_request(client)
         return client

@@ -6,6 +6,7 @@ import logging
 
 from streaming.access.gate import Gate
 from streaming.access.known_keys import KnownKeys
+from streaming.access.shared_counts import SharedCounts
 from streaming.conf import Config
 from streaming.connection.capacity import Capacity
 from streaming.dispatch.engine_choice import engine_specs
@@ -55,7 +56,8 @@ class ServerParts:
         answer_within(database.answer_seconds)
         keys = KnownKeys(fresh=database.cache_seconds, outage=database.key_outage_seconds)
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
-        self.gate = Gate(config.limits, keys)
+        shared = SharedCounts(config.redis_url) if config.redis_url else None
+        self.gate = Gate(config.limits, keys, shared=shared)
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
         self._preparer = preparer = VoicePreparer(self.executor)
@@ -87,6 +89,7 @@ class ServerParts:
         if self.config.voices.prepare_in_background:
             self._background.start()
         self._watch.start()
+        self.gate.start()
         self._has_started = True
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)

@@ -56,7 +56,7 @@ def used(**row: Any) -> tuple[int, float, int, int]:
 
 
 async def one_request(gate: Gate, client: Client, characters: int = 10, voice_id: str = "anna") -> None:
-    gate.take_request(client)
+    await gate.take_request(client)
     async with gate.admit(client, "192.0.2.1", voice_id) as lease:
         await lease.charge(characters)
         lease.spoke(1.5)
