@@ -12,6 +12,14 @@ SIOCGIFADDR = 0x8915
 IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def in_url(host: str) -> str:
     """A host as a URL has it: IPv6 in brackets."""
     bare = host.strip("[]")

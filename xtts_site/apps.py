@@ -1,7 +1,8 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.core.checks import Tags, register
 
-from xtts_site import private_files
+from xtts_site import deploy_checks, private_files
 from xtts_site.config import get_config
 
 
@@ -11,6 +12,7 @@ class SiteConfig(AppConfig):
     def ready(self) -> None:
         """Every way to start leads through here, when the log is there already."""
         private_files.repair(get_config())
+        register(deploy_checks.check_settings, Tags.security, deploy=True)
 
 
 class SiteAdminConfig(AdminConfig):

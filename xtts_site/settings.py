@@ -9,7 +9,7 @@ from typing import Any
 
 import dj_database_url
 
-from xtts_site import private_files
+from xtts_site import deploy_checks, private_files
 from xtts_site.config import PROJECT_DIR, ConfigError, get_config
 
 # Here, because every way to start reads the settings before it writes anything.
@@ -137,6 +137,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SERVICE.tls_certificate is not None or SERVICE.behind_tls_proxy
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SERVICE.behind_tls_proxy else None
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = list(deploy_checks.DJANGOS)
 
 LANGUAGE_CODE = "en"
 # Of the pages, each in its own words. What is said to programs is English.

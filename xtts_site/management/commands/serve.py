@@ -1,7 +1,6 @@
 """`python manage.py serve`: uvicorn or daphne with host, port, TLS and limits from the settings."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import shlex
@@ -18,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from streaming.access.models import ApiKey
 from streaming.conf import ModelConfig
 from streaming.connection.listening import CannotListen, Listening
-from xtts_site.addresses import in_url, listened_on, reachable
+from xtts_site.addresses import in_url, is_loopback, listened_on, reachable
 from xtts_site.certificates import Trust, trust_in
 from xtts_site.config import PROJECT_DIR, Config, ServiceConfig, get_config, manage
 from xtts_site.passed_socket import NoListeningSocket, listening_at, passed_by_systemd
@@ -156,14 +155,6 @@ def name_warning(config: Config) -> str | None:
         f"service.host is {service.host}, but service.allowed_hosts names this machine alone: requests by any other name or "
         "address are refused with 400. Add the names and addresses by which clients call this server."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def what_speaks(model: ModelConfig) -> str:
