@@ -11,7 +11,7 @@ from xtts_site.config import Config, get_config
 
 # HSTS (`page_headers` sets the header), the redirect to TLS (the proxy's; a port of ours has TLS or it has not), and cookies
 # for TLS only (with TLS, they are).
-DJANGOS = ("security.W004", "security.W008", "security.W012", "security.W016")
+DJANGOS: tuple[str, ...] = ("security.W004", "security.W008", "security.W012", "security.W016")
 
 
 def check_settings(app_configs: Any, **_: Any) -> list[Warning]:
