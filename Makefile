@@ -4,6 +4,7 @@
 # make test   all tests that need nothing but Python and make; ARGS are pytest's
 # make test-system  the tests that need Debian's packages: a browser, PostgreSQL, nginx; root has them installed
 # make test-browser those of them with a browser
+# make chaos  10 000 sessions beside faults of everything, for about half an hour; ARGS="--sessions 500" for less
 # make coverage     which lines and branches of the cores their own tests run
 # make messages   brings the Russian catalogs in step with the sources, and compiles them
 # make check  format, lint and types
@@ -14,7 +15,7 @@ WORKERS ?= 6
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run xtts quick test test-system test-browser coverage messages check format clean
+.PHONY: run xtts quick test test-system test-browser chaos coverage messages check format clean
 
 run: $(VENV)/.server
 	@$(BIN)/python manage.py setup
@@ -49,6 +50,9 @@ test-system: $(VENV)/.test
 test-browser: $(VENV)/.test
 	.ci/system-packages
 	$(BIN)/python -m pytest tests/system/browser $(ARGS)
+
+chaos: $(VENV)/.test
+	$(BIN)/python -m benchmarks.chaos $(ARGS)
 
 messages: $(VENV)/.test
 	$(BIN)/python -m tests.catalogs

@@ -132,8 +132,12 @@ class LiveServer:
         self.is_tls = "tls_certificate" in settings["service"]
         self.log_path = self.settings_file.parent / "server.log"
 
-    def __enter__(self) -> Self:
+    def prepare(self) -> None:
+        """What has to be there before the server starts."""
         set_up(self.settings_file)
+
+    def __enter__(self) -> Self:
+        self.prepare()
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.command],

@@ -3,9 +3,7 @@ reads notices nothing."""
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 
 import httpx
 import pytest
@@ -14,16 +12,9 @@ from benchmarks.live_server import LiveServer, write_settings
 from tests.attacks.raw import threads_of
 from tests.live.client import send, speak
 from tests.live.keys import make_keys, wait_for_usage
+from tests.live.locked_database import locked_database
 
 pytestmark = pytest.mark.both_servers
-
-
-@contextmanager
-def locked_database(path: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        yield
-        holder.execute("ROLLBACK")
 
 
 async def test_a_writer_holds_up_nobody_who_only_reads(

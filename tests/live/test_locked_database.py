@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.live_server import write_settings
-from tests.attacks.test_database_lock import locked_database
+from tests.live.locked_database import locked_database
 from tests.live.test_voices import CloningServer, level, level_for, perform, say, upload
 
 pytestmark = pytest.mark.both_servers

@@ -18,8 +18,8 @@ import pytest
 import websockets
 
 from benchmarks.live_server import write_settings
-from tests.attacks.test_database_lock import locked_database
 from tests.live.client import Turn, receive_all, send, speak
+from tests.live.locked_database import locked_database
 from tests.live.redis_server import RedisServer
 from tests.live.servers import WatchedServer
 

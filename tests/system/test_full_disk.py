@@ -3,9 +3,8 @@
 import asyncio
 import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ from tests.live.client import send, speak
 from tests.live.keys import usage
 from tests.live.test_health import get
 from tests.pure.voices.recordings import recording
+from tests.system.small_disk import fill, small_disk
 
 pytestmark = [
     pytest.mark.both_servers,
@@ -26,24 +26,11 @@ TEXT = "Hello there."
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "var"
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=True)
-    try:
+    with small_disk(folder):
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(disk: Path, leave: int = 0) -> Path:
-    """Down to so many bytes."""
-    filling = disk / "filling"
-    with filling.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(bytes(4096))
-    os.truncate(filling, filling.stat().st_size - leave)
-    return filling
 
 
 def add_voice(server: LiveServer) -> httpx.Response:
@@ -59,10 +46,10 @@ def stored(server: LiveServer) -> tuple[list[str], list[str]]:
     return sorted(f"clips/{path.name}" for path in (data_dir / "media").glob("clips/*")), rows
 
 
-async def test_a_full_disk_is_said_and_survived(small_disk: Path, server_program: str) -> None:
-    with LiveServer(write_settings(small_disk.parent)) as server:
+async def test_a_full_disk_is_said_and_survived(disk: Path, server_program: str) -> None:
+    with LiveServer(write_settings(disk.parent)) as server:
         assert get(server, "/readyz")[1]["disk"] == "ok"
-        filling = fill(small_disk)
+        filling = fill(disk)
         status, report = get(server, "/readyz")
         assert (status, report["ready"], report["disk"]) == (503, False, "No space left on device")
         async with server.connect(query="?output_format=pcm_16000") as socket:
@@ -77,10 +64,10 @@ async def test_a_full_disk_is_said_and_survived(small_disk: Path, server_program
         assert "Traceback" not in server.log
 
 
-def test_an_upload_to_a_full_disk_is_refused_in_words_and_leaves_nothing(small_disk: Path, server_program: str) -> None:
+def test_an_upload_to_a_full_disk_is_refused_in_words_and_leaves_nothing(disk: Path, server_program: str) -> None:
     """There is room for the rows and the first recordings."""
-    with LiveServer(write_settings(small_disk.parent)) as server:
-        filling = fill(small_disk, leave=len(recording(seconds=5.0)) * 2)
+    with LiveServer(write_settings(disk.parent)) as server:
+        filling = fill(disk, leave=len(recording(seconds=5.0)) * 2)
         answer = add_voice(server)
         assert (answer.status_code, answer.json()["detail"]["code"]) == (507, "recording_not_stored")
         assert stored(server) == ([], [])
@@ -93,14 +80,14 @@ def test_an_upload_to_a_full_disk_is_refused_in_words_and_leaves_nothing(small_d
 
 
 def test_an_upload_without_room_for_its_rows_is_refused_in_words_and_leaves_nothing(
-    small_disk: Path, tmp_path: Path, server_program: str
+    disk: Path, tmp_path: Path, server_program: str
 ) -> None:
     """The recordings are on another disk, which has room."""
     media = tmp_path / "media"
     media.mkdir()
-    (small_disk / "media").symlink_to(media)
-    with LiveServer(write_settings(small_disk.parent)) as server:
-        filling = fill(small_disk)
+    (disk / "media").symlink_to(media)
+    with LiveServer(write_settings(disk.parent)) as server:
+        filling = fill(disk)
         answer = add_voice(server)
         assert (answer.status_code, answer.json()["detail"]["code"]) == (507, "storage_full")
         filling.unlink()

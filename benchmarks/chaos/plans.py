@@ -1,0 +1,107 @@
+"""What a session asks for. Each plan has words that no other plan has, so what it hears shows whose audio it is."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+ADJECTIVES = (
+    "seven grey",
+    "nine small",
+    "two old",
+    "five young",
+    "three tired",
+    "eleven quiet",
+    "six brave",
+    "ten wild",
+)
+NOUNS = ("cats", "boats", "clocks", "pilots", "rivers", "tailors", "lamps", "gardens", "horses", "bakers")
+VERBS = ("sleep near", "wait in", "turn around in", "leave", "return to", "dream of", "walk to")
+PLACES = ("Oslo", "Turin", "Riga", "Kyoto", "Lagos", "Quito", "Dublin", "Seville", "Nairobi", "Denver")
+LONG_SHARE = 0.3
+
+# espeak-ng speaks most of these, at little cost; en is a neural voice.
+LANGUAGES = {"demo": ("en", "de", "fr", "it", "ru", "pl", "sv", "nl"), "xtts": ("en", "de", "fr")}
+PCM = ("pcm_8000", "pcm_16000", "pcm_22050", "pcm_24000", "pcm_44100")
+ENCODED = ("mp3_44100_128", "mp3_22050_32", "mp3_24000_48", "opus_48000_64", "ulaw_8000", "alaw_8000")
+FILES = ("wav_24000", "wav_16000")
+
+# Kinds of sessions that speak one of a pool of plans, with the kinds of clients that ask for it: share of all sessions.
+SPEAKING = {
+    "native": 14,
+    "paced": 2,
+    "elevenlabs": 12,
+    "typed": 8,
+    "contexts": 10,
+    "whole": 14,
+    "streamed": 8,
+    "timestamps": 4,
+    "slow": 4,
+    "vanishing socket": 6,
+    "vanishing request": 4,
+    "limited": 5,
+}
+OTHERS = {"forward": 6, "bad": 5}
+KINDS = SPEAKING | OTHERS
+# Kinds that ask as another one does.
+ASKS_AS = {"slow": "elevenlabs", "vanishing socket": "elevenlabs", "vanishing request": "streamed", "limited": "native"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`texts`: those of its turns (native), generations (elevenlabs), or contexts. `key`: the API key, if one is sent."""
+
+    name: str
+    kind: str
+    engine: str
+    voice: str
+    output_format: str
+    language: str
+    seed: int
+    texts: tuple[str, ...]
+    key: str = ""
+
+    def query(self, **more: Any) -> str:
+        fields = {"output_format": self.output_format, "language_code": self.language, "seed": self.seed}
+        return "?" + urlencode(fields | more)
+
+    def body(self) -> dict[str, Any]:
+        return {"text": " ".join(self.texts), "language_code": self.language, "seed": self.seed}
+
+
+def make_plans(engine: str, voice: str, each: int, seed: int) -> list[Plan]:
+    """`each` plans for every way of asking."""
+    random_ = random.Random(f"{engine} {seed}")
+    words = _all_words(random_)
+    plans: list[Plan] = []
+    for kind in SPEAKING:
+        if kind in ASKS_AS or (engine == "xtts" and kind == "paced"):
+            continue
+        for number in range(each):
+            texts = tuple(next(words) for _ in range(_streams(kind, random_)))
+            language = random_.choice(LANGUAGES[engine])
+            output_format = random_.choice(_formats(kind))
+            plans.append(
+                Plan(f"{engine} {kind} {number}", kind, engine, voice, output_format, language, len(plans), texts)
+            )
+    return plans
+
+
+def _streams(kind: str, random_: random.Random) -> int:
+    return {"native": random_.randint(1, 2), "contexts": 3, "typed": 2, "elevenlabs": 2}.get(kind, 1)
+
+
+def _formats(kind: str) -> tuple[str, ...]:
+    if kind in ("native", "paced"):
+        return PCM
+    return PCM + ENCODED + FILES if kind in ("whole", "streamed") else PCM + ENCODED
+
+
+def _all_words(random_: random.Random) -> Iterator[str]:
+    """Sentences, each of them once, most of them short."""
+    every = [f"{noun} {verb} {place}." for noun in NOUNS for verb in VERBS for place in PLACES]
+    random_.shuffle(every)
+    for sentence in every:
+        is_long = random_.random() < LONG_SHARE
+        yield f"{random_.choice(ADJECTIVES)} {sentence}".capitalize() if is_long else sentence.capitalize()

@@ -1,0 +1,80 @@
+"""A short form of `make chaos`: sessions of all kinds beside faults, each of which ends whole or with an error that is
+explained."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.faults import Chronicle, Fault
+from benchmarks.chaos.judging import Judge
+from benchmarks.chaos.outcomes import CUT, Outcome
+from benchmarks.chaos.plans import KINDS, Plan
+from benchmarks.chaos.report import report_of, tracebacks
+from benchmarks.chaos.run import Size, chaos
+from benchmarks.chaos.site import Options
+
+PLAN = Plan("mine", "native", "demo", "demo", "pcm_16000", "de", 1, ("Cats sleep.",))
+SOUND, FOREIGN = bytes(range(256)) * 8, bytes(range(255, -1, -1)) * 8
+
+
+def test_sessions_beside_faults_end_whole_or_with_an_explained_error(tmp_path: Path) -> None:
+    options = Options(xtts=False, postgres=False, disk=False, is_patient=True)
+    size = Size(sessions=100, beside=12, plans=2, wants=("killed", "pauses", "locked"))
+    run = chaos(tmp_path, 1, size, options)
+    assert run.tally.violations == []
+    assert run.tally.sessions == 100
+    assert run.chronicle.struck
+    assert {kind for kind, _ in run.tally.results} == KINDS.keys()
+    assert "**0 violations**" in report_of(run)
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge({"mine": {"turn": SOUND}, "another": {"turn": FOREIGN}}, Chronicle())
+
+
+def outcome(audio: bytes, *, is_complete: bool = True, error: str | None = None, code: int | None = None) -> Outcome:
+    made = Outcome(error=error, code=code)
+    made.streams["turn"].audio += audio
+    made.streams["turn"].is_complete = is_complete
+    return made
+
+
+def verdict(judge: Judge, heard: Outcome) -> list[str]:
+    return judge.verdict(PLAN, "native", "steady", heard, 0.0, 1.0)
+
+
+def test_the_same_audio_is_right(judge: Judge) -> None:
+    assert verdict(judge, outcome(SOUND)) == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "words"),
+    [
+        (outcome(SOUND[:-2]), "the last 2 of 2048 bytes are missing"),
+        (outcome(SOUND[:100] + FOREIGN[100:]), "foreign audio, of another (turn)"),
+        (outcome(SOUND[:100] + bytes(10)), "other audio from byte 100"),
+        (outcome(SOUND + bytes(2)), "other audio from byte 2048"),
+        (outcome(SOUND[:100], is_complete=False), "without an error and without the end of turn"),
+        (outcome(SOUND[:100], is_complete=False, error=CUT), "the error cut without a fault"),
+        (outcome(b"", is_complete=False, error="engine_failed", code=1008), "close code 1008, which is not documented"),
+    ],
+    ids=["short", "foreign", "other", "long", "no end", "cut", "code"],
+)
+def test_what_is_wrong_is_said(judge: Judge, heard: Outcome, words: str) -> None:
+    assert words in "; ".join(verdict(judge, heard))
+
+
+def test_a_fault_explains_its_errors_while_it_lasts_and_on_its_server(judge: Judge) -> None:
+    struck = judge.chronicle.begin(Fault("engine", lambda *_: asyncio.sleep(0), frozenset({"engine_failed"}), "steady"))
+    struck.begin, struck.end = 0.5, 2.0
+    failed = outcome(SOUND[:100], is_complete=False, error="engine_failed", code=1011)
+    assert verdict(judge, failed) == []
+    assert judge.verdict(PLAN, "native", "other", failed, 0.0, 1.0)
+    assert judge.verdict(PLAN, "native", "steady", failed, 3.0, 4.0)
+
+
+def test_tracebacks_are_counted_by_their_last_lines() -> None:
+    one = "Traceback (most recent call last):\n  File x\n    y\nKeyError: 1\n"
+    assert tracebacks(f"before\n{one}between\n{one}") == {"KeyError: 1": 2}
