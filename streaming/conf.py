@@ -62,6 +62,7 @@ def _unless_off(value: Any) -> Any:
 LanguageTag = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 ConfigPath = Annotated[Path, AfterValidator(_absolute)]
+Port = Annotated[int, Field(strict=True, ge=1, le=65_535)]
 Count = Annotated[int, Field(strict=True, ge=1)]
 ReferenceSeconds = Annotated[int, Field(strict=True, ge=1, le=600)]
 Devices = Annotated[tuple[str, ...], BeforeValidator(_devices)]
@@ -86,6 +87,8 @@ class ServiceConfig(Section):
     engine_step_seconds: Seconds = 20.0
     engine_wait_seconds: Seconds = 20.0
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    metrics_port: Port | None = None
+    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
 
 
 class StreamsConfig(Section):
@@ -180,6 +183,11 @@ class PlaygroundConfig(Section):
     enabled: bool = True
 
 
+class MetricsConfig(Section):
+    # As it stands in a header, where it is sent.
+    token: Annotated[str, Field(min_length=16, max_length=1000, pattern=r"^[!-~]+$")] | None = Field(None, repr=False)
+
+
 class LimitsConfig(Section):
     max_message_chars: Count = 50_000
     max_request_chars: Count = 40_000
@@ -220,6 +228,7 @@ class Config(Section):
     forward: ForwardConfig
     access: AccessConfig
     playground: PlaygroundConfig
+    metrics: MetricsConfig
     limits: LimitsConfig
     database: DatabaseConfig
     redis_url: Annotated[str, AfterValidator(check_redis_url)] | None = None

@@ -29,7 +29,7 @@ ENVIRONMENT_PREFIX = "XTTS_"
 SETTINGS_FILE_VARIABLE = "XTTS_SETTINGS_FILE"
 SECRETS = frozenset(
     {
-        *("service.secret_key", "redis_url", "database_url"),
+        *("service.secret_key", "metrics.token", "redis_url", "database_url"),
         # An address may have a password in it, although it must not.
         *("storage.access_key", "storage.secret_key", "storage.endpoint"),
     }
@@ -61,7 +61,7 @@ class ServiceConfig(conf.ServiceConfig):
     """What the apps need of the section, and what only this project does."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = 60215
+    port: conf.Port = 60215
     server: Literal["uvicorn", "daphne"] = "uvicorn"
     tls_certificate: ConfigPath | None = None
     tls_key: ConfigPath | None = None

@@ -25,6 +25,8 @@ from typing import Any
 from streaming.dispatch.heartbeat import Condition, Heartbeat, HeartbeatLimits
 from streaming.engine.contract import EngineInfo
 from streaming.engine.framing import LARGEST_FRAME, Broken, Frame, FramingError, Ping, Pong, Ready, Stop, decode, encode
+from streaming.measures.distribution import Totals
+from streaming.measures.engine_figures import Cause, EngineFigures
 
 logger = logging.getLogger("streaming.engine")
 
@@ -55,7 +57,8 @@ class EngineSpec:
 
 class EngineProcess:
     """`on_frame`: called with every event of the engine, in the reading thread. `on_lost`: called when a process has ended,
-    or is given up, with its number (the first is 1). `on_ready`: called when one has become ready, or answers again."""
+    or is given up, with its number (the first is 1). `on_ready`: called when one has become ready, or answers again.
+    `figures`: told of starts, steps and deaths."""
 
     def __init__(
         self,
@@ -64,9 +67,11 @@ class EngineProcess:
         on_lost: Callable[[int], None],
         on_ready: Callable[[], None] = lambda: None,
         limits: HeartbeatLimits | None = None,
+        figures: EngineFigures | None = None,
     ) -> None:
         self._spec = spec
         self._limits = limits or HeartbeatLimits()
+        self._figures = figures or EngineFigures()
         self._on_frame = on_frame
         self._on_lost = on_lost
         self._on_ready = on_ready
@@ -81,6 +86,7 @@ class EngineProcess:
         self.lives = 0
         # Why the present process ends, where that is known.
         self._reason: str | None = None
+        self._cause: Cause = "exited"
 
     @property
     def restarts(self) -> int:
@@ -97,8 +103,9 @@ class EngineProcess:
         """Returns at once. What is sent while no process is ready is dropped with that process."""
         self._outbox.put(encode(frame))
 
-    def kill(self) -> None:
+    def kill(self, cause: Cause = "exited") -> None:
         """End the process the hard way; it is started again."""
+        self._cause = cause
         if self._process:
             self._process.kill()
 
@@ -139,6 +146,7 @@ class EngineProcess:
             self._on_lost(self.lives)
             if self._stopping.is_set():
                 return
+            self._figures.died(self._cause)
             if self._process and self._process.poll() is None:
                 logger.error("Process %d cannot be ended; the next one has to wait", self._process.pid)
                 self._process.wait()
@@ -167,7 +175,7 @@ class EngineProcess:
             outbox.put(encode(Stop()))  # the stop that was asked for went to the process before this one
         writer = threading.Thread(target=_write_all, args=(ours, outbox), name="engine-writer", daemon=True)
         heartbeat = Heartbeat(self._limits, partial(self.send, Ping()), partial(self._take_note, ours))
-        self._reason = None
+        self._reason, self._cause = None, "exited"
         writer.start()
         heartbeat.start()
         ready_at = self._listen(ours, process.pid, heartbeat)
@@ -182,21 +190,24 @@ class EngineProcess:
     def _listen(self, ours: Connection, pid: int, heartbeat: Heartbeat) -> float | None:
         """Hear the process until its end. Returns when it became ready, if it did."""
         ready_at: float | None = None
+        steps = Totals()
         while frame := _read(ours):
             heartbeat.heard(frame.step_seconds if isinstance(frame, Pong) else 0.0)
             match frame:
-                case Pong():
-                    pass
+                case Pong(step_times=now):
+                    self._figures.stepped(steps, now)
+                    steps = now
                 case Ready(info):
                     ready_at = time.monotonic()
                     heartbeat.is_ready()
+                    self._figures.started()
                     logger.info(
                         "The engine %s is ready (%d Hz, %d concurrent utterances, process %d)",
                         *(info.name, info.sample_rate, info.slots, pid),
                     )
                     self._become_ready(info)
                 case Broken(message):
-                    self._reason = message
+                    self._reason, self._cause = message, "failed"
                     # Nothing more is sent to it while it ends.
                     self._turn(EngineState.RESTARTING)
                 case _:
@@ -217,7 +228,7 @@ class EngineProcess:
                 self._reason = complaint
                 self._turn(EngineState.RESTARTING)
                 logger.error("The engine process hangs (%s); killing it", complaint)
-                self.kill()
+                self.kill("hung")
                 # One that hangs in a driver does not die of that, and its end of the pipe stays open.
                 with socket.socket(fileno=os.dup(ours.fileno())) as pipe:
                     pipe.shutdown(socket.SHUT_RDWR)

@@ -14,6 +14,7 @@ from streaming.dispatch.pace import RowMeter
 from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Prepared
 from streaming.engine.framing import Cancel, Frame
 from streaming.errors import EngineFailed
+from streaming.measures.engine_figures import EngineFigures
 
 logger = logging.getLogger("streaming.dispatch.executor")
 
@@ -42,7 +43,8 @@ class EngineSlots:
     `max_running`: generations at once; None: as many as the engine says. `on_loop` passes what the engine's thread reports
     to the event loop, where everything else happens. On the loop, these are called: `on_ready` when the process has become
     ready, or answers again, `on_heard` when more audio has come, `on_room` with the job that has ended, `on_lost` when the
-    process has ended. `heartbeat`: when it is taken for dead. `meter` measures how fast it speaks.
+    process has ended. `heartbeat`: when it is taken for dead. `meter` measures how fast it speaks; `figures` is told of its
+    starts, steps and deaths.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class EngineSlots:
         silence_limit: float,
         heartbeat: HeartbeatLimits,
         meter: RowMeter,
+        figures: EngineFigures,
         on_loop: Callable[..., None],
         on_ready: Callable[[], None],
         on_heard: Callable[[], None],
@@ -65,6 +68,7 @@ class EngineSlots:
             on_lost=lambda life: on_loop(self._lose, life),
             on_ready=lambda: on_loop(on_ready),
             limits=heartbeat,
+            figures=figures,
         )
         self._max_running = max_running
         self._silence_limit = silence_limit
@@ -146,7 +150,7 @@ class EngineSlots:
         if any(now - job.heard_at >= self._silence_limit for job in self._jobs.values()):
             logger.error("The engine has been silent for %g s; killing its process", self._silence_limit)
             # `_lose` then ends the jobs, as for any process that ends.
-            self.process.kill()
+            self.process.kill("silent")
             return
         self._set_watch()
 

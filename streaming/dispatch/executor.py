@@ -7,6 +7,7 @@ own queue, and the engine's last word frees the slot even if they have not been 
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from streaming.dispatch.shared_calls import SharedCalls
 from streaming.dispatch.waiting_line import Outage, WaitingLine
 from streaming.engine.contract import EngineInfo, Prepare, SpeechRequest, VoiceRef
 from streaming.errors import EngineFailed, EngineUnavailable, Overloaded
+from streaming.measures.engine_figures import EngineFigures
 
 __all__ = ["Executor", "ExecutorStatus", "Place", "SpeechStream"]
 
@@ -51,6 +53,7 @@ class Executor:
         max_load: float | None = None,
     ) -> None:
         self._admission = Admission(max_load)
+        self.figures = EngineFigures()
         engines = [
             EngineSlots(
                 spec,
@@ -59,6 +62,7 @@ class Executor:
                 heartbeat=heartbeat or HeartbeatLimits(),
                 on_loop=self._on_loop,
                 meter=self._admission.new_meter(),
+                figures=self.figures,
                 on_ready=self._greet,
                 on_heard=self._begin_what_is_held,
                 on_room=self._take_leave,
@@ -177,7 +181,7 @@ class Executor:
     def load(self) -> float | None:
         """The share of the engines' time that streams in real time take now; None if it is not known."""
         streams = len(self._line.streams) + self._engines.running
-        return self._admission.load(streams, self._engines.capacity, now=_now())
+        return self._admission.load(streams, self._engines.capacity, now=time.monotonic())
 
     async def prepare(self, voice: VoiceRef) -> bytes:
         """The conditioning of the voice's clips. Raises EngineUnavailable and EngineFailed.

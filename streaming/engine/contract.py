@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from streaming.measures.distribution import Distribution
+
 Samples = NDArray[np.float32]
 
 
@@ -186,3 +188,10 @@ class ReportsSteps(Protocol):
 
     def step_seconds(self) -> float:
         """For how long the present step has lasted; 0 while there is nothing to do. May be called from any thread."""
+
+
+@runtime_checkable
+class MeasuresSteps(Protocol):
+    """An engine that counts how long its steps take, in the ranges of `streaming.measures.engine_figures.STEP_BOUNDS`."""
+
+    step_times: Distribution

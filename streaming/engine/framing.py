@@ -6,7 +6,7 @@ Unlike a pickle, a frame can do nothing but be data, so it may come from another
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import msgpack
@@ -24,6 +24,7 @@ from streaming.engine.contract import (
     SpeechRequest,
     VoiceRef,
 )
+from streaming.measures.distribution import Totals
 
 # The longest frame in bytes, with all recordings of a voice. Neither side takes more from the other.
 LARGEST_FRAME = 512 * 2**20
@@ -60,9 +61,11 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """It is. `step_seconds`: for how long the present step has lasted, if the engine reports steps; otherwise 0."""
+    """It is. `step_seconds`: for how long the present step has lasted, if the engine reports steps; otherwise 0.
+    `step_times`: how long all its steps took, if it measures them."""
 
     step_seconds: float = 0.0
+    step_times: Totals = field(default_factory=Totals)
 
 
 Command = SpeechRequest | Expect | ExpectText | Prepare | Cancel | Stop | Ping
@@ -114,6 +117,11 @@ def _ready(info: list[Any]) -> Ready:
     return Ready(EngineInfo(name, sample_rate, tuple(languages), *rest))
 
 
+def _pong(step_seconds: float, step_times: list[Any]) -> Pong:
+    total, counts = step_times
+    return Pong(step_seconds, Totals(total, tuple(counts)))
+
+
 def _finished(request_id: str, cancelled: bool, voices: list[str]) -> Finished:
     return Finished(request_id, cancelled, tuple(voices))
 
@@ -126,7 +134,7 @@ _BUILDERS: dict[str, Callable[..., Frame | _Announced]] = {
     "Cancel": Cancel,
     "Stop": Stop,
     "Ping": Ping,
-    "Pong": Pong,
+    "Pong": _pong,
     "PcmChunk": _pcm_chunk,
     "Prepared": Prepared,
     "Finished": _finished,

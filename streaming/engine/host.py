@@ -26,6 +26,7 @@ from streaming.engine.contract import (
     Expect,
     ExpectText,
     Failed,
+    MeasuresSteps,
     Prepare,
     ReadsAhead,
     ReportsSteps,
@@ -116,7 +117,7 @@ class Host:
         engine = self._engine
         match frame:
             case Ping():
-                self._send(Pong(engine.step_seconds() if isinstance(engine, ReportsSteps) else 0.0))
+                self._send(_pong(engine))
             case Stop() if engine is None:
                 os._exit(0)  # still loading: there is nothing to close
             case Stop() if engine is not None:
@@ -147,6 +148,11 @@ class Host:
         except Exception as error:
             logger.exception("The engine received an invalid request")
             self._send(Failed(request_id, _first_line(error)))
+
+
+def _pong(engine: SpeechEngine | None) -> Pong:
+    lasts = engine.step_seconds() if isinstance(engine, ReportsSteps) else 0.0
+    return Pong(lasts, engine.step_times.totals) if isinstance(engine, MeasuresSteps) else Pong(lasts)
 
 
 def _first_line(error: Exception) -> str:

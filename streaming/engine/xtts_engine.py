@@ -22,6 +22,8 @@ from streaming.engine.preparations import Preparations, named, told
 from streaming.engine.scheduler import ScheduledRequest, Scheduler
 from streaming.engine.utterance import Utterance
 from streaming.engine.xtts_model import SharedModel
+from streaming.measures.distribution import Distribution
+from streaming.measures.engine_figures import STEP_BOUNDS
 from streaming.text.normalization.expansion import SaysTooMuch
 
 logger = logging.getLogger("streaming.engine.xtts")
@@ -45,6 +47,7 @@ class XttsEngine(ABC):
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._is_stopping = False
         self._round_began: float | None = None
+        self.step_times = Distribution(STEP_BOUNDS)
         self.info = EngineInfo(
             "xtts",
             model.sample_rate,
@@ -95,7 +98,10 @@ class XttsEngine(ABC):
             self._round_began = time.monotonic()
             self._take_all()
             if not self._is_stopping:
+                is_step = not self._is_idle
                 self._run_round()
+                if is_step:
+                    self.step_times.add(self.step_seconds())
         self._round_began = None
         for utterance in list(self._utterances.values()):
             self._end(utterance, lambda utterance: utterance.finish(cancelled=True))

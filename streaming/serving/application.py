@@ -15,6 +15,8 @@ from streaming.http.front import HttpFront
 from streaming.http.paths import ApiPaths, speech_prefix
 from streaming.http.request_limits import RequestLimits
 from streaming.http.uploads import Uploads
+from streaming.metrics.scrape import Scrape
+from streaming.metrics.server_metrics import ServerMetrics
 from streaming.serving.drain import Admission, Drain
 from streaming.serving.health import Health
 from streaming.serving.life import Life
@@ -67,12 +69,18 @@ class SpeechApplication:
         )
         sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
         self._uploads = Uploads(parts.config, parts.gate.keys, self._api_paths, owns_server=owns_server)
-        self._http = RequestLimits(http, parts.config, self._uploads, self._has_limits)
+        scrape = Scrape(http, parts.metrics, prefix, parts.config.metrics.token)
+        self._http = RequestLimits(scrape, parts.config, self._uploads, self._has_limits)
         self._sockets = RequestLimits(sockets, parts.config, self._uploads, self._has_limits)
         self._wait_for_uvicorn()
         self._waits_for_daphne = False
         # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
         self._wait_for_daphne()
+
+    @property
+    def metrics(self) -> ServerMetrics:
+        """A collector, for a registry of the project's own."""
+        return self.parts.metrics
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         match scope["type"]:

@@ -14,6 +14,8 @@ from streaming.dispatch.executor import Executor
 from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
+from streaming.metrics.own_port import MetricsPort
+from streaming.metrics.server_metrics import ServerMetrics
 from streaming.serving.cycle_collection import CycleCollection
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
@@ -60,7 +62,12 @@ class ServerParts:
         self.gate = Gate(config.limits, keys, shared=shared)
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
-        self._preparer = preparer = VoicePreparer(self.executor)
+        self.metrics = ServerMetrics(
+            self.executor,
+            strangers=lambda: self.open_sockets.strangers,
+            dropped_messages=lambda: self.forwarding.dropped_messages,
+        )
+        self._preparer = preparer = VoicePreparer(self.executor, self.metrics.speech)
         self._voices = voices
         self._background = BackgroundPreparation(preparer, self.executor)
         self._watch = ChangeWatch(self._note_changes, self._needs_changes)
@@ -75,6 +82,7 @@ class ServerParts:
             self.forwarding,
             self.open_sockets,
             session_rules(config),
+            self.metrics.speech,
         )
         self._cycle_collection = CycleCollection(self._is_idle)
         self._has_started = False
@@ -90,6 +98,9 @@ class ServerParts:
             self._background.start()
         self._watch.start()
         self.gate.start()
+        self.metrics.start()
+        if (port := self.config.service.metrics_port) is not None:
+            MetricsPort(self.metrics.exposition, self.config.service.metrics_host, port).start()
         self._has_started = True
         # For a process that ends without having been told to.
         atexit.register(self.executor.stop)
@@ -122,4 +133,5 @@ class ServerParts:
 
     async def stop(self) -> None:
         """End the engine's processes. Takes a few seconds at most."""
+        self.metrics.stop()
         await asyncio.to_thread(self.executor.stop)

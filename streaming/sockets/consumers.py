@@ -58,6 +58,7 @@ class SpeechConsumer(AsyncConsumer):
         self._forwarding = parts.forwarding
         self._open_sockets = parts.open_sockets
         self._rules = parts.rules
+        self._figures = parts.figures
         self._visitor: Visitor | None = None
         self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
@@ -194,7 +195,7 @@ class SpeechConsumer(AsyncConsumer):
     def _outlet(self, stream_number: int) -> Outlet:
         lead = self._parameters.target_lead_ms
         send_now = partial(self._send_packet, stream_number)
-        return Outlet(send_now, None if lead is None else lead / 1000)
+        return Outlet(send_now, None if lead is None else lead / 1000, self._figures)
 
     def _make_speaker(self, stream_number: int) -> Speaker:
         if self._visitor is None or self._visitor.voice is None:

@@ -39,6 +39,11 @@ class OpenSockets:
         return len(self._all)
 
     @property
+    def strangers(self) -> int:
+        """Those whose client has not said who it is."""
+        return len(self._strangers)
+
+    @property
     def remaining(self) -> int:
         """How many have not left yet that were not refused."""
         return len(self._remaining)

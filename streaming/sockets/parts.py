@@ -6,6 +6,7 @@ from streaming.access.gate import Gate
 from streaming.conf import Config
 from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
+from streaming.measures.speech_figures import SpeechFigures
 from streaming.protocol.opening import Rules
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.speech.voice_preparation import VoicePreparer
@@ -22,3 +23,4 @@ class Parts:
     forwarding: Forwarding
     open_sockets: OpenSockets
     rules: Rules
+    figures: SpeechFigures

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from streaming.audio.pacing import Pacer
+from streaming.measures.distribution import Distribution
+from streaming.measures.speech_figures import SpeechFigures
 from streaming.protocol.packet import Packet
 from streaming.speech.metronome import metronome_of
 
@@ -19,10 +21,17 @@ def waiting(send: Callable[[Packet], Awaitable[None]]) -> Callable[[Packet], Res
 
 class Outlet:
     """Paced delivery: sends each packet when it is due. `lead` in seconds; None sends as fast as the client reads.
-    `send_now` sends a packet at once and returns None, or else what has to be awaited until it is sent."""
+    `send_now` sends a packet at once and returns None, or else what has to be awaited until it is sent. `figures` is told
+    how late paced packets are."""
 
-    def __init__(self, send_now: Callable[[Packet], Rest | None], lead: float | None) -> None:
+    def __init__(
+        self,
+        send_now: Callable[[Packet], Rest | None],
+        lead: float | None,
+        figures: SpeechFigures | None = None,
+    ) -> None:
         self._send_now = send_now
+        self._lateness = (figures or SpeechFigures()).lateness
         self._pacer = None if lead is None else Pacer(lead)
 
     def start_turn(self) -> None:
@@ -47,7 +56,7 @@ class Outlet:
                 if rest := self._send_now(packet):
                     await rest()
         else:
-            run = _PacedRun(packets, self._pacer, self._send_now)
+            run = _PacedRun(packets, self._pacer, self._send_now, self._lateness)
             while rest := await run.until_held_up():
                 await rest()
 
@@ -55,10 +64,17 @@ class Outlet:
 class _PacedRun:
     """Packets on their way: each is sent by the call that says that it is due. To wake a task for each would cost more."""
 
-    def __init__(self, packets: Iterator[Packet], pacer: Pacer, send_now: Callable[[Packet], Rest | None]) -> None:
+    def __init__(
+        self,
+        packets: Iterator[Packet],
+        pacer: Pacer,
+        send_now: Callable[[Packet], Rest | None],
+        lateness: Distribution,
+    ) -> None:
         self._packets = packets
         self._pacer = pacer
         self._send_now = send_now
+        self._lateness = lateness
         self._loop = asyncio.get_running_loop()
         self._metronome = metronome_of(self._loop)
         self._next: Packet | None = None
@@ -94,10 +110,12 @@ class _PacedRun:
             if packet is None and (packet := next(self._packets, None)) is None:
                 return True, None
             now = clock()
-            self._due = pacer.next_send_time(now=now)
-            if self._due > now:
-                self._next = packet
+            due = pacer.next_send_time(now=now)
+            if due > now:
+                self._next, self._due = packet, due
                 return False, None
+            # One that is due as soon as it is there is not late: what made it late is in front of it.
+            self._lateness.add(now - self._due if self._next else 0.0)
             self._next = None
             pacer.sent(packet.seconds)
             if rest := self._send_now(packet):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from streaming.errors import (
     VoiceUnusable,
     unknown_voice,
 )
+from streaming.measures.speech_figures import SpeechFigures
 from streaming.speech.conditioning_store import ConditioningStore
 from streaming.speech.language import LanguageChooser
 from streaming.speech.speaking_rates import SpeakingRates
@@ -67,7 +69,8 @@ class VoicePreparer:
     `languages` chooses what an engine is told to speak with them, and `rates` knows how fast they have spoken.
     """
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, figures: SpeechFigures | None = None) -> None:
+        self._figures = figures or SpeechFigures()
         self.languages = LanguageChooser()
         self.rates = SpeakingRates()
         self._executor = executor
@@ -122,12 +125,17 @@ class VoicePreparer:
     async def _find_or_make(self, voice: Voice, fingerprint: str) -> bytes:
         made = self._store.get(voice.key, fingerprint) or await _stored(voice.key, fingerprint)
         if made is not None:
+            self._figures.preparations["found"] += 1
             return made
+        began = time.monotonic()
         try:
             made = await self._make(voice)
         except (EngineFailed, VoiceUnusable) as error:
+            self._figures.preparations["failed" if isinstance(error, EngineFailed) else "unusable"] += 1
             logger.error("Voice %s cannot be prepared: %s", voice.voice_id, error)
             raise
+        self._figures.preparations["computed"] += 1
+        self._figures.preparation_seconds.add(time.monotonic() - began)
         self._store.keep(voice.key, fingerprint, made)
         logger.info("Voice %s is prepared", voice.voice_id)
         return made

@@ -192,12 +192,13 @@ def test_sockets_and_http_do_not_know_each_other() -> None:
     ("place", "allowed"),
     [
         ("streaming/protocol", {"protocol", "text", "errors"}),
-        ("streaming/engine", {"engine", "text", "loading"}),
+        ("streaming/engine", {"engine", "text", "loading", "measures"}),
+        ("streaming/measures", {"measures"}),
         ("streaming/audio", {"audio"}),
         ("streaming/text", {"text"}),
         ("streaming/errors.py", {"errors"}),
         ("streaming/speech/delivery.py", {"speech", "audio", "protocol", "text", "errors"}),
-        ("streaming/dispatch/executor.py", {"dispatch", "engine", "errors", "loading"}),
+        ("streaming/dispatch/executor.py", {"dispatch", "engine", "errors", "loading", "measures"}),
     ],
 )
 def test_a_core_reaches_only_what_it_needs(place: str, allowed: set[str]) -> None:
@@ -334,6 +335,12 @@ def test_the_http_room_speaks_through_the_speaker(path: Path) -> None:
 
 def test_one_file_imports_coqui() -> None:
     assert [path.as_posix() for path in SOURCES if "TTS" in packages(path)] == ["streaming/engine/checkpoint/coqui.py"]
+
+
+def test_one_room_knows_prometheus() -> None:
+    knowing = [path for path in SOURCES if "prometheus_client" in packages(path)]
+    assert knowing
+    assert [path for path in knowing if not path.is_relative_to("streaming/metrics")] == []
 
 
 def test_one_file_encodes_with_ffmpeg_and_one_decodes() -> None:

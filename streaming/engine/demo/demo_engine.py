@@ -4,6 +4,7 @@ with the server, other languages by the Piper voices that the settings name, all
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Si
 from streaming.engine.demo.spelling import can_be_said, readable, without_idle_stops
 from streaming.engine.demo.steps import audible_steps
 from streaming.engine.demo.voices import ENGLISH, Voice, Voices
+from streaming.measures.distribution import Distribution
+from streaming.measures.engine_figures import STEP_BOUNDS
 from streaming.text.normalization.expansion import SaysTooMuch, require_speakable
 from streaming.text.normalization.normalizer import normalize
 from streaming.text.scripts import runs
@@ -42,6 +45,9 @@ class DemoEngine:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="speech")
         self._stopped = threading.Event()
         self._cancelled: dict[str, threading.Event] = {}
+        # A step makes one chunk of one utterance.
+        self.step_times = Distribution(STEP_BOUNDS)
+        self._times_lock = threading.Lock()
         languages = self._voices.languages
         notice = _notice(self._voices.names)
         self.info = EngineInfo("demo", self._voices.sample_rate, languages, clones=False, notice=notice, slots=threads)
@@ -75,7 +81,7 @@ class DemoEngine:
         cancelled = self._cancelled[request.request_id]
         spoken_by: dict[str, None] = {}
         try:
-            for chunk, voice in self._chunks(request, cancelled.is_set):
+            for chunk, voice in self._timed(self._chunks(request, cancelled.is_set)):
                 if cancelled.is_set():
                     break
                 spoken_by[voice] = None
@@ -89,6 +95,15 @@ class DemoEngine:
             sink(Finished(request.request_id, cancelled.is_set(), tuple(spoken_by)))
         finally:
             del self._cancelled[request.request_id]
+
+    def _timed(self, chunks: Iterator[Item]) -> Iterator[Item]:
+        """The same, each when it is made."""
+        began = time.monotonic()
+        for chunk in chunks:
+            with self._times_lock:
+                self.step_times.add(time.monotonic() - began)
+            yield chunk
+            began = time.monotonic()
 
     def _chunks(self, request: SpeechRequest, is_cancelled: Callable[[], bool]) -> Iterator[tuple[PcmChunk, str]]:
         """Each with the name of the voice that speaks it."""

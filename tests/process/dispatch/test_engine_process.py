@@ -17,6 +17,7 @@ from streaming.dispatch.engine_process import EngineProcess, EngineSpec, EngineS
 from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.engine.contract import Finished, PcmChunk, Prepare, Prepared, SpeechRequest, VoiceRef
 from streaming.engine.framing import Frame
+from streaming.measures.engine_figures import EngineFigures
 from tests.process.engine.cloning_engine import cloning_spec, conditioning_of
 
 UNKNOWN = EngineSpec("no such engine")
@@ -32,7 +33,8 @@ class Watched(EngineProcess):
         self.frames: queue.Queue[Frame] = queue.Queue()
         self.losses = 0
         self.starts = 0
-        super().__init__(spec, self.frames.put, self._lost, self._started, limits)
+        self.figures = EngineFigures()
+        super().__init__(spec, self.frames.put, self._lost, self._started, limits, self.figures)
 
     def _lost(self, _life: int) -> None:
         self.losses += 1
@@ -75,6 +77,15 @@ def test_it_becomes_ready_and_speaks(make: Callable[..., Watched]) -> None:
     assert isinstance(engine.frames.get(timeout=20), PcmChunk)
     assert engine.frames.get(timeout=20) == Finished("1")
     assert (engine.losses, engine.restarts, engine.error) == (0, 0, None)
+    assert (engine.figures.starts, engine.figures.deaths) == (1, {})
+
+
+def test_it_tells_how_long_its_steps_took(make: Callable[..., Watched]) -> None:
+    engine = make(DEMO, HeartbeatLimits(silence=30.0))
+    until(lambda: engine.state is EngineState.READY)
+    engine.send(SpeechRequest("1", "Hello."))
+    until(lambda: sum(engine.figures.steps.counts) == 1)
+    assert engine.figures.steps.sum > 0
 
 
 def test_a_process_that_dies_is_reported_and_started_again(make: Callable[..., Watched]) -> None:
@@ -88,6 +99,7 @@ def test_a_process_that_dies_is_reported_and_started_again(make: Callable[..., W
     until(lambda: engine.state is EngineState.READY)
     assert engine.restarts == 1
     assert engine.pid != pid
+    assert (engine.figures.starts, engine.figures.deaths) == (2, {"exited": 1})
 
 
 def test_killing_is_dying(make: Callable[..., Watched]) -> None:
@@ -123,6 +135,7 @@ def test_one_that_stands_still_while_there_is_nothing_to_do_is_replaced(
     assert "no sign of life" in (engine.error or "")
     assert not is_alive(pid)
     until(lambda: engine.state is EngineState.READY, 60)
+    assert engine.figures.deaths == {"hung": 1}
 
 
 def test_one_that_cannot_be_killed_is_given_up(

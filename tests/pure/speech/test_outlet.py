@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streaming.measures.speech_figures import SpeechFigures
 from streaming.protocol.packet import Packet
 from streaming.speech.outlet import Outlet, Rest
 
@@ -79,3 +80,16 @@ async def test_nothing_is_sent_after_a_cancellation(lead: float | None) -> None:
     heard = len(client.heard)
     await asyncio.sleep(0.02)
     assert len(client.heard) == heard
+
+
+async def test_a_packet_that_waits_for_its_time_counts_with_how_late_it_is() -> None:
+    figures = SpeechFigures()
+    await Outlet(Client().take, 0.0, figures).send_all(iter(PACKETS))
+    assert sum(figures.lateness.counts) == len(PACKETS)
+    assert figures.lateness.sum > 0
+
+
+async def test_what_is_due_at_once_is_not_late() -> None:
+    figures = SpeechFigures()
+    await Outlet(Client().take, 10.0, figures).send_all(iter(PACKETS))
+    assert (sum(figures.lateness.counts), figures.lateness.sum) == (len(PACKETS), 0.0)
