@@ -1,7 +1,5 @@
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -10,17 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from voices.clip_admin import ReferenceClipInline, seconds_shown
-from voices.dictionaries import MAX_RULES, aliases_of, import_aliases, too_many_rules
-from voices.examining import UNUSABLE
+from voices.dictionary_admin import PronunciationDictionaryAdmin
 from voices.examining_admin import ExaminingAdmin
 from voices.hearing_admin import HearingAdmin
 from voices.labels import LabelsField
-from voices.lexicon import LexiconError
 from voices.listed_admin import ValuesFilter
-from voices.models import PronunciationDictionary, PronunciationRule, Voice
+from voices.models import Voice
 from voices.views import clip_audio
 from voices.voice_form import (
     GOOD_RECORDING,
@@ -33,26 +28,18 @@ from voices.voice_form import (
     store_ahead,
 )
 
+__all__ = ["PronunciationDictionaryAdmin", "VoiceAdmin"]
+
 
 class Totals(TypedDict):
     clip_count: int
     total_seconds: float
 
 
-class RuleCount(TypedDict):
-    rule_count: int
-
-
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
     VoiceWithTotals = WithAnnotations[Voice, Totals]
-    RuleInlineBase = admin.TabularInline[PronunciationRule, PronunciationDictionary]
-    DictionaryFormBase = forms.ModelForm[PronunciationDictionary]
-    DictionaryWithCount = WithAnnotations[PronunciationDictionary, RuleCount]
-else:  # these classes take no parameters when they run
-    RuleInlineBase = admin.TabularInline
-    DictionaryFormBase = forms.ModelForm
 
 
 @admin.register(Voice)
@@ -144,92 +131,3 @@ class VoiceAdmin(HearingAdmin, ExaminingAdmin):
     @admin.display(description=_("Total length"), ordering="total_seconds")
     def total_length(self, voice: "VoiceWithTotals") -> str:
         return seconds_shown(voice.total_seconds)
-
-
-class PronunciationRuleInline(RuleInlineBase):
-    model = PronunciationRule
-    extra = 3
-    max_num = MAX_RULES
-    # Within Django's words for the button.
-    verbose_name = pgettext_lazy("add another …", "rule")
-    verbose_name_plural = _("Rules: a word and how to pronounce it (“GIF”, “jif”)")
-
-
-class DictionaryForm(DictionaryFormBase):
-    lexicon = forms.FileField(
-        required=False,
-        label=_("Import"),
-        help_text=_("A pronunciation lexicon (.pls) with aliases. They are added to the rules below."),
-        widget=forms.FileInput(attrs={"accept": ".pls,.xml"}),
-    )
-
-    class Meta:
-        model = PronunciationDictionary
-        fields = ("dictionary_id", "name")
-
-    def clean_lexicon(self) -> dict[str, str]:
-        """What is written -> what is said."""
-        file = self.cleaned_data["lexicon"]
-        if file is None:
-            return {}
-        try:
-            aliases = aliases_of(file)
-        except LexiconError as error:
-            raise forms.ValidationError(str(error)) from None
-        there = self.instance.rules.count() if self.instance.pk else 0
-        if there + len(aliases) > MAX_RULES:
-            raise forms.ValidationError(too_many_rules(len(aliases)))
-        return aliases
-
-
-@admin.register(PronunciationDictionary)
-class PronunciationDictionaryAdmin(ExaminingAdmin):
-    form = DictionaryForm
-    list_display = ("name", "dictionary_id", "version", "rule_count", "updated_at")
-    search_fields = ("dictionary_id", "name", "rules__string_to_replace")
-    fields = ("dictionary_id", "version", "name", "lexicon")
-    readonly_fields = ("version",)
-    inlines = (PronunciationRuleInline,)
-
-    def examine(self, request: HttpRequest, object_id: str | None) -> None:
-        if (file := request.FILES.get("lexicon")) and self._may_import(request, None):
-            with suppress(*UNUSABLE):
-                aliases_of(file)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
-        if not self._may_import(request, obj):
-            del form.base_fields["lexicon"]  # not shown is not enough: a form may be posted by anything
-        return form
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = super().get_fields(request, obj)
-        return fields if self._may_import(request, obj) else [name for name in fields if name != "lexicon"]
-
-    def get_search_fields(self, request: HttpRequest) -> Any:
-        """Who finds by a rule, sees it."""
-        fields = super().get_search_fields(request)
-        may_see = PronunciationRuleInline(PronunciationDictionary, self.admin_site).has_view_permission(request)
-        return fields if may_see else [name for name in fields if not name.startswith("rules__")]
-
-    def _may_import(self, request: HttpRequest, dictionary: PronunciationDictionary | None) -> bool:
-        """An imported file adds rules and changes rules, which are rights of their own."""
-        rules = PronunciationRuleInline(PronunciationDictionary, self.admin_site)
-        return rules.has_add_permission(request, dictionary) and rules.has_change_permission(request, dictionary)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PronunciationDictionary]:
-        dictionaries: QuerySet[PronunciationDictionary] = super().get_queryset(request)
-        return dictionaries.annotate(rule_count=Count("rules", distinct=True)).prefetch_related("rules")
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        import_aliases(form.instance, form.cleaned_data.get("lexicon", {}))
-
-    @admin.display(description=_("Version"))
-    def version(self, dictionary: PronunciationDictionary) -> str:
-        """What clients may name as version_id. It changes with the rules."""
-        return "" if dictionary.pk is None else dictionary.version_id
-
-    @admin.display(description=_("Rules"), ordering="rule_count")
-    def rule_count(self, dictionary: "DictionaryWithCount") -> int:
-        return dictionary.rule_count

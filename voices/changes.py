@@ -54,8 +54,10 @@ def _note_voice(instance: Any, using: str, **_: Any) -> None:
     note_change(instance.pk, using)
 
 
-def _note_clip(instance: Any, using: str, **_: Any) -> None:
-    note_change(instance.voice_id, using)
+def _note_clip(instance: Any, using: str, origin: Any = None, **_: Any) -> None:
+    """A recording that goes with its voice (`origin`: what somebody has deleted) needs no word of its own."""
+    if origin is None or getattr(origin, "model", type(origin)) is type(instance):
+        note_change(instance.voice_id, using)
 
 
 class Look:

@@ -4,10 +4,14 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Literal
+from weakref import WeakSet
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Exists, OuterRef
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
@@ -44,11 +48,24 @@ def _key_of(sounds: Iterable[str]) -> str:
     return hashlib.sha256("\n".join((READING, *ordered)).encode()).hexdigest() if ordered else ""
 
 
+def category_of(recordings: object) -> Category:
+    return "cloned" if recordings else "premade"
+
+
+def labels_of(language: str, labels: dict[str, str]) -> dict[str, str]:
+    return {**({"language": language} if language else {}), **labels}
+
+
 class VoiceQuerySet(models.QuerySet["Voice"]):
     def enabled_of(self, voice_ids: Iterable[str]) -> "dict[str, Voice]":
         """The enabled voices of these ids, with their clips loaded."""
         enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).prefetch_related("clips")
         return {voice.voice_id: voice for voice in enabled}
+
+    def with_category(self) -> "VoiceQuerySet":
+        """Which then needs no recordings loaded."""
+        recordings = ReferenceClip.objects.filter(voice=OuterRef("pk"))
+        return self.annotate(has_recordings=Exists(recordings))
 
 
 class Voice(models.Model):
@@ -101,12 +118,12 @@ class Voice(models.Model):
     @property
     def category(self) -> Category:
         """ElevenLabs' word for where a voice comes from."""
-        return "cloned" if self.clips.all() else "premade"
+        counted: bool | None = vars(self).get("has_recordings")
+        return category_of(self.clips.all() if counted is None else counted)
 
     @property
     def all_labels(self) -> dict[str, str]:
-        language = {"language": self.language} if self.language else {}
-        return {**language, **self.labels}
+        return labels_of(self.language, self.labels)
 
     @property
     def key(self) -> str:
@@ -117,10 +134,11 @@ class Voice(models.Model):
 class VoiceConditioningQuerySet(models.QuerySet["VoiceConditioning"]):
     def drop_unused(self) -> None:
         """Delete what belongs to no voice as its recordings are now."""
-        kept = set(self.values_list("key", flat=True)) | set(PreparationRun.objects.values_list("key", flat=True))
-        if stale := kept - _keys_in_use():
+        runs = PreparationRun.objects.using(self.db)
+        kept = set(self.values_list("key", flat=True)) | set(runs.values_list("key", flat=True))
+        if stale := kept - _keys_in_use(self.db):
             self.filter(key__in=stale).delete()
-            PreparationRun.objects.filter(key__in=stale).delete()
+            runs.filter(key__in=stale).delete()
 
 
 class VoiceConditioning(models.Model):
@@ -144,15 +162,28 @@ class VoiceConditioning(models.Model):
 note_changes_of(Voice, ReferenceClip)
 
 
+# Connections in whose transaction recordings have changed.
+_changed: WeakSet[BaseDatabaseWrapper] = WeakSet()
+
+
 @receiver([post_save, post_delete], sender=ReferenceClip)
-def drop_conditioning_of_changed_voices(**_: Any) -> None:
-    """In the transaction of the change. Signals, because deleting a voice deletes its clips without calling their
-    `delete`."""
-    VoiceConditioning.objects.drop_unused()
+def drop_conditioning_of_changed_voices(using: str, **_: Any) -> None:
+    """Once after the change, however many recordings it is of, since all recordings are looked at. Whatever a process that
+    dies in between leaves goes with the next change. Signals, because deleting a voice deletes its clips without calling
+    their `delete`."""
+    _changed.add(connections[using])
+    transaction.on_commit(partial(_drop_unused_once, using), using=using, robust=True)
 
 
-def _keys_in_use() -> set[str]:
+def _drop_unused_once(using: str) -> None:
+    connection = connections[using]
+    if connection in _changed:
+        _changed.discard(connection)
+        VoiceConditioning.objects.using(using).drop_unused()
+
+
+def _keys_in_use(using: str) -> set[str]:
     sounds: defaultdict[int, list[str]] = defaultdict(list)
-    for voice_id, *values in ReferenceClip.objects.values_list("voice_id", *SOUND_FIELDS):
+    for voice_id, *values in ReferenceClip.objects.using(using).values_list("voice_id", *SOUND_FIELDS):
         sounds[voice_id].append(sound_name(*values))
     return {_key_of(of_voice) for of_voice in sounds.values()}

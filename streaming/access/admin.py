@@ -1,7 +1,7 @@
 """Admin pages: keys are created here and shown once; usage is read-only."""
 
 import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django import forms
 from django.contrib import admin
@@ -20,8 +20,16 @@ from streaming.access.usage import today
 from streaming.conf import get_config
 from voices.listed_admin import ListedAdmin
 
+
+class CharactersOfMonth(TypedDict):
+    characters_of_month: int
+
+
 if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
     ApiKeyFormBase = forms.ModelForm[ApiKey]
+    KeyWithCharacters = WithAnnotations[ApiKey, CharactersOfMonth]
 else:  # these classes take no parameters when they run
     ApiKeyFormBase = forms.ModelForm
 
@@ -61,6 +69,10 @@ class ApiKeyAdmin(ListedAdmin):
         (_("History"), {"fields": ("characters_this_month", "created_at", "last_used_at")}),
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        keys: QuerySet[ApiKey] = super().get_queryset(request)
+        return keys.with_characters_of_month(today())  # type: ignore[attr-defined, no-any-return]
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, with_banner(extra_context))
 
@@ -92,8 +104,8 @@ class ApiKeyAdmin(ListedAdmin):
         return _moment(key.last_used_at, "DATETIME_FORMAT") or pgettext("a key was last used", "never")
 
     @admin.display(description=_("This month"))
-    def characters_this_month(self, key: ApiKey) -> str:
-        used, limit = DailyUsage.objects.characters_of_month(key.pk, today()), key.max_characters_per_month
+    def characters_this_month(self, key: "KeyWithCharacters") -> str:
+        used, limit = key.characters_of_month, key.max_characters_per_month
         return str(used) if limit is None else _("%(used)d of %(limit)d") % {"used": used, "limit": limit}
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -37,6 +38,12 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> "ApiKeyQuerySet":
         """Keys that are valid now."""
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), enabled=True)
+
+    def with_characters_of_month(self, day: datetime.date) -> "ApiKeyQuerySet":
+        """With `characters_of_month`: what each key has spoken in the month of `day`."""
+        spoken = DailyUsage.objects.in_month(day).filter(key=OuterRef("pk")).order_by().values("key")
+        sums = spoken.annotate(sum=Sum("characters")).values("sum")
+        return self.annotate(characters_of_month=Coalesce(Subquery(sums), 0))
 
     def create_with_secret(self, **fields: Any) -> tuple["ApiKey", str]:
         """A new key and its text, which is not stored anywhere. Raises ValidationError."""
@@ -164,8 +171,11 @@ class DailyUsageQuerySet(models.QuerySet["DailyUsage"]):
 
     def characters_of_month(self, key_id: int, day: datetime.date) -> int:
         """Spoken with this key in the month of `day`."""
-        month = self.filter(key_id=key_id, day__gte=day.replace(day=1), day__lt=first_of_next_month(day))
+        month = self.in_month(day).filter(key_id=key_id)
         return int(month.aggregate(Sum("characters", default=0))["characters__sum"])
+
+    def in_month(self, day: datetime.date) -> "DailyUsageQuerySet":
+        return self.filter(day__gte=day.replace(day=1), day__lt=first_of_next_month(day))
 
 
 class DailyUsage(models.Model):

@@ -39,7 +39,7 @@ async def list_audio_models(request: HttpRequest) -> NamedModels:
 @router.get("/voices", response=NamedVoices, summary="Voices, for Open WebUI and others")
 def list_audio_voices(request: HttpRequest) -> NamedVoices:
     """All voices that the key may use. OpenAI's names speak as well; they are not listed."""
-    named = usable_voices(request).prefetch_related(None).values_list("voice_id", "name")
+    named = usable_voices(request).values_list("voice_id", "name")
     return NamedVoices(voices=[NamedVoice(id=key, name=name, value=key, label=name) for key, name in named])
 
 

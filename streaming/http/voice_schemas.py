@@ -2,6 +2,7 @@
 lack a required field.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
@@ -9,7 +10,8 @@ from ninja import Field, Schema
 from streaming.http.fields import OR_DEFAULT, WholeNumber
 from streaming.http.speech_schemas import VoiceSettings
 from voices.containers import MEDIA_TYPES
-from voices.models import Category, ReferenceClip, Voice
+from voices.findings import stored_findings
+from voices.models import Category, ReferenceClip, Voice, category_of, labels_of
 
 MOST_ON_A_PAGE = 100
 # What clients are told where nothing is set: only the speed has an effect.
@@ -74,6 +76,46 @@ class VoiceOut(Schema):
 
 def settings_of(voice: Voice) -> VoiceSettings:
     return NEUTRAL_SETTINGS.model_copy(update={"speed": voice.speed or NEUTRAL_SETTINGS.speed})
+
+
+VOICE_COLUMNS = ("voice_id", "name", "description", "language", "labels", "speed", "created_at")
+SAMPLE_COLUMNS = ("pk", "original_name", "suffix", "size_bytes", "sha256", "duration_seconds", "findings")
+# What is the same for all voices.
+_DEFAULTS = {
+    name: field.get_default(call_default_factory=True)
+    for name, field in VoiceOut.model_fields.items()
+    if not field.is_required()
+}
+_NEUTRAL = NEUTRAL_SETTINGS.model_dump(mode="json")
+
+
+def voice_of(columns: Sequence[Any], samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `VoiceOut` says, without an object for each recording. `columns`: of VOICE_COLUMNS."""
+    voice_id, name, description, language, labels, speed, created_at = columns
+    return _DEFAULTS | {
+        "voice_id": voice_id,
+        "name": name,
+        "category": category_of(samples),
+        "description": description or None,
+        "labels": labels_of(language, labels),
+        "samples": samples,
+        "settings": _NEUTRAL | {"speed": speed or _NEUTRAL["speed"]},
+        "created_at_unix": int(created_at.timestamp()),
+    }
+
+
+def sample_of(columns: Sequence[Any]) -> dict[str, Any]:
+    """What `SampleOut` says. `columns`: of SAMPLE_COLUMNS."""
+    pk, name, suffix, size, sha256, seconds, findings = columns
+    return {
+        "sample_id": str(pk),
+        "file_name": name,
+        "mime_type": MEDIA_TYPES[suffix],
+        "size_bytes": size,
+        "hash": sha256,
+        "duration_secs": seconds,
+        "findings": [str(found) for found in stored_findings(findings)],
+    }
 
 
 class VoiceList(Schema):

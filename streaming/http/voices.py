@@ -9,8 +9,8 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Query, Router, UploadedFile
 
 from streaming import errors
@@ -19,6 +19,7 @@ from streaming.http.backend import exchange_of
 from streaming.http.language_names import code_of_language
 from streaming.http.problems import Problem, voice_not_found
 from streaming.http.speech_schemas import VoiceSettings
+from streaming.http.voice_list import voice_list
 from streaming.http.voice_schemas import (
     NEUTRAL_SETTINGS,
     AddedVoice,
@@ -34,7 +35,7 @@ from streaming.protocol.parameters import well_formed
 from streaming.speech.language import known_language
 from voices.clip_files import FileNotStored
 from voices.library import change_voice, create_voice
-from voices.models import VOICE_ID, Voice
+from voices.models import VOICE_ID, Voice, VoiceQuerySet
 from voices.search import BadPageToken, Wanted, find
 from voices.storage import StorageUnavailable
 
@@ -52,8 +53,8 @@ CATEGORIES = {
 
 
 @router.get("", response=VoiceList, summary="All voices")
-def list_voices(request: HttpRequest) -> VoiceList:
-    return VoiceList(voices=[VoiceOut.of(voice) for voice in usable_voices(request)])
+def list_voices(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(voice_list(usable_voices(request)), content_type="application/json; charset=utf-8")
 
 
 @search_router.get("", response=VoicePage, summary="Search voices")
@@ -61,7 +62,7 @@ def search_voices(request: HttpRequest, query: Query[VoiceQuery]) -> VoicePage:
     """A page of voices. `next_page_token` leads to the next one."""
     try:
         page = find(
-            usable_voices(request),
+            usable_voices(request).with_category(),
             _wanted(query),
             sort=query.sort,
             descending=query.sort_direction == "desc",
@@ -71,6 +72,7 @@ def search_voices(request: HttpRequest, query: Query[VoiceQuery]) -> VoicePage:
     except BadPageToken:
         message = "next_page_token does not belong to this search."
         raise Problem(400, errors.INVALID_PARAMETER, message, "next_page_token") from None
+    prefetch_related_objects(page.voices, "clips")
     return VoicePage(
         voices=[VoiceOut.of(voice) for voice in page.voices],
         has_more=page.next_token is not None,
@@ -160,16 +162,18 @@ def _managing(request: HttpRequest) -> Client:
     return client
 
 
-def usable_voices(request: HttpRequest) -> "QuerySet[Voice]":
+def usable_voices(request: HttpRequest) -> VoiceQuerySet:
     """The voices that the client may use; it does not see any others."""
     allowed = exchange_of(request).caller.client.voices
-    usable = Voice.objects.filter(enabled=True).prefetch_related("clips")
+    usable = Voice.objects.filter(enabled=True)
     return usable if allowed is None else usable.filter(voice_id__in=allowed)
 
 
 def _voice(request: HttpRequest, voice_id: str) -> Voice:
     """Raises Problem."""
-    voice = usable_voices(request).filter(voice_id=voice_id).first() if VOICE_ID.match(voice_id) else None
+    if not VOICE_ID.match(voice_id):
+        raise voice_not_found(voice_id)
+    voice = usable_voices(request).prefetch_related("clips").filter(voice_id=voice_id).first()
     if voice is None:
         raise voice_not_found(voice_id)
     return voice

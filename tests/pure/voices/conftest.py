@@ -1,14 +1,17 @@
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from pytest_django import Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from tests.pure.voices.recordings import recording
 from voices.models import ReferenceClip, Voice
 
 AddClip = Callable[..., ReferenceClip]
+Committed = Callable[[], AbstractContextManager[Any]]
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +38,9 @@ def add_clip(db: None) -> AddClip:
         return clip
 
     return add
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks) -> Committed:
+    """What is changed within it is committed at its end."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)

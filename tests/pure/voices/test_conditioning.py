@@ -9,10 +9,11 @@ import pytest
 import soundfile
 from asgiref.sync import async_to_sync
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.process.engine.cloning_engine import sound_of
-from tests.pure.voices.conftest import AddClip
+from tests.pure.voices.conftest import AddClip, Committed
 from tests.pure.voices.recordings import RATE, encoded, recording, speech
 from voices import clip_copies, conditioning
 from voices.conditioning import RecordingsUnusable, clip_bytes, store_conditioning, stored_conditioning
@@ -76,51 +77,72 @@ def test_nothing_is_kept_for_recordings_that_no_voice_has_any_more(key: str) -> 
     assert [row.key for row in VoiceConditioning.objects.all()] == [key]
 
 
-def test_another_clip_drops_it(key: str, voice: Voice, add_clip: AddClip) -> None:
-    add_clip(voice, LOW)
+def test_another_clip_drops_it(key: str, voice: Voice, add_clip: AddClip, committed: Committed) -> None:
+    with committed():
+        add_clip(voice, LOW)
     assert not is_stored(key)
 
 
-def test_a_replaced_clip_drops_it(key: str, clip: ReferenceClip) -> None:
+def test_a_replaced_clip_drops_it(key: str, clip: ReferenceClip, committed: Committed) -> None:
     clip.file = SimpleUploadedFile("new.wav", LOW)
     clip.full_clean()
-    clip.save()
+    with committed():
+        clip.save()
     assert not is_stored(key)
 
 
-def test_a_deleted_clip_drops_it(key: str, clip: ReferenceClip) -> None:
-    clip.delete()
+def test_a_deleted_clip_drops_it(key: str, clip: ReferenceClip, committed: Committed) -> None:
+    with committed():
+        clip.delete()
     assert not is_stored(key)
 
 
-def test_deleting_the_voice_drops_it(voice: Voice, add_clip: AddClip) -> None:
+def test_deleting_the_voice_drops_it(voice: Voice, add_clip: AddClip, committed: Committed) -> None:
     add_clip(voice, HIGH)
     add_clip(voice, LOW)
     run(store_conditioning(resolved().key, "one", b"conditioning"))
-    Voice.objects.all().delete()
+    with committed():
+        Voice.objects.all().delete()
     assert not VoiceConditioning.objects.exists()
 
 
-def test_it_stays_while_another_voice_has_the_same_clips(key: str, voice: Voice, add_clip: AddClip) -> None:
+def test_it_stays_while_another_voice_has_the_same_clips(
+    key: str, voice: Voice, add_clip: AddClip, committed: Committed
+) -> None:
     add_clip(Voice.objects.create(voice_id="bert", name="Bert"), HIGH)
-    voice.delete()
+    with committed():
+        voice.delete()
     assert is_stored(key)
-    Voice.objects.all().delete()
+    with committed():
+        Voice.objects.all().delete()
     assert not is_stored(key)
 
 
-def test_it_stays_when_the_voice_changes_but_not_its_clips(key: str, clip: ReferenceClip, voice: Voice) -> None:
-    clip.save()
+def test_it_stays_when_the_voice_changes_but_not_its_clips(
+    key: str, clip: ReferenceClip, voice: Voice, committed: Committed
+) -> None:
     voice.name, voice.speed = "Anne", 1.5
-    voice.save()
+    with committed():
+        clip.save()
+        voice.save()
     assert is_stored(key)
 
 
-def test_a_change_that_does_not_happen_drops_nothing(key: str, clip: ReferenceClip) -> None:
-    with transaction.atomic():
+def test_a_change_that_does_not_happen_drops_nothing(key: str, clip: ReferenceClip, committed: Committed) -> None:
+    with committed(), transaction.atomic():
         clip.delete()
         transaction.set_rollback(True)
     assert is_stored(key)
+
+
+def test_all_recordings_are_looked_at_once_however_many_have_changed(
+    key: str, voice: Voice, add_clip: AddClip, committed: Committed
+) -> None:
+    with CaptureQueriesContext(connection) as queries, committed():
+        for content in (LOW, HIGH, LOW):
+            add_clip(voice, content)
+    table = VoiceConditioning._meta.db_table
+    assert sum(query["sql"].startswith("SELECT") and table in query["sql"] for query in queries) == 1
 
 
 def test_clips_come_in_an_order_that_only_their_content_decides(voice: Voice, add_clip: AddClip) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from tests.pure.voices.conftest import AddClip
+from tests.pure.voices.conftest import AddClip, Committed
 from voices import preparation, speech_hook
 from voices.models import PreparationRun, Voice, VoiceConditioning
 from voices.preparation import Prepared, claim, fail, finish, renew
@@ -100,13 +100,16 @@ def test_a_failure_says_why(voice: Voice, key: str) -> None:
     assert state(voice) == Prepared("failed", "A recording is too short.")
 
 
-def test_a_changed_voice_has_neither_failed_nor_is_it_computed(voice: Voice, key: str, add_clip: AddClip) -> None:
+def test_a_changed_voice_has_neither_failed_nor_is_it_computed(
+    voice: Voice, key: str, add_clip: AddClip, committed: Committed
+) -> None:
     claim(key, ENGINE, "one")
     fail(key, ENGINE, "one", "A recording is too short.")
     add_clip(voice, name="more.wav")
     voice.clips.all()[0].delete()
     assert state(voice).state in ("waiting", "failed")
-    voice.clips.all().delete()
+    with committed():
+        voice.clips.all().delete()
     assert (state(voice).state, PreparationRun.objects.count()) == ("not_needed", 0)
 
 
