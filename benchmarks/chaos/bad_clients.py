@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.chaos.http_clients import NOT_ANSWERED, PATIENCE_SECONDS, error_in
 from benchmarks.chaos.outcomes import REFUSED, Outcome
@@ -34,7 +35,8 @@ def on_socket(message: str | bytes, expected: str, query: str = "?mode=generate"
     async def client(base_url: str, plan: Plan, random_: random.Random) -> Outcome:
         outcome = Outcome(expected=frozenset({expected}))
         async with connected(base_url, replace(plan, voice=voice or plan.voice), query, outcome) as socket:
-            await socket.send(message)
+            with suppress(ConnectionClosed):
+                await socket.send(message)
             await hear_all(socket, outcome, "none", random_)
         if outcome.error and outcome.error.startswith(BAD_FORMAT):
             outcome.error = BAD_FORMAT

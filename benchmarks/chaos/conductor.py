@@ -1,9 +1,11 @@
-"""Breaks things, one or two at a time, and looks how long it takes until all is well."""
+"""Breaks things, and looks how long it takes until all is well. Beside faults of servers and engines there are those of what
+all of them use."""
 
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 
 from benchmarks.chaos.faults import Chronicle, Fault, Struck, faults_of, with_node
 from benchmarks.chaos.nodes import Node
@@ -11,11 +13,12 @@ from benchmarks.chaos.outcomes import Outcome
 from benchmarks.chaos.plans import Plan
 from benchmarks.chaos.references import alone
 from benchmarks.chaos.site import Site
+from benchmarks.chaos.socket_clients import NotConnected
 
 RECOVERY_SECONDS = 120.0
 # Between two faults.
-PAUSE_SECONDS = (0.5, 4.0)
-TWO_AT_ONCE = 0.2
+PAUSE_SECONDS = (0.2, 3.0)
+TWO_AT_ONCE = 0.25
 
 
 @dataclass
@@ -30,31 +33,45 @@ class Conductor:
     seed: int
     wants: tuple[str, ...] = ()
     is_over: bool = False
+    foundations: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self, most: int | None = None) -> None:
-        """Until it is over, or so many times."""
-        random_ = random.Random(f"{self.seed} faults {len(self.chronicle.struck)}")
+        """Until it is over, or so many times on each side."""
         faults = [fault for fault in faults_of(self.site) if not self.wants or any(w in fault.name for w in self.wants)]
+        sides = (
+            [fault for fault in faults if _is_of_a_node(fault)],
+            [fault for fault in faults if not _is_of_a_node(fault)],
+        )
+        async with asyncio.TaskGroup() as group:
+            for number, side in enumerate(sides):
+                group.create_task(self._strike_again(side, most, f"{self.seed} {number} {len(self.chronicle.struck)}"))
+
+    async def _strike_again(self, faults: list[Fault], most: int | None, seed: str) -> None:
+        random_ = random.Random(seed)
         count = 0
-        while not self.is_over and (most is None or count < most):
+        while faults and not self.is_over and (most is None or count < most):
             count += 1
-            chosen = random_.choices(faults, weights=[fault.weight for fault in faults])[0]
-            together = [chosen]
+            together = random_.choices(faults, weights=[fault.weight for fault in faults])
             if random_.random() < TWO_AT_ONCE:
-                others = [fault for fault in faults if _is_apart(fault, chosen)]
+                others = [fault for fault in faults if _subject(fault) != _subject(together[0])]
                 together += random_.sample(others, k=min(1, len(others)))
-            await asyncio.gather(*(self.strike(fault, random.Random(f"{self.seed} {count}")) for fault in together))
+            await asyncio.gather(*(self.strike(fault, random.Random(f"{seed} {count}")) for fault in together))
             await asyncio.sleep(random_.uniform(*PAUSE_SECONDS))
 
     async def strike(self, fault: Fault, random_: random.Random) -> None:
-        struck = self.chronicle.begin(fault)
-        print(f"{time.monotonic():.1f} {fault.name}", flush=True)
-        try:
-            await with_node(fault, self.site)(random_)
-        except Exception as error:  # a fault that cannot be mended is told, and the run goes on
-            self.violations.append(f"seed {self.seed}, fault {len(self.chronicle.struck)} ({fault.name}): {error!r}")
-            print(f"VIOLATION {self.violations[-1]}", flush=True)
+        # No server starts while its database or disk is away.
+        async with self.foundations if fault.is_of_foundations else nullcontext():
+            struck = self.chronicle.begin(fault)
+            print(f"{time.monotonic():.1f} {fault.name}", flush=True)
+            try:
+                await with_node(fault, self.site)(random_)
+            except Exception as error:  # a fault that cannot be mended is told, and the run goes on
+                self._violated(fault, repr(error))
         await self._recover(struck)
+
+    def _violated(self, fault: Fault, problem: str) -> None:
+        self.violations.append(f"seed {self.seed}, fault {len(self.chronicle.struck)} ({fault.name}): {problem}")
+        print(f"VIOLATION {self.violations[-1]}", flush=True)
 
     async def _recover(self, struck: Struck) -> None:
         mended = time.monotonic()
@@ -64,11 +81,7 @@ class Conductor:
                 for node in nodes:
                     await self._hear_whole(node)
         except TimeoutError:
-            self.violations.append(
-                f"seed {self.seed}, fault {len(self.chronicle.struck)} ({struck.fault.name}): "
-                f"no fresh session is heard whole within {RECOVERY_SECONDS:g} s"
-            )
-            print(f"VIOLATION {self.violations[-1]}", flush=True)
+            self._violated(struck.fault, f"no fresh session is heard whole within {RECOVERY_SECONDS:g} s")
         struck.end = time.monotonic()
         struck.recovery = struck.end - mended
 
@@ -77,9 +90,9 @@ class Conductor:
         plan = next(plan for plan in self.plans if plan.engine == node.engine and plan.kind == "native")
         while True:
             if (await asyncio.to_thread(node.readiness))["ready"]:
-                outcome = await alone(plan, node.base_url)
-                if self._is_whole(plan, outcome):
-                    return
+                with suppress(NotConnected):
+                    if self._is_whole(plan, await alone(plan, node.base_url)):
+                        return
             await asyncio.sleep(0.1)
 
     def _is_whole(self, plan: Plan, outcome: Outcome) -> bool:
@@ -87,10 +100,10 @@ class Conductor:
         return outcome.error is None and heard == self.references[plan.name]
 
 
-def _is_apart(one: Fault, other: Fault) -> bool:
-    """Whether both can be at once: not of the same thing, and no server is started while its database stands still."""
-    names = {one.name.split(":")[0], other.name.split(":")[0]}
-    starts = "restarted" in one.name + other.name and "server" in one.name + other.name
-    shares = one.node == other.node and one.node is not None
-    needs = any(name in ("database", "disk", "Redis") for name in names)
-    return len(names) == 2 and not shares and not (starts and needs)
+def _is_of_a_node(fault: Fault) -> bool:
+    return fault.node is not None
+
+
+def _subject(fault: Fault) -> str:
+    """What it breaks. A server goes with its engine."""
+    return fault.node or fault.name.split(":")[0]

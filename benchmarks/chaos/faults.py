@@ -24,7 +24,7 @@ DRAIN_ERRORS = frozenset({"server_shutdown", "server_draining", REFUSED, ABORTED
 KILL_ERRORS = frozenset({REFUSED, CUT, ABORTED})
 REDIS_ERRORS = frozenset({"audio_source_lost"})
 DATABASE_ERRORS = frozenset({"database_unavailable"})
-DISK_ERRORS = frozenset({"storage_full", "database_unavailable"})
+DISK_ERRORS = frozenset({"storage_full", "recording_not_stored", "database_unavailable"})
 NOTHING: frozenset[str] = frozenset()
 
 Act = Callable[[Site, Node, random.Random], Awaitable[None]]
@@ -39,6 +39,11 @@ class Fault:
     errors: frozenset[str]
     node: str | None = None
     weight: int = 2
+
+    @property
+    def is_of_foundations(self) -> bool:
+        """Whether a server starts in it, or what a server needs for its start is away."""
+        return self.name.startswith(("database", "disk", "server mortal"))
 
 
 @dataclass(slots=True)
@@ -186,7 +191,7 @@ def faults_of(site: Site) -> list[Fault]:
         weight = 1 if node.engine == "xtts" else 3
         found += [
             Fault(f"engine of {name}: killed", kill_engine, ENGINE_ERRORS, name, weight),
-            Fault(f"engine of {name}: hangs", hang_engine, ENGINE_ERRORS, name, weight),
+            Fault(f"engine of {name}: hangs", hang_engine, ENGINE_ERRORS, name, max(1, weight - 1)),
             Fault(f"engine of {name}: pauses", pause_engine, NOTHING, name, 1),
         ]
     found += [

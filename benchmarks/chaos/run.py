@@ -32,8 +32,8 @@ class Size:
     """`beside`: sessions at once; `plans`: of each kind; `faults`: how many; None: as long as there are sessions."""
 
     sessions: int
-    beside: int = 16
-    plans: int = 16
+    beside: int = 48
+    plans: int = 12
     faults: int | None = None
     wants: tuple[str, ...] = ()
 

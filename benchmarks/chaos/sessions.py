@@ -14,8 +14,9 @@ from benchmarks.chaos.forward_client import forward, parts_of
 from benchmarks.chaos.judging import Judge
 from benchmarks.chaos.nodes import Node
 from benchmarks.chaos.outcomes import Outcome
-from benchmarks.chaos.plans import ASKS_AS, KINDS, Plan
+from benchmarks.chaos.plans import ASKS_AS, KINDS, OTHERS, Plan
 from benchmarks.chaos.site import KEYS, REFUSALS, Site
+from benchmarks.chaos.voice_clients import manage
 
 # The longest that any session may last: an engine is replaced and a database waited for in much less.
 BOUND_SECONDS = 120.0
@@ -38,6 +39,7 @@ CLIENTS: dict[str, Client] = {
     "timestamps": http_clients.timestamps,
     "vanishing request": http_clients.vanishing,
     "bad": bad,
+    "voices": manage,
 }
 ANYTHING = Plan("anything", "any", "demo", "demo", "pcm_16000", "de", 0, ())
 
@@ -88,7 +90,7 @@ class Crowd:
         begin = time.monotonic()
         try:
             async with asyncio.timeout(BOUND_SECONDS):
-                outcome = await self._speak(kind, plan, node, random_)
+                outcome = await self._outcome(kind, plan, node, random_)
             end = time.monotonic()
             wrong = self.judge.verdict(plan, kind, node.name, outcome, begin, end)
         except TimeoutError:
@@ -98,7 +100,7 @@ class Crowd:
         self._note(number, kind, plan, node, outcome, wrong, begin, end)
 
     def _plan(self, kind: str, random_: random.Random) -> Plan:
-        if kind in ("bad", "forward"):
+        if kind in OTHERS:
             return ANYTHING
         engine = "xtts" if "xtts" in self.site.nodes and random_.random() < XTTS_SHARE else "demo"
         asked = ASKS_AS.get(kind, kind)
@@ -117,6 +119,12 @@ class Crowd:
         if chosen.is_up or is_blind:
             return chosen
         return next((node for node in nodes if node.is_up), chosen)
+
+    async def _outcome(self, kind: str, plan: Plan, node: Node, random_: random.Random) -> Outcome:
+        try:
+            return await self._speak(kind, plan, node, random_)
+        except socket_clients.NotConnected as error:
+            return error.outcome
 
     async def _speak(self, kind: str, plan: Plan, node: Node, random_: random.Random) -> Outcome:
         if kind == "forward":

@@ -1,6 +1,5 @@
 """Everything that a run breaks: nodes, Redis, the database, a disk."""
 
-import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -8,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-import soundfile
 
 from benchmarks.chaos.nodes import Node
+from benchmarks.chaos.voice_clients import recording
 from benchmarks.live_server import write_settings
 from tests.live.keys import make_keys
 from tests.live.redis_server import RedisServer
@@ -112,16 +110,7 @@ def _node(folder: Path, data: Path, name: str, options: Options, sections: dict[
 
 
 def _new_voice(node: Node) -> str:
-    files = [("files", ("anna.wav", _recording()))]
+    files = [("files", ("anna.wav", recording()))]
     answer = httpx.post(f"{node.base_url}/v1/voices/add", data={"name": "Anna"}, files=files, timeout=120)
     answer.raise_for_status()
     return str(answer.json()["voice_id"])
-
-
-def _recording(rate: int = 24_000, seconds: float = 2.0) -> bytes:
-    """What passes for a voice: a buzz that swells three times a second."""
-    time = np.arange(int(seconds * rate)) / rate
-    sound = 0.3 * np.sign(np.sin(2 * np.pi * 140 * time)) * np.sin(2 * np.pi * 3 * time) ** 2
-    file = io.BytesIO()
-    soundfile.write(file, sound, rate, format="WAV")
-    return file.getvalue()

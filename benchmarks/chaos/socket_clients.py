@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import websockets
@@ -13,17 +13,25 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.chaos.outcomes import CUT, REFUSED, Outcome
 from benchmarks.chaos.plans import Plan
 
-# Nothing of a client's own gives up before the session's bound does.
-PATIENT: dict[str, Any] = {"open_timeout": 600, "close_timeout": 600, "ping_interval": None, "compression": None}
+# No client gives up before the bound of its session, except for the goodbye of one whose queue is full.
+PATIENT: dict[str, Any] = {"open_timeout": 600, "close_timeout": 10, "ping_interval": None, "compression": None}
 AHEAD_MS = 5000
 HANDSHAKE_ERRORS = (OSError, EOFError, websockets.InvalidHandshake)
+
+
+class NotConnected(Exception):
+    """There is no server, or it ended in the handshake."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__()
+        self.outcome = outcome
 
 
 @asynccontextmanager
 async def connected(
     base_url: str, plan: Plan, query: str, outcome: Outcome, endpoint: str = "stream-input", **options: Any
 ) -> AsyncIterator[ClientConnection]:
-    """How the connection ends is noted in the outcome."""
+    """How the connection ends is noted in the outcome. Raises NotConnected, with that outcome."""
     url = f"ws{base_url.removeprefix('http')}/v1/text-to-speech/{plan.voice}/{endpoint}{query}"
     headers = {"xi-api-key": plan.key} if plan.key else {}
     socket: ClientConnection | None = None
@@ -34,6 +42,7 @@ async def connected(
         if socket is not None:
             raise
         outcome.error = REFUSED
+        raise NotConnected(outcome) from None
     except websockets.ConnectionClosed as closed:
         outcome.code = closed.rcvd.code if closed.rcvd else None
         if closed.rcvd is None and not outcome.has_left:
@@ -41,7 +50,9 @@ async def connected(
 
 
 async def say(socket: ClientConnection, **message: Any) -> None:
-    await socket.send(json.dumps(message))
+    """If the server has closed, what it said before is still to be read."""
+    with suppress(websockets.ConnectionClosed):
+        await socket.send(json.dumps(message))
 
 
 async def native(base_url: str, plan: Plan, random_: random.Random, **options: Any) -> Outcome:
@@ -82,12 +93,20 @@ async def typed(base_url: str, plan: Plan, random_: random.Random) -> Outcome:
     outcome = Outcome()
     outcome.forget_silence_of("stream")
     async with connected(base_url, plan, plan.query(model_id="any"), outcome) as socket:
-        for word in " ".join(plan.texts).split(" "):
-            await say(socket, text=f"{word} ")
-            await asyncio.sleep(random_.uniform(0, 0.12))
-        await say(socket, text="")
-        await hear_all(socket, outcome, "stream", random_)
+        typing = asyncio.create_task(_type(socket, plan, random_))
+        try:
+            await hear_all(socket, outcome, "stream", random_)
+        finally:
+            typing.cancel()
+            await asyncio.gather(typing, return_exceptions=True)
     return outcome
+
+
+async def _type(socket: ClientConnection, plan: Plan, random_: random.Random) -> None:
+    for word in " ".join(plan.texts).split(" "):
+        await say(socket, text=f"{word} ")
+        await asyncio.sleep(random_.uniform(0, 0.12))
+    await say(socket, text="")
 
 
 async def hear_all(
