@@ -48,6 +48,10 @@ class Remembered(Generic[Key, Value]):
             if len(self._values) > self._most:
                 self._values.popitem(last=False)
 
+    def values(self) -> list[Value]:
+        with self._lock:
+            return [value for value, _ in self._values.values()]
+
     def drop(self, key: Key) -> None:
         with self._lock:
             self._values.pop(key, None)

@@ -14,6 +14,7 @@ from typing import Self
 
 from streaming.access import refusals
 from streaming.access.identity import Client
+from streaming.access.key_watch import KeyWatch
 from streaming.access.known_keys import KnownKeys
 from streaming.access.limits import ClientLimits, count_down
 from streaming.access.models import Amounts, UsageSlot
@@ -46,6 +47,7 @@ class Gate:
         self.sockets: Counter[Hashable] = Counter()
         self.client_limits = ClientLimits(limits, shared, clock)
         self._shared = shared
+        self.watch = KeyWatch(self.keys, clock)
 
     @property
     def streams(self) -> Counter[Hashable]:
@@ -54,6 +56,7 @@ class Gate:
 
     def start(self) -> None:
         """On the event loop of the server."""
+        self.watch.start()
         if self._shared:
             self._shared.start()
 
@@ -65,7 +68,7 @@ class Gate:
     async def admit(self, client: Client, address: str, voice_id: str) -> AsyncIterator["Lease"]:
         """One request of a client to a voice that exists, let through by `take_request`. Raises Refused. An exception that
         leaves it counts as an error, a cancellation does not."""
-        lease = await Lease.begin(self, Trust(client, self.keys, self.clock), address, voice_id)
+        lease = await Lease.begin(self, self.trust(client), address, voice_id)
         try:
             yield lease
         except Exception:
@@ -74,12 +77,19 @@ class Gate:
         finally:
             lease.close()
 
-    def stream(self, client: Client, address: str, voice_id: str) -> "StreamMeter":
-        """For a stream on a socket, whose client has been identified."""
-        return StreamMeter(self, client, address, voice_id)
+    def trust(self, client: Client, on_end: Callable[[], object] | None = None) -> Trust:
+        """In a client that has been identified. `on_end` is called when its key is not valid any more."""
+        trust = Trust(client, self.keys, self.clock, on_end)
+        self.watch.add(trust)
+        return trust
+
+    def stream(self, trust: Trust, address: str, voice_id: str) -> "StreamMeter":
+        """For a stream on a socket."""
+        return StreamMeter(self, trust, address, voice_id)
 
     async def close(self) -> None:
         """Write all usage to the database, and give back all places, because the server stops."""
+        self.watch.stop()
         await asyncio.gather(self.book.close(), *([self._shared.close()] if self._shared else []))
 
     def note_use(self, client: Client) -> None:
@@ -212,9 +222,9 @@ class StreamMeter:
     """A stream on a socket, which may live for hours: it has a lease, and counts as one of its key's streams, from the first
     text of a turn to the turn's end."""
 
-    def __init__(self, gate: Gate, client: Client, address: str, voice_id: str) -> None:
+    def __init__(self, gate: Gate, trust: Trust, address: str, voice_id: str) -> None:
         self._gate = gate
-        self._trust = Trust(client, gate.keys, gate.clock)
+        self._trust = trust
         self._address = address
         self._voice_id = voice_id
         self._lease: Lease | None = None

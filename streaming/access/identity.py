@@ -1,7 +1,7 @@
 """Credentials -> who it is. Everything here asks the database, off the event loop. (`known_keys` remembers the answers.)"""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from django.db.models import Q
@@ -102,6 +102,18 @@ async def identified_again(client: Client) -> Client:
     return key
 
 
+def clients_with(key_ids: Collection[int]) -> dict[int, Client]:
+    """Those of these keys that are valid now, by their ids. Not for the event loop. Raises DatabaseError."""
+    keys = ApiKey.objects.valid().filter(pk__in=key_ids)
+    limited = [key.pk for key in keys if not key.all_voices]
+    voices: dict[int, set[str]] = {}
+    if limited:
+        allowed = ApiKey.voices.through.objects.filter(apikey_id__in=limited)
+        for key_id, voice_id in allowed.values_list("apikey_id", "voice__voice_id"):
+            voices.setdefault(key_id, set()).add(voice_id)
+    return {key.pk: _client_with(key, None if key.all_voices else frozenset(voices.get(key.pk, ()))) for key in keys}
+
+
 def let_use(client: Client, voice: Voice) -> None:
     """A client that may not use every voice may use this one from now on. Not for the event loop."""
     if client.key_id is not None and not client.may_use(voice.voice_id):
@@ -135,10 +147,15 @@ def _valid_key(key_id: int) -> Client | None:
 
 
 def _client_of(key: ApiKey) -> Client:
+    voices = None if key.all_voices else frozenset(key.voices.values_list("voice_id", flat=True))
+    return _client_with(key, voices)
+
+
+def _client_with(key: ApiKey, voices: frozenset[str] | None) -> Client:
     return Client(
         key_id=key.pk,
         name=key.name,
-        voices=None if key.all_voices else frozenset(key.voices.values_list("voice_id", flat=True)),
+        voices=voices,
         may_manage_voices=key.may_manage_voices,
         forward_prefixes=key.channel_prefixes,
         max_concurrent_streams=key.max_concurrent_streams,

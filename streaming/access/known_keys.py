@@ -4,7 +4,7 @@ What a key has spent is not kept: a limit on characters is asked of the database
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,6 +24,8 @@ from voices.remembered import Clock, Remembered
 
 # Only keys that are valid are kept: nobody who tries out others displaces them.
 MOST_KEYS = 1024
+# What is kept for no longer need not be looked at in between.
+SOON_SECONDS = 1.0
 
 
 class KnownKeys:
@@ -78,6 +80,19 @@ class KnownKeys:
             return await self._questions.ask(client.key_id, partial(identified_again, client))
         except DatabaseError:
             raise DatabaseUnavailable from None
+
+    def kept_ids(self) -> set[int]:
+        """Of keys that others may have changed without this process noticing it soon."""
+        if self._fresh <= SOON_SECONDS:
+            return set()
+        return {client.key_id for client in self._clients.values() if client.key_id is not None}
+
+    def note(self, key_ids: Collection[int], clients: Mapping[int, Client]) -> None:
+        """What the database says of these keys now; those that are not in `clients` are not valid."""
+        kept = {client.key_id: client for client in self._clients.values() if client.key_id in key_ids}
+        changed = {key_id for key_id, client in kept.items() if key_id and clients.get(key_id) != client}
+        if changed:
+            self._clients.forget(lambda _, client: client.key_id in changed)
 
     def _kept(self, name: str | None, seconds: float) -> Client | None:
         client = self._clients.get(name, seconds) if name else None

@@ -16,7 +16,7 @@ from streaming.access import refusals
 from streaming.audio.formats import FORMATS
 from streaming.connection.transport import ABORT_KEY, SEND_NOW_KEY, close_reason
 from streaming.dispatch.executor import Place
-from streaming.errors import ClientStalled, Fault, ProtocolError, fault_of, is_of_the_connection
+from streaming.errors import ClientStalled, Fault, ProtocolError, Refused, fault_of, is_of_the_connection
 from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.opening import may_generate
@@ -94,8 +94,10 @@ class SpeechConsumer(AsyncConsumer):
     # Events from the socket
 
     async def websocket_connect(self, message: dict[str, Any]) -> None:
-        visitor = self._visitor = Visitor(self.scope, self._config, self._gate, self._voices)
-        self._open_sockets.arrive(self, visitor.address, self._dismiss)
+        visitor = self._visitor = Visitor(
+            self.scope, self._config, self._gate, self._voices, partial(self._dismiss, refusals.bad_key())
+        )
+        self._open_sockets.arrive(self, visitor.address, partial(self._dismiss, refusals.late_key()))
         fault = self._open_sockets.refusal or await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
@@ -134,9 +136,9 @@ class SpeechConsumer(AsyncConsumer):
             return None
         return errors.OVERLOADED.because("The server has reached its maximum number of connections; try again later.")
 
-    def _dismiss(self) -> None:
-        """Too many strangers: this one has to leave."""
-        self._dismissal = fault_of(refusals.late_key())
+    def _dismiss(self, refusal: Refused) -> None:
+        """The client has to leave: there are too many strangers, or its key is not valid any more."""
+        self._dismissal = fault_of(refusal)
         if self._session:
             self._in_background(self._answer(self._session.fail(self._dismissal)))
         if abort := cast("Callable[[], object] | None", self.scope.get(ABORT_KEY)):

@@ -233,7 +233,7 @@ def test_a_socket_is_a_stream_only_from_text_to_the_end_of_the_turn(new_key: New
     gate, client = gate_with(), client_of(new_key()[0], max_concurrent_streams=1)
 
     async def work() -> Refused:
-        first, second = (gate.stream(client, "a", "anna") for _ in range(2))
+        first, second = (gate.stream(gate.trust(client), "a", "anna") for _ in range(2))
         await first.charge(5)
         error = await refused(second.charge(5))
         second.failed()
@@ -252,7 +252,7 @@ def test_each_turn_on_a_socket_is_a_request(new_key: NewKey) -> None:
     gate, client = gate_with(), client_of(new_key()[0], max_requests_per_second=1)
 
     async def work() -> Refused:
-        stream = gate.stream(client, "a", "anna")
+        stream = gate.stream(gate.trust(client), "a", "anna")
         await stream.charge(5)
         await stream.charge(5)
         stream.end_turn()
@@ -266,7 +266,7 @@ def test_a_key_that_is_disabled_is_noticed_on_an_open_socket(new_key: NewKey, cl
     gate = gate_with(clock)
 
     async def work() -> Refused:
-        stream = gate.stream(client_of(key), "a", "anna")
+        stream = gate.stream(gate.trust(client_of(key)), "a", "anna")
         await stream.charge(5)
         await ApiKey.objects.aupdate(enabled=False)
         await stream.charge(5)
@@ -297,7 +297,7 @@ def test_silence_costs_what_speech_costs_that_takes_as_long(new_key: NewKey, pau
     gate, client = gate_with(), client_of(new_key()[0])
 
     async def work() -> None:
-        stream = gate.stream(client, "a", "anna")
+        stream = gate.stream(gate.trust(client), "a", "anna")
         for pause in (0.0, *pauses):
             await stream.charge(0, pause=pause)
 
@@ -309,7 +309,7 @@ def test_a_key_without_quota_hears_no_silence_either(new_key: NewKey) -> None:
     gate, client = gate_with(), client_of(new_key(max_characters_per_month=0)[0], max_characters_per_month=0)
 
     async def work() -> Refused:
-        return await refused(gate.stream(client, "a", "anna").charge(0, pause=0.1))
+        return await refused(gate.stream(gate.trust(client), "a", "anna").charge(0, pause=0.1))
 
     assert run(gate, work).code == "quota_exceeded"
 
@@ -331,7 +331,7 @@ def test_the_last_use_of_a_key_is_written_with_the_usage(new_key: NewKey) -> Non
 
 
 def listening(gate: Gate, client: Client, channel: str = "sess:1") -> ForwardMeter:
-    return ForwardMeter(gate.stream(client, "a", "anna"), channel)
+    return ForwardMeter(gate.stream(gate.trust(client), "a", "anna"), channel)
 
 
 async def listen(meter: ForwardMeter, *seconds: float) -> None:
@@ -461,7 +461,7 @@ def test_a_stream_that_lives_for_days_is_booked_to_each_of_them(
 
 def test_what_no_stream_has_begun_is_not_counted() -> None:
     gate = gate_with()
-    stream = gate.stream(ANYBODY, "a", "anna")
+    stream = gate.stream(gate.trust(ANYBODY), "a", "anna")
     stream.spoke(1.0)
     stream.failed()
     run(gate, gate.close)
