@@ -192,22 +192,34 @@ def unknown_voice(voice_id: str) -> str:
     return f"The voice {voice_id!r:.100} does not exist or is disabled."
 
 
+def code_of(error: Exception) -> str:
+    """The code of the fault that a client is told for this error."""
+    return (_known_fault_of(error) or INTERNAL_ERROR).code
+
+
 def fault_of(error: Exception) -> Fault:
     """The fault that a client is told for this error. Unexpected errors are logged."""
+    fault = _known_fault_of(error)
+    if fault is None:
+        logger.error("Unexpected error", exc_info=error)
+    elif fault is STORAGE_FULL:
+        logger.error("The disk is full: %s", error)
+    return fault or INTERNAL_ERROR
+
+
+def _known_fault_of(error: Exception) -> Fault | None:
     message = str(error)
     match error:
         case Refused(code=code, status=status, retry_after=retry_after):
             return Fault(code, message, POLICY_VIOLATION, status, retry_after)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            logger.error("The disk is full: %s", error)
             return STORAGE_FULL
         case ProtocolError(code=code):
             return Fault(code, message, POLICY_VIOLATION, _CLIENTS_STATUS.get(code, HTTPStatus.BAD_REQUEST))
     for kind, fault in _FAULTS:
         if isinstance(error, kind):
             return fault.because(message) if message else fault
-    logger.error("Unexpected error", exc_info=error)
-    return INTERNAL_ERROR
+    return None
 
 
 def is_of_the_connection(error: Exception) -> bool:

@@ -128,7 +128,7 @@ class EngineSlots:
             job.fail(EngineFailed(f"The request cannot be sent to the engine: {error}"))
             return
         self._jobs[job.request_id] = job
-        job.touch()
+        job.leave_line()
         if isinstance(job, SpeechStream):
             self._meter.begin(job.request_id, now=_now())
         self._set_watch()

@@ -17,14 +17,33 @@ class Canceller(Protocol):
 
 class Job:
     """One request, in line or in an engine's process. `heard_at`: when the engine last said something about it, on the
-    event loop's clock. `process_life`: which life of the process it was sent to, counted from 1."""
+    event loop's clock; `asked_at`, `sent_at`, `ended_at`: when it came into the line, when it left it, when its last event
+    came. `process_life`: which life of the process it was sent to, counted from 1."""
 
     def __init__(self, request: SpeechRequest | Prepare) -> None:
         self.frame = request
         self.request_id = request.request_id
         self.process_life = 0
         self._loop = asyncio.get_running_loop()
-        self.heard_at = self._loop.time()
+        self.asked_at = self.heard_at = self._loop.time()
+        self.sent_at: float | None = None
+        self.ended_at: float | None = None
+
+    @property
+    def queue_seconds(self) -> float:
+        """How long it has waited in line."""
+        return (self._loop.time() if self.sent_at is None else self.sent_at) - self.asked_at
+
+    @property
+    def engine_seconds(self) -> float:
+        """For how long an engine has had it."""
+        if self.sent_at is None:
+            return 0.0
+        return (self._loop.time() if self.ended_at is None else self.ended_at) - self.sent_at
+
+    def leave_line(self) -> None:
+        """It is sent to an engine now."""
+        self.sent_at = self.heard_at = self._loop.time()
 
     def touch(self) -> None:
         self.heard_at = self._loop.time()
@@ -76,6 +95,7 @@ class SpeechStream(Job):
         self.came_at = 0.0
         self.is_generated = False
         self.queued_seconds = 0.0
+        self.made_seconds = 0.0
 
     def __aiter__(self) -> Self:
         return self
@@ -112,9 +132,12 @@ class SpeechStream(Job):
     def put(self, event: EngineEvent | SpeechError, came_at: float | None = None) -> None:
         super().put(event)
         if isinstance(event, PcmChunk):
-            self.queued_seconds += len(event.samples) / self.sample_rate
+            seconds = len(event.samples) / self.sample_rate
+            self.queued_seconds += seconds
+            self.made_seconds += seconds
         else:
             self.is_generated = True
+            self.ended_at = self.heard_at
         self._events.put_nowait((self._loop.time() if came_at is None else came_at, event))
 
 

@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from streaming import errors
+from streaming.http.backend import SCOPE_KEY, Exchange
 from streaming.http.problems import Problem, not_found, problem_of
 from streaming.http.vendors import is_for_openai
 
@@ -18,9 +19,17 @@ LANGUAGE = "en"
 
 
 def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    note_problem(request, problem.code)
     in_words = Problem.in_openais_words if is_for_openai(request) else Problem.in_elevenlabs_words
     headers = dict(problem.headers) | {"Content-Language": LANGUAGE}
     return JsonResponse(in_words(problem), status=problem.status, headers=headers)
+
+
+def note_problem(request: HttpRequest, code: str) -> None:
+    """In the record of the request, if it has one."""
+    exchange: Exchange | None = getattr(request, "scope", {}).get(SCOPE_KEY)
+    if exchange:
+        exchange.record.result = code
 
 
 def answer_problems_of(api: NinjaAPI) -> None:
@@ -53,6 +62,7 @@ def _answer_to_validation(request: HttpRequest, found: Sequence[dict[str, Any]])
     """422 with FastAPI's list, which ElevenLabs' clients know; 400 with the first of it in OpenAI's words."""
     faults = [{"loc": _place(fault["loc"]), "msg": fault["msg"], "type": fault["type"]} for fault in found]
     if not is_for_openai(request):
+        note_problem(request, errors.INVALID_PARAMETER)
         return JsonResponse({"detail": faults}, status=422)
     param = ".".join(map(str, faults[0]["loc"][1:])) or None
     message = f"{param or 'The body'}: {faults[0]['msg']}."

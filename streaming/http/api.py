@@ -1,5 +1,6 @@
 """The HTTP API: its routers, its schema, its page."""
 
+import re
 from copy import copy
 from typing import Any, TypeGuard
 
@@ -102,7 +103,8 @@ def _is_operation(pattern: URLPattern | URLResolver) -> TypeGuard[URLPattern]:
 
 
 def _operation(pattern: URLPattern) -> URLPattern:
-    return URLPattern(pattern.pattern, api_view(pattern.callback), pattern.default_args, pattern.name)
+    endpoint = "/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(pattern.pattern))
+    return URLPattern(pattern.pattern, api_view(pattern.callback, endpoint), pattern.default_args, pattern.name)
 
 
 def _page(pattern: URLPattern | URLResolver) -> URLPattern | URLResolver:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from asgiref.sync import sync_to_async
@@ -19,6 +19,9 @@ from streaming.dispatch.executor import Executor
 from streaming.http.narration import Packets, Spoken, cost_of_all, narrate
 from streaming.http.problems import Problem, busy
 from streaming.protocol.context import TurnEnd, Utterance
+from streaming.records.recorder import Recorder
+from streaming.records.records import Records
+from streaming.records.session_record import CLIENT_LEFT, SessionRecord
 from streaming.speech.dictionaries import load_pronouncer
 from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet
@@ -44,10 +47,12 @@ class Backend:
         gate: Gate,
         voices: VoiceCache,
         max_responses: int,
+        records: Records | None = None,
     ) -> None:
         self.executor = executor
         self.config = config
         self.gate = gate
+        self.records = records or Records()
         self._preparer = preparer
         self._voices = voices
         self._max_responses = max_responses
@@ -70,14 +75,18 @@ class Backend:
         voice: Voice,
         items: Sequence[Utterance | TurnEnd],
         output: OutputFormat,
+        record: SessionRecord,
         *,
         is_patient: bool = False,
     ) -> Packets:
         """The packets of all `items`. Raises Problem and SpeechError; closing it cancels what is left. `is_patient`: the
         times of characters need not come with their sound."""
+        record.voice_id, record.output_format, record.mode = voice.voice_id, output.name, "generate"
         async with self.gate.admit(caller.client, caller.address, voice.voice_id) as lease:
             await lease.reserve(cost_of_all(items))
-            async with aclosing(self._speak(voice, items, output, lease, is_patient)) as packets:
+            self.records.begin(record)
+            recorder = Recorder(record, self.records, asked_at=record.began, left=CLIENT_LEFT)
+            async with aclosing(self._speak(voice, items, output, lease, recorder, is_patient)) as packets:
                 async for packet in packets:
                     yield packet
 
@@ -87,6 +96,7 @@ class Backend:
         items: Sequence[Utterance | TurnEnd],
         output: OutputFormat,
         meter: Meter,
+        recorder: Recorder,
         is_patient: bool,
     ) -> Packets:
         if self._open >= self._max_responses:
@@ -95,7 +105,7 @@ class Backend:
         requests = self._requests(voice, preparation, is_patient=is_patient)
 
         def make_speaker(outlet: Outlet, on_spoken: Spoken) -> Speaker:
-            return self._make_speaker(requests, output, outlet, on_spoken, meter)
+            return self._make_speaker(requests, output, outlet, on_spoken, meter, recorder)
 
         self._open += 1
         try:
@@ -112,13 +122,19 @@ class Backend:
         return RequestMaker(self.executor, speaker_voice, languages, load_pronouncer, rates, is_patient=is_patient)
 
     def _make_speaker(
-        self, requests: RequestMaker, output: OutputFormat, outlet: Outlet, on_spoken: Spoken, meter: Meter
+        self,
+        requests: RequestMaker,
+        output: OutputFormat,
+        outlet: Outlet,
+        on_spoken: Spoken,
+        meter: Meter,
+        recorder: Recorder,
     ) -> Speaker:
         service = self.config.service
         queue = SpeechQueue(self.executor, requests, max_ahead=service.max_ahead_seconds)
         # A response is heard whole: the end of an utterance need not be hurried out before the next begins.
         playback = Playback(output, outlet, max_packet_ms=service.max_packet_ms, hurries=False)
-        return Speaker(queue, playback, on_spoken, meter)
+        return Speaker(queue, playback, on_spoken, meter, recorder)
 
 
 async def let_go_of_the_database() -> None:
@@ -150,11 +166,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its response: whose it is, what it speaks with, and what ends with it, however it ends."""
+    """One request and its response: whose it is, what it speaks with, what ends with it, however it ends, and what is known
+    of it."""
 
     caller: Caller
     backend: Backend
     closing: AsyncExitStack
+    record: SessionRecord = field(default_factory=lambda: SessionRecord("", "http"))
+
+    def identify(self, client: Client) -> None:
+        """It is known who asks."""
+        self.caller.identified = client
+        self.record.key_id, self.record.key_name = client.key_id, client.name
 
 
 def exchange_of(request: HttpRequest) -> Exchange:

@@ -23,7 +23,7 @@ class ApiKey(AuthBase):
         backend = exchange.backend
         credentials = Credentials.from_headers(request.scope["headers"])  # type: ignore[attr-defined] # over ASGI
         client = await backend.gate.keys.identify(credentials, required=backend.config.access.require_keys)
-        exchange.caller.identified = client
+        exchange.identify(client)
         if is_known := request.scope.get(KNOWN_KEY):  # type: ignore[attr-defined]
             is_known()
         await backend.gate.take_request(client)

@@ -47,7 +47,7 @@ class Listening:
 def listening_pattern() -> URLPattern:
     """Below the prefix of the API, but no operation of it: no client needs it. Where there is one, the admin has buttons."""
     speech_hook.offer(Listening())
-    return URLPattern(RoutePattern("v1/listen", is_endpoint=True), api_view(listen), name=PATH_NAME)
+    return URLPattern(RoutePattern("v1/listen", is_endpoint=True), api_view(listen, "/v1/listen"), name=PATH_NAME)
 
 
 async def listen(request: HttpRequest) -> HttpResponseBase:
@@ -67,7 +67,7 @@ async def _listen(request: HttpRequest) -> HttpResponseBase:
         raise problem
     voice = await read(_voice_of, *_read(request.POST.get("ticket", "")))
     exchange = exchange_of(request)
-    exchange.caller.identified = ANYBODY
+    exchange.identify(ANYBODY)
     if is_known := request.scope.get(KNOWN_KEY):  # type: ignore[attr-defined] # over ASGI
         is_known()
     text = sentence_in(voice.language or exchange.backend.config.model.language)

@@ -103,7 +103,9 @@ async def response_in(
     """The same, in a voice that is there already. Raises Problem and SpeechError."""
     exchange = exchange_of(request)
     items = utterances(order.text, order.parameters)
-    packets = exchange.backend.speak(exchange.caller, voice, items, order.output, is_patient=order.is_patient)
+    packets = exchange.backend.speak(
+        exchange.caller, voice, items, order.output, exchange.record, is_patient=order.is_patient
+    )
     packets = or_silence(packets, order.output)
     beginning = asyncio.ensure_future(begun(packets))
     exchange.closing.push_async_callback(_end, beginning, packets)

@@ -1,6 +1,5 @@
 """What every operation of the API has, in any project: errors in JSON, the check of the origin, headers for browsers."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
@@ -19,14 +18,16 @@ from streaming.errors import Refused
 from streaming.http.answers import LANGUAGE, answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, not_found, problem_of
+from streaming.http.vendors import is_for_openai
+from streaming.records.request_id import request_id_of
 from voices.database import as_long_as_allowed, asked_together
 from voices.database_waits import connect_in_time
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
 
-def api_view(view: Callable[..., Any]) -> AsyncView:
-    """The view of an operation as a project's URLs have it."""
+def api_view(view: Callable[..., Any], endpoint: str) -> AsyncView:
+    """The view of an operation as a project's URLs have it. `endpoint`: its name in the records."""
     run: AsyncView = view if iscoroutinefunction(view) else sync_to_async(_limited(view))
 
     # Keys are no cookies, and no login. Django refuses asynchronous views that a project would wrap in a transaction.
@@ -37,7 +38,7 @@ def api_view(view: Callable[..., Any]) -> AsyncView:
         try:
             # Programs read the API's sentences, in whichever language the project or the request has its pages.
             with translation.override("en"), asked_together():
-                return _named(await _respond(run, request, *args, **kwargs))
+                return _named(request, await _respond(run, endpoint, request, *args, **kwargs))
         finally:
             await let_go_of_the_database()
 
@@ -64,10 +65,12 @@ def _limited(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
     return run
 
 
-async def _respond(view: AsyncView, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+async def _respond(view: AsyncView, endpoint: str, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     try:
-        config = exchange_of(request).backend.config
-        check_where_from(request.scope, config)  # type: ignore[attr-defined] # over ASGI
+        exchange = exchange_of(request)
+        exchange.record.endpoint = endpoint
+        exchange.record.dialect = "openai" if is_for_openai(request) else "elevenlabs"
+        check_where_from(request.scope, exchange.backend.config)  # type: ignore[attr-defined] # over ASGI
     except (Refused, Problem) as error:
         return answer(request, problem_of(error))
     if request.method == "OPTIONS":
@@ -83,9 +86,10 @@ def _method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> Htt
     return refusal
 
 
-def _named(response: HttpResponseBase) -> HttpResponseBase:
+def _named(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Every answer has the names that ElevenLabs and OpenAI give the request."""
-    response["request-id"] = response["x-trace-id"] = response["x-request-id"] = uuid.uuid4().hex
+    name = request_id_of(getattr(request, "scope", {}))
+    response["request-id"] = response["x-trace-id"] = response["x-request-id"] = name
     response["X-Content-Type-Options"] = "nosniff"
     if response.headers.get("Content-Type", "").startswith("application/json"):
         response["Content-Language"] = LANGUAGE

@@ -33,9 +33,10 @@ class Expect:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The stream is over: do not speak what is left of it."""
+    """The stream is over: do not speak what is left of it. `error`: the code of the error, if it ends with one."""
 
     stream_number: int
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
+    """`error`: the code of the error, if the session ends with one."""
+
     code: int
     reason: str = ""
+    error: str = ""
 
 
 Action = Open | Speak | Expect | Stop | Send | Close

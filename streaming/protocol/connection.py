@@ -83,6 +83,10 @@ class Connection(ABC):
         return self._state
 
     @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    @property
     def is_closed(self) -> bool:
         return self._state is State.CLOSED
 
@@ -182,8 +186,7 @@ class Connection(ABC):
         return self._close_with_error(refusal if isinstance(refusal, Fault) else self._fault(refusal))
 
     def _close_with_error(self, fault: Fault) -> list[Action]:
-        message = error_message(message=fault.message, error=fault.code, close_code=fault.close_code)
-        return [Send(message), Close(fault.close_code, fault.message)]
+        return [Send(self._error_message(fault)), Close(fault.close_code, fault.message, fault.code)]
 
     def _close_idle(self, message: ClientMessage) -> list[Action]:
         return self._end_idle()
@@ -212,6 +215,9 @@ class Connection(ABC):
         return actions
 
     # Faults
+
+    def _error_message(self, fault: Fault, context: str | None = None) -> str:
+        return error_message(fault, request_id=self._rules.request_id, context=context)
 
     def _fault(self, error: ProtocolError) -> Fault:
         is_native_format_error = error.is_format and self._dialect is Dialect.NATIVE

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming.errors import INVALID_MESSAGE, ProtocolError
+from streaming.errors import INVALID_MESSAGE, Fault, ProtocolError
 from streaming.protocol.dialect import Dialect
 from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import (
@@ -200,6 +200,7 @@ def final_message(dialect: Dialect, context: str | None = None) -> str:
     return f'{{{audio}"isFinal": true{_context_suffix(context)}}}'
 
 
-def error_message(*, message: str, error: str, close_code: int, context: str | None = None) -> str:
+def error_message(fault: Fault, *, request_id: str = "", context: str | None = None) -> str:
     named = {} if context is None else {"contextId": context, "context_id": context}
-    return json.dumps({"message": message, "error": error, "code": close_code, **named})
+    known = {"request_id": request_id} if request_id else {}
+    return json.dumps({"message": fault.message, "error": fault.code, "code": fault.close_code, **known, **named})

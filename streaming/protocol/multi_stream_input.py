@@ -30,7 +30,6 @@ from streaming.protocol.messages import (
     ClientMessage,
     context_message_of,
     context_of,
-    error_message,
     final_message,
     hard_message_of,
 )
@@ -163,18 +162,18 @@ class MultiStreamInput(Session):
         return [*self._remove(name), Send(final_message(self._dialect, name))]
 
     def _fail(self, name: str, fault: Fault) -> list[Action]:
-        error = error_message(message=fault.message, error=fault.code, close_code=fault.close_code, context=name)
-        return [*self._remove(name), Send(error), Send(final_message(self._dialect, name))]
+        error = self._error_message(fault, name)
+        return [*self._remove(name, fault.code), Send(error), Send(final_message(self._dialect, name))]
 
     def _forget(self, name: str, message: ClientMessage) -> list[Action]:
         return []
 
-    def _remove(self, name: str) -> list[Action]:
+    def _remove(self, name: str, error: str = "") -> list[Action]:
         """Stop the context's stream, if it has one. Comes before its final message, because nothing may follow that."""
         if (stream := self._contexts.pop(name, None)) is None:
             return []
         self._streams.remove(stream)
-        return [Stop(stream.number)]
+        return [Stop(stream.number, error)]
 
 
 def _name(stream: Stream) -> str:

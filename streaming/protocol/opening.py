@@ -31,6 +31,8 @@ class Rules:
     forward_refusal: str | None = None
     # Whether the engine can use text that is still arriving.
     reads_ahead: bool = False
+    # The session's name in the server's log, for its error messages; "" if it has none.
+    request_id: str = ""
 
 
 def may_generate(query: Mapping[str, str]) -> bool:

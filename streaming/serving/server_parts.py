@@ -16,6 +16,7 @@ from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
 from streaming.metrics.own_port import MetricsPort
 from streaming.metrics.server_metrics import ServerMetrics
+from streaming.records.records import Records
 from streaming.serving.cycle_collection import CycleCollection
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.sockets.parts import Parts
@@ -60,6 +61,7 @@ class ServerParts:
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
         shared = SharedCounts(config.redis_url) if config.redis_url else None
         self.gate = Gate(config.limits, keys, shared=shared)
+        self.records = Records()
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
         self.metrics = ServerMetrics(
@@ -72,7 +74,9 @@ class ServerParts:
         self._background = BackgroundPreparation(preparer, self.executor)
         self._watch = ChangeWatch(self._note_changes, self._needs_changes)
         speech_hook.serve_with(self._engine)
-        self.for_http = Backend(self.executor, config, preparer, self.gate, voices, self.capacity.responses)
+        self.for_http = Backend(
+            self.executor, config, preparer, self.gate, voices, self.capacity.responses, self.records
+        )
         self.for_sockets = Parts(
             self.executor,
             config,
@@ -83,6 +87,7 @@ class ServerParts:
             self.open_sockets,
             session_rules(config),
             self.metrics.speech,
+            self.records,
         )
         self._cycle_collection = CycleCollection(self._is_idle)
         self._has_started = False

@@ -13,7 +13,6 @@ from channels.exceptions import StopConsumer
 
 from streaming import errors
 from streaming.access import refusals
-from streaming.audio.formats import FORMATS
 from streaming.connection.transport import ABORT_KEY, SEND_NOW_KEY, close_reason
 from streaming.dispatch.executor import Place
 from streaming.errors import ClientStalled, Fault, ProtocolError, Refused, fault_of, is_of_the_connection
@@ -23,18 +22,15 @@ from streaming.protocol.opening import may_generate
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
+from streaming.records.request_id import request_id_of
+from streaming.records.session_record import OK, SessionRecord
 from streaming.sockets.deadline import Deadline
 from streaming.sockets.parts import Parts
+from streaming.sockets.speakers import RecordedForwardMeter, Speakers
 from streaming.sockets.stream_tasks import StreamTasks
 from streaming.sockets.visitor import Visitor
-from streaming.speech.dictionaries import load_pronouncer
-from streaming.speech.outlet import Outlet, Rest
-from streaming.speech.playback import Playback
-from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.outlet import Rest
 from streaming.speech.speaker import Speaker
-from streaming.speech.speech_queue import SpeechQueue
-from streaming.speech.voice_preparation import VoicePreparation
-from voices.models import Voice
 
 logger = logging.getLogger("streaming")
 
@@ -43,26 +39,26 @@ GOODBYE_SECONDS = 1.0
 
 
 class SpeechConsumer(AsyncConsumer):
-    """One connection to an endpoint that speaks; `session_type` has the endpoint's rules."""
+    """One connection to an endpoint that speaks; `session_type` has the endpoint's rules, `endpoint` is its name."""
 
     # No layer has this name: Channels ties each consumer to its layer, and a lost Redis would close even idle ones.
     channel_layer_alias = "none"
     session_type: ClassVar[type[Session]]
+    endpoint: ClassVar[str]
 
     def __init__(self, parts: Parts) -> None:
         self._executor = parts.executor
         self._config = parts.config
-        self._preparer = parts.preparer
         self._gate = parts.gate
         self._voices = parts.voices
         self._forwarding = parts.forwarding
         self._open_sockets = parts.open_sockets
+        self._records = parts.records
         self._rules = parts.rules
-        self._figures = parts.figures
+        self._speakers = Speakers(parts)
+        self._record = SessionRecord("", "websocket", self.endpoint)
         self._visitor: Visitor | None = None
-        self._preparation: VoicePreparation | None = None
         self._session: Session | None = None
-        self._parameters = Parameters()
         self._stream_tasks = StreamTasks(self._make_speaker, self._report_failure)
         self._deadline = Deadline(self._on_time)
         self._now = asyncio.get_running_loop().time
@@ -97,18 +93,19 @@ class SpeechConsumer(AsyncConsumer):
         visitor = self._visitor = Visitor(
             self.scope, self._config, self._gate, self._voices, partial(self._dismiss, refusals.bad_key())
         )
+        self._record = SessionRecord(request_id_of(self.scope), "websocket", self.endpoint, visitor.address)
         self._open_sockets.arrive(self, visitor.address, partial(self._dismiss, refusals.late_key()))
         fault = self._open_sockets.refusal or await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
-            replace(self._rules, reads_ahead=self._executor.reads_ahead),
+            replace(self._rules, reads_ahead=self._executor.reads_ahead, request_id=self._record.request_id),
             now=self._now(),
             refusal=fault or visitor.refusal,
             silence_refusal=None if visitor.is_known else fault_of(refusals.late_key()),
         )
         await self.send({"type": "websocket.accept"})
         if visitor.voice and visitor.is_known and not fault and may_generate(visitor.query):
-            self._preparation = self._preparer.begin(visitor.voice)
+            self._speakers.prepare(visitor.voice)
         if self._open_sockets.is_leaving:
             self.leave()
         self._set_deadline()
@@ -157,11 +154,12 @@ class SpeechConsumer(AsyncConsumer):
                     self._stream_tasks.put(item, stream_number)
                 case Expect(utterance, stream_number):
                     self._stream_tasks.expect(utterance, stream_number)
-                case Stop(stream_number):
-                    self._stream_tasks.stop(stream_number)
+                case Stop(stream_number, error):
+                    self._stream_tasks.stop(stream_number, error)
                 case Open(parameters):
                     self._open(parameters)
-                case Close(code, reason):
+                case Close(code, reason, error):
+                    self._record.result, self._record.status = error or OK, code
                     await self.send({"type": "websocket.close", "code": code, "reason": close_reason(reason)})
                     self._stop_speaking()
         self._set_deadline()
@@ -177,46 +175,38 @@ class SpeechConsumer(AsyncConsumer):
     async def _send_text(self, text: str, *, urgent: bool) -> None:
         if self._send_now(text):
             return
+        began = self._now()
         try:
             async with asyncio.timeout(self._config.service.stall_timeout_seconds):
                 await self.send({"type": "websocket.send", "text": text, "urgent": urgent})
         except TimeoutError:
             raise ClientStalled from None
+        finally:
+            self._record.client_seconds += self._now() - began
 
     def _open(self, parameters: Parameters) -> None:
-        self._parameters = parameters
-        if parameters.mode == "forward" and self._visitor:
-            self._stop_preparing()
-            meter = self._visitor.forward_meter(parameters.audio_channel or "")
+        visitor, session = self._visitor, self._session
+        if visitor is None or session is None:
+            return
+        self._speakers.parameters = parameters
+        visitor.describe(self._record)
+        self._record.dialect, self._record.mode = session.dialect.name.lower(), parameters.mode
+        self._record.output_format = parameters.output_format
+        self._records.begin(self._record)
+        if parameters.mode == "forward":
+            self._speakers.stop_preparing()
+            meter = RecordedForwardMeter(visitor, parameters.audio_channel or "", self._record)
+            outlet = self._speakers.outlet(partial(self._send_packet, 0))
             packet_ms = self._config.service.max_packet_ms
-            work = partial(
-                self._forwarding.forward, parameters, self._outlet(0), meter, self._report_forwarded, packet_ms
-            )
+            work = partial(self._forwarding.forward, parameters, outlet, meter, self._report_forwarded, packet_ms)
             self._stream_tasks.start(0, work)
 
-    def _outlet(self, stream_number: int) -> Outlet:
-        lead = self._parameters.target_lead_ms
-        send_now = partial(self._send_packet, stream_number)
-        return Outlet(send_now, None if lead is None else lead / 1000, self._figures)
-
     def _make_speaker(self, stream_number: int) -> Speaker:
-        if self._visitor is None or self._visitor.voice is None:
-            raise RuntimeError("A session without a voice was opened.")
-        service, output = self._config.service, FORMATS[self._parameters.output_format]
-        voice = self._speaker_voice(self._visitor.voice)
-        preparer = self._preparer
-        requests = RequestMaker(self._executor, voice, preparer.languages, load_pronouncer, preparer.rates)
-        place = Place(self, stream_number)
-        queue = SpeechQueue(self._executor, requests, max_ahead=service.max_ahead_seconds, place=place)
-        playback = Playback(output, self._outlet(stream_number), max_packet_ms=service.max_packet_ms)
-        return Speaker(queue, playback, partial(self._report_spoken, stream_number), self._visitor.meter())
-
-    def _speaker_voice(self, voice: Voice) -> SpeakerVoice:
-        # A ttsInitRequest may ask for speech although the query did not, and a key in it may mean another voice.
-        if self._preparation is None or self._preparation.voice is not voice:
-            self._stop_preparing()
-            self._preparation = self._preparer.begin(voice)
-        return SpeakerVoice(self._preparation.ref, voice.language or self._config.model.language, voice.speed or 1.0)
+        if self._visitor is None:
+            raise RuntimeError("A session without a visitor was opened.")
+        send_packet = partial(self._send_packet, stream_number)
+        on_spoken = partial(self._report_spoken, stream_number)
+        return self._speakers.make(self._visitor, Place(self, stream_number), self._record, send_packet, on_spoken)
 
     # Reports from the speakers' tasks
 
@@ -278,22 +268,21 @@ class SpeechConsumer(AsyncConsumer):
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
-    def _stop_preparing(self) -> None:
-        if self._preparation:
-            self._preparation.cancel()
-
     def _stop_speaking(self) -> None:
-        self._stop_preparing()
+        self._speakers.stop_preparing()
         self._stream_tasks.stop_all()
 
     def _release(self) -> None:
         if self._session:
             self._session.disconnected()
-        self._stop_preparing()
+        self._speakers.stop_preparing()
+        self._records.leave(self._record)
         self._stream_tasks.close()
         self._deadline.close()
         if self._visitor:
             self._visitor.leave()
+            self._visitor.describe(self._record)
+            self._records.end(self._record)
         self._open_sockets.discard(self)
         self._gone.set()
 

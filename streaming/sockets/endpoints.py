@@ -9,9 +9,11 @@ class StreamInputConsumer(SpeechConsumer):
     """`stream-input`."""
 
     session_type = StreamInput
+    endpoint = "/v1/text-to-speech/{voice_id}/stream-input"
 
 
 class MultiStreamInputConsumer(SpeechConsumer):
     """`multi-stream-input`."""
 
     session_type = MultiStreamInput
+    endpoint = "/v1/text-to-speech/{voice_id}/multi-stream-input"

@@ -8,6 +8,7 @@ from streaming.dispatch.executor import Executor
 from streaming.forwarding.forwarding import Forwarding
 from streaming.measures.speech_figures import SpeechFigures
 from streaming.protocol.opening import Rules
+from streaming.records.records import Records
 from streaming.sockets.open_sockets import OpenSockets
 from streaming.speech.voice_preparation import VoicePreparer
 from voices.voice_cache import VoiceCache
@@ -24,3 +25,4 @@ class Parts:
     open_sockets: OpenSockets
     rules: Rules
     figures: SpeechFigures
+    records: Records

@@ -50,11 +50,12 @@ class StreamTasks:
         self._running[stream_number] = running
         return running
 
-    def stop(self, stream_number: int) -> None:
-        """Cancel what is left of the stream, and free its slot within one step of the engine."""
+    def stop(self, stream_number: int, error: str = "") -> None:
+        """Cancel what is left of the stream, and free its slot within one step of the engine. `error`: the code of the error
+        that ends it, if one does."""
         if running := self._running.pop(stream_number, None):
             if running.speaker:
-                running.speaker.close()
+                running.speaker.close(error)
             # This very task may have reported the end of its stream: it ends by itself.
             if running.task is not asyncio.current_task():
                 running.task.cancel()

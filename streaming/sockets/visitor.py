@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from streaming.access.credentials import Credentials
-from streaming.access.forward_meter import ForwardMeter
 from streaming.access.gate import Gate, StreamMeter
 from streaming.access.origin import address_of
 from streaming.access.trust import Trust
 from streaming.conf import Config
 from streaming.errors import DatabaseUnavailable, Fault, ProtocolError, Refused, fault_of
 from streaming.protocol.messages import read_object
+from streaming.records.session_record import SessionRecord
 from streaming.speech.voice_preparation import find_voice
 from voices.database import asked_together
 from voices.models import Voice
@@ -85,15 +85,18 @@ class Visitor:
             return fault_of(error)
         return None
 
-    def forward_meter(self, channel: str) -> ForwardMeter:
-        """For a session of this visitor that listens to the channel."""
-        return ForwardMeter(self.meter(), channel)
-
     def meter(self) -> StreamMeter:
         """For one more stream of this visitor, who is known."""
         if self._trust is None or self.voice is None:
             raise RuntimeError("An open session needs an identified client and a voice.")
         return self._gate.stream(self._trust, self.address, self.voice.voice_id)
+
+    def describe(self, record: SessionRecord) -> None:
+        """As far as it is known who it is, and what for."""
+        if self._trust:
+            client = self._trust.client
+            record.key_id, record.key_name = client.key_id, client.name
+        record.voice_id = self.voice.voice_id if self.voice else ""
 
     def leave(self) -> None:
         self._seat.leave()

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.errors import SpeechError
@@ -27,8 +28,11 @@ class Submitted:
 
 @dataclass(slots=True)
 class Queued:
+    """`put_at`: when it came, by time.monotonic."""
+
     item: Utterance | TurnEnd
     submitted: Submitted | None = None
+    put_at: float = field(default_factory=time.monotonic)
 
 
 class SpeechQueue:

@@ -15,7 +15,7 @@ from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor, Place, SpeechStream
 from streaming.dispatch.expected_text import ExpectedText
 from streaming.engine.contract import SpeechRequest, VoiceRef
-from streaming.errors import EngineUnavailable, SourceError, SpeechError
+from streaming.errors import EngineUnavailable, SourceError, SpeechError, UnknownDictionary
 from streaming.forwarding.forwarder import Forwarder
 from streaming.forwarding.forwarder import ForwardMeter as Tolled
 from streaming.forwarding.publisher import ForwardedAudio
@@ -23,6 +23,9 @@ from streaming.forwarding.subscription import Subscription
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.packet import Alignment, Packet
 from streaming.protocol.parameters import Locators, Parameters
+from streaming.records.recorder import Recorder
+from streaming.records.records import Listener, Records
+from streaming.records.session_record import OK, SessionRecord, TurnRecord
 from streaming.speech.language import LanguageChooser
 from streaming.speech.metering import Meter
 from streaming.speech.outlet import Outlet, waiting
@@ -114,10 +117,12 @@ def make_speaker(
     max_ahead: float = 100,
     meter: Meter | None = None,
     load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
+    recorder: Recorder | None = None,
 ) -> Speaker:
     requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser(), load_pronouncer)
     queue = SpeechQueue(executor, requests, max_ahead=max_ahead)
-    return Speaker(queue, Playback(OUTPUT, Outlet(waiting(client.take), None), max_packet_ms=60), client.note, meter)
+    playback = Playback(OUTPUT, Outlet(waiting(client.take), None), max_packet_ms=60)
+    return Speaker(queue, playback, client.note, meter, recorder)
 
 
 def utterance(index: int, text: str = "Hello there.", turn: int = 0, pause: float = 0.0) -> Utterance:
@@ -394,3 +399,45 @@ async def test_joined_publications_are_not_kept_back_at_the_end() -> None:
 async def test_audio_at_another_rate_loses_nothing_of_either() -> None:
     client = await forward(published(0.2, 48_000), published(0.2, 8000), published(0.1, 16_000, is_final=True))
     assert len(sound(client)) == pytest.approx(0.5 * 16_000, abs=4)
+
+
+class Turns(Listener):
+    """Keeps the turns that have ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[TurnRecord] = []
+
+    def turn_ended(self, turn: TurnRecord) -> None:
+        self.ended.append(turn)
+
+
+async def test_a_turn_is_written_down_with_what_the_engine_did_for_it(executor: Executor) -> None:
+    client, turns = Client(), Turns()
+    session = SessionRecord("id", "websocket")
+    speaker = make_speaker(executor, client, recorder=Recorder(session, Records(turns)))
+    for item in (utterance(0), utterance(1, LONG), TurnEnd(0)):
+        speaker.put(item)
+    running = asyncio.create_task(speaker.run())
+    await until(lambda: bool(turns.ended))
+    await end(running)
+    [turn], measures = turns.ended, turns.ended[0].measures
+    assert (turn.result, measures.characters) == (OK, len("Hello there.") + len(LONG))
+    assert measures.audio_seconds == pytest.approx(sum(packet.seconds for packet in client.packets))
+    assert measures.made_seconds == pytest.approx(measures.audio_seconds, abs=0.01)
+    assert measures.ttfa_seconds is not None
+    assert measures.engine_seconds > 0
+    assert session.measures == measures
+
+
+async def test_a_turn_that_fails_is_written_down_with_the_error(executor: Executor) -> None:
+    turns = Turns()
+    recorder = Recorder(SessionRecord("id", "websocket"), Records(turns))
+    speaker = make_speaker(executor, Client(), load_pronouncer=no_pronouncer, recorder=recorder)
+    speaker.put(replace(utterance(0), parameters=Parameters(pronunciation_dictionary_locators=(("none", None),))))
+    with pytest.raises(UnknownDictionary):
+        await speaker.run()
+    assert [turn.result for turn in turns.ended] == ["pronunciation_dictionary_not_found"]
+
+
+async def no_pronouncer(locators: Locators) -> Pronouncer:
+    raise UnknownDictionary

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming.errors import ProtocolError
+from streaming.errors import Fault, ProtocolError
 from streaming.protocol.dialect import Dialect
 from streaming.protocol.messages import (
     ClientMessage,
@@ -197,7 +197,7 @@ def test_the_final_message_of_the_elevenlabs_dialect_has_audio_that_is_null() ->
 
 
 def test_an_error_says_it_in_three_ways() -> None:
-    message = error_message(message='No "x"\n', error="invalid_parameter", close_code=1008)
+    message = error_message(Fault("invalid_parameter", 'No "x"\n', 1008))
     assert json.loads(message) == {"message": 'No "x"\n', "error": "invalid_parameter", "code": 1008}
 
 
@@ -276,5 +276,5 @@ NAMED = {"contextId": 'a"b', "context_id": 'a"b'}
 def test_every_answer_names_its_context_in_both_spellings() -> None:
     assert json.loads(audio_message(AUDIO, 'a"b')).items() >= NAMED.items()
     assert json.loads(final_message(Dialect.ELEVENLABS, 'a"b')) == {"audio": None, "isFinal": True, **NAMED}
-    error = error_message(message="m", error="e", close_code=1008, context='a"b')
+    error = error_message(Fault("e", "m", 1008), context='a"b')
     assert json.loads(error) == {"message": "m", "error": "e", "code": 1008, **NAMED}

@@ -316,7 +316,7 @@ def test_a_bad_setting_ends_its_context() -> None:
     multi = opened("a", "b")
     old = say(multi, text=LONG, context_id="a", flush=True)
     actions = say(multi, text="x", context_id="a", voice_settings={"speed": "fast"})
-    assert actions[0] == Stop(0)
+    assert actions[0] == Stop(0, "invalid_parameter")
     message = context_error(actions, "a")
     assert (message["error"], message["code"]) == ("invalid_parameter", 1008)
     assert "speed" in message["message"]
@@ -328,7 +328,7 @@ def test_an_engine_that_fails_ends_the_context_that_it_failed_for() -> None:
     multi = opened("a", "b")
     say(multi, text="Hello", context_id="a", flush=True)
     actions = multi.fail_stream(errors.ENGINE_FAILED, 0)
-    assert actions[0] == Stop(0)
+    assert actions[0] == Stop(0, "engine_failed")
     assert context_error(actions, "a")["code"] == 1011
     assert multi.fail_stream(errors.ENGINE_FAILED, 0) == []
     assert spoken_texts(say(multi, text="Hello", context_id="b", flush=True)) == ["Hello"]
