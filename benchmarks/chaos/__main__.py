@@ -7,6 +7,7 @@ status is 1 if there was one. PostgreSQL is used where it is installed, and a di
 """
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--beside", type=int, default=Size.beside, help="sessions at once")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="the longest that sessions may begin")
     parser.add_argument("--plans", type=int, default=Size.plans, help="different requests of each kind")
     parser.add_argument("--server", choices=["uvicorn", "daphne"], help="for all nodes; without it, both are used")
     parser.add_argument("--faults", default="", help="parts of the names of the only faults, with commas")
@@ -43,7 +45,7 @@ def main() -> None:
         programs=(options.server,) * 3 if options.server else Options.programs,
     )
     wants = tuple(filter(None, options.faults.split(",")))
-    size = Size(options.sessions, options.beside, options.plans, wants=wants)
+    size = Size(options.sessions, options.beside, options.plans, wants=wants, minutes=options.minutes)
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

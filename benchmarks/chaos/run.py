@@ -1,6 +1,7 @@
 """A whole run: servers, references, sessions beside faults, and what is left behind."""
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,12 +30,14 @@ LEAST_SESSIONS = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """`beside`: sessions at once; `plans`: of each kind; `faults`: how many; None: as long as there are sessions."""
+    """`beside`: sessions at once; `plans`: of each kind; `faults`: how many; None: as long as there are sessions. After so many `minutes`
+    no further session begins."""
 
     sessions: int
     beside: int = 48
     plans: int = 12
     faults: int | None = None
+    minutes: float = math.inf
     wants: tuple[str, ...] = ()
 
 
@@ -85,7 +88,7 @@ async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sess
     """That many sessions, counted from the first one; then everything comes to rest."""
     crowd.most = sessions
     breaking = asyncio.create_task(conductor.run(size.faults))
-    telling = asyncio.create_task(_tell(crowd))
+    telling = asyncio.create_task(_tell(crowd, size.minutes * 60))
     try:
         await crowd.run(size.beside)
         conductor.is_over = True
@@ -99,8 +102,10 @@ async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sess
     return {name: await holdings_of(node) for name, node in site.nodes.items()}
 
 
-async def _tell(crowd: Crowd) -> None:
+async def _tell(crowd: Crowd, most_seconds: float) -> None:
+    begun = time.monotonic()
     while True:
+        crowd.is_over = time.monotonic() > begun + most_seconds
         await asyncio.sleep(30)
         print(f"{crowd.tally.sessions} sessions, {len(crowd.tally.violations)} violations", flush=True)
 

@@ -31,6 +31,8 @@ REFUSALS = {
     "disabled": "invalid_api_key",
 }
 SERVICE = {"max_load": False, "drain_seconds": 5, "engine_heartbeat_seconds": 5, "engine_wait_seconds": 30}
+# Voices come and go, and XTTS would take seconds for each.
+NOT_PREPARED = {"prepare_in_background": False}
 PROMPT: dict[str, Any] = {"forward": {"timeout_seconds": 2}, "service": SERVICE}
 PATIENT: dict[str, Any] = {
     "forward": {"timeout_seconds": 600},
@@ -81,7 +83,9 @@ def site_in(folder: Path, options: Options) -> Iterator[Site]:
             stack.enter_context(small_disk(data, megabytes=32))
         redis = stack.enter_context(RedisServer(folder))
         cluster = stack.enter_context(Cluster()) if options.postgres else None
-        sections: dict[str, Any] = {"redis_url": redis.url} | (PATIENT if options.is_patient else PROMPT)
+        sections: dict[str, Any] = {"redis_url": redis.url, "voices": NOT_PREPARED} | (
+            PATIENT if options.is_patient else PROMPT
+        )
         if cluster:
             sections["database_url"] = cluster.new_database("chaos")
         names = NAMES if options.xtts else NAMES[:2]
