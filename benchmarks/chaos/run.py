@@ -30,8 +30,8 @@ LEAST_SESSIONS = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """`beside`: sessions at once; `plans`: of each kind; `faults`: how many; None: as long as there are sessions. After so many `minutes`
-    no further session begins."""
+    """`beside`: sessions at once; `plans`: of each kind; `faults`: how many; None: as long as there are sessions. After so
+    many `minutes` no further session begins."""
 
     sessions: int
     beside: int = 48
