@@ -200,6 +200,11 @@ def final_message(dialect: Dialect, context: str | None = None) -> str:
     return f'{{{audio}"isFinal": true{_context_suffix(context)}}}'
 
 
+def is_final(data: Mapping[str, Any]) -> bool:
+    """Whether a message from a server is the last one of its turn or context, as a client sees it."""
+    return data.get("isFinal") is True
+
+
 def error_message(fault: Fault, *, request_id: str = "", context: str | None = None) -> str:
     named = {} if context is None else {"contextId": context, "context_id": context}
     known = {"request_id": request_id} if request_id else {}

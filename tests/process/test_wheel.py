@@ -61,7 +61,7 @@ def test_its_extras_are_the_requirements_of_this_project(installed: Path) -> Non
     [metadata] = installed.glob("*.dist-info/METADATA")
     text = metadata.read_text()
     extras = [line.split()[1] for line in text.splitlines() if line.startswith("Provides-Extra: ")]
-    assert sorted(extras) == ["demo", "postgres", "s3", "xtts"]
+    assert sorted(extras) == ["bench", "demo", "postgres", "s3", "xtts"]
     pinned = (PROJECT_DIR / "requirements-xtts.txt").read_text().splitlines()
     for line in pinned:
         requirement = line.partition("#")[0].strip()
