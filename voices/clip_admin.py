@@ -18,7 +18,7 @@ from voices.hearing_admin import hear_button
 from voices.models import ReferenceClip, Voice
 from voices.numerals import numeral
 from voices.reference_clips import EDIT_FIELDS
-from voices.voice_form import ACCEPTED, most_rows
+from voices.voice_form import ACCEPTED, STEPS, most_rows
 
 if TYPE_CHECKING:
     ClipInlineBase = admin.StackedInline[ReferenceClip, Voice]
@@ -62,7 +62,7 @@ class ReferenceClipInline(ClipInlineBase):
         formset = super().get_formset(request, obj, **kwargs | {"absolute_max": most})
         for name in EDIT_FIELDS:
             if field := formset.form.base_fields.get(name):
-                field.widget.attrs |= {"step": "0.5" if name == "gain" else "0.01"}
+                field.widget.attrs |= {"step": STEPS[name]}
         return formset
 
     def _only_shows(self, request: HttpRequest, voice: Voice | None) -> bool:

@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from voices.clip_files import stored_with_rows
 from voices.conf import get_config
 from voices.models import ReferenceClip, Voice
+from voices.reference_clips import WITH_UNITS
 
 ID_ALPHABET = string.ascii_letters + string.digits
 ID_LENGTH = 20
@@ -55,10 +56,17 @@ def examined(new: Iterable[ReferenceClip]) -> tuple[list[ReferenceClip], list[Va
         try:
             clip.full_clean(exclude={"voice"})  # which may not be stored yet
         except ValidationError as error:
-            errors += [ValidationError(f"{clip.file.name}: {message}") for message in error.messages]
+            errors += [ValidationError(f"{clip.file.name}: {text}") for text in _told(error)]
         else:
             clips.append(clip)
     return clips, errors
+
+
+def _told(error: ValidationError) -> Iterator[str]:
+    """What is wrong with a recording, with the names of numbers that nobody would know by the sentence."""
+    for name, messages in error.message_dict.items():
+        label = f"{WITH_UNITS[name]}: " if name in WITH_UNITS else ""
+        yield from (f"{label}{message}" for message in messages)
 
 
 def check_count(voice: Voice, new: int) -> None:

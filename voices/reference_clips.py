@@ -35,6 +35,7 @@ LATEST_SECOND = 86_400.0
 FOLDERS = {"file": "clips", "model_copy": "copies"}
 # What names the sound that models read, in the order of `sound_name`.
 EDIT_FIELDS = ("trim_start", "trim_end", "gain")
+WITH_UNITS = {"trim_start": _("Start, s"), "trim_end": _("End, s"), "gain": _("Gain, dB")}
 SOUND_FIELDS = ("sha256", "sample_rate", *EDIT_FIELDS)
 # The copy of a shorter recording stays in memory until it is stored.
 _COPY_IN_MEMORY = 2**20

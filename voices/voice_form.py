@@ -14,7 +14,7 @@ from voices.examining import UNUSABLE
 from voices.library import check_count, examined
 from voices.models import ReferenceClip, Voice
 from voices.reading_texts import READING_TEXTS
-from voices.reference_clips import EDIT_FIELDS, ReadClip, read_upload
+from voices.reference_clips import EDIT_FIELDS, WITH_UNITS, ReadClip, read_upload
 
 if TYPE_CHECKING:
     VoiceFormBase = forms.ModelForm[Voice]
@@ -24,6 +24,8 @@ else:  # this class takes no parameters when it runs
 NEW_RECORDINGS = "recordings"
 # A recording and what was read of it. None: the form will refuse it.
 Read = tuple[ReferenceClip, ReadClip] | None
+# Of the numbers of a recording, in its form.
+STEPS = {"trim_start": "0.01", "trim_end": "0.01", "gain": "0.5"}
 # What else a formset has: its counts, and the row that scripts copy.
 _NOT_ROWS = frozenset({"clips", "clips-__prefix__"})
 GOOD_RECORDING = _(
@@ -53,12 +55,28 @@ class RecordingsInput(forms.FileInput):
         context: dict[str, Any] = super().get_context(name, value, attrs)
         config = get_config()
         context["reading_texts"] = READING_TEXTS
+        context["edits"] = list(_edits(name))
         context["most_files"], context["most_seconds"] = config.max_clips_per_voice, config.max_clip_seconds
         context["most_bytes"] = int(config.max_clip_megabytes * 2**20)
         # The server's limit of a whole form, where it tells one: whatever is longer gets no page as an answer.
         service = xtts_settings().get("service") or {}
         context["most_upload_bytes"] = int(service.get("max_upload_megabytes", 0) * 2**20)
         return context
+
+
+def _edits(name: str) -> Iterator[dict[str, Any]]:
+    """The numbers of each new recording, as its form will have them once it is stored."""
+    for edit in EDIT_FIELDS:
+        field: Any = ReferenceClip._meta.get_field(edit)
+        least, most = (validator.limit_value for validator in field.validators)
+        yield {
+            "name": f"{name}-{edit}",
+            "label": WITH_UNITS[edit],
+            "help": field.help_text,
+            "least": least,
+            "most": most,
+            "step": STEPS[edit],
+        }
 
 
 class RecordingsField(forms.FileField):
@@ -118,7 +136,7 @@ def new_clips(files: Sequence[Any], values: Any, voice: Voice | None = None) -> 
             try:
                 setattr(clip, name, forms.FloatField(required=False).clean(value))
             except ValidationError as error:
-                raise ValidationError([f"{file.name}: {message}" for message in error.messages]) from None
+                raise ValidationError([f"{file.name}: {WITH_UNITS[name]}: {text}" for text in error.messages]) from None
         clips.append(clip)
     return clips
 

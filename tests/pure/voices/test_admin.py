@@ -118,7 +118,7 @@ def test_a_recording_that_browsers_do_not_play_can_be_saved(
     clip = add_clip(voice, content, "message.3gp")
     page = admin_client.get(change).content.decode()
     assert f'<a href="/admin/voices/voice/clips/{clip.pk}/audio" download>Save the 3GP file</a>' in page
-    assert "<audio" not in page
+    assert f'src="/admin/voices/voice/clips/{clip.pk}/audio"' not in page
     saved = admin_client.get(f"/admin/voices/voice/clips/{clip.pk}/audio")
     assert (saved["Content-Type"], saved.content) == ("video/3gpp", content)
 

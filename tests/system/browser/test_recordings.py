@@ -14,12 +14,14 @@ from tests.system.browser.browser import Browser
 from tests.system.browser.chromium import ANOTHER_HOST, Chromium
 from tests.system.browser.signing_in import sign_in
 from tests.system.conftest import SUPERUSER
+from voices.reference_clips import EDIT_FIELDS
 
 TEXT = (
     "Good morning! I got up early today, because the weather is finally beautiful. On the way to the station I met an old "
     "friend, and we talked about the trip we want to take together in June."
 )
 ROW = "#clips-0"
+NEW = ".chosen-files li"
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,11 @@ def test_a_take_is_recorded_heard_again_and_kept(
     browser.screenshot("take")
     browser.click(".takes button")
     assert browser.text(".chosen-files").startswith("Take 1.wav")
+    browser.wait_until(f"document.querySelector('{NEW} .clip').dataset.seconds !== ''")
+    browser.screenshot("kept")
+    browser.type(f"{NEW} [name=recordings-trim_start]", "1.5")
     save(browser)
+    assert value(browser, "trim_start") == "1.5"
     assert "s of speech are used" in browser.text(f"{ROW} .field-facts")
     browser.screenshot("saved")
     [sample] = heard_voice(admin_server, "recorded")["samples"]
@@ -171,6 +177,23 @@ def test_what_is_used_is_chosen_by_dragging_over_the_waveform(
     browser.drag(".clip-waveform", 0.75, 0.6)  # only that end
     assert float(value(browser, "trim_start")) == pytest.approx(0.25 * seconds, abs=0.05)
     assert float(value(browser, "trim_end")) == pytest.approx(0.6 * seconds, abs=0.05)
+
+
+def test_what_is_used_of_new_files_is_chosen_before_they_are_sent(
+    browser: Browser, admin_server: LiveServer, tmp_path: Path, spoken: Path
+) -> None:
+    tmp_path.joinpath("other.wav").write_bytes(recording(4.0))
+    begin_voice(browser, admin_server, "chosen")
+    browser.choose_file("#id_recordings", tmp_path / "other.wav", spoken)
+    browser.wait_until(f"document.querySelector('{NEW}:nth-child(2) .clip').dataset.seconds !== ''")
+    seconds = float(browser.evaluate(f"document.querySelector('{NEW}:nth-child(2) .clip').dataset.seconds"))
+    browser.drag(f"{NEW}:nth-child(2) .clip-waveform", 0.25, 0.75)
+    browser.screenshot("chosen")
+    browser.type(f"{NEW}:nth-child(2) [name=recordings-gain]", "-3")
+    save(browser)
+    assert value(browser, "trim_start") == "0.0"
+    edits = [float(browser.evaluate(f"document.querySelector('#id_clips-1-{name}').value")) for name in EDIT_FIELDS]
+    assert edits == [pytest.approx(seconds / 4, abs=0.05), pytest.approx(3 * seconds / 4, abs=0.05), -3.0]
 
 
 def test_what_is_used_is_heard(browser: Browser, admin_server: LiveServer, spoken: Path) -> None:

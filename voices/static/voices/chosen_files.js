@@ -1,6 +1,11 @@
 // The files of the form's one input: chosen, dropped and recorded ones are collected in it, and listed with a way to take them out.
+// What of each is used can be chosen before it is sent. The numbers are fields with equal names, in the order of the files.
 // Without this script the input still takes several files at once.
 "use strict";
+
+// The waveform: enough for the eye, and little memory for a long recording.
+const PEAKS_RATE = 8000;
+const PEAKS = 200;
 
 class ChosenFiles {
     constructor(root) {
@@ -8,7 +13,9 @@ class ChosenFiles {
         this.input = root.querySelector("input[type=file]");
         this.list = root.querySelector(".chosen-files");
         this.problem = root.querySelector(".chosen-problem");
+        this.template = root.querySelector("template");
         this.files = [];
+        this.rows = new Map();
         this.input.addEventListener("change", () => this.add([...this.input.files]));
         this.receiveDrops(root.querySelector(".drop-area"));
         this.input.form.addEventListener("submit", event => this.show() || event.preventDefault());
@@ -25,6 +32,8 @@ class ChosenFiles {
 
     remove(file) {
         this.files = this.files.filter(other => other !== file);
+        this.rows.get(file).querySelectorAll("audio").forEach(audio => URL.revokeObjectURL(audio.src));
+        this.rows.delete(file);
         this.store();
         this.input.focus();
     }
@@ -39,8 +48,9 @@ class ChosenFiles {
 
     // Whether the server would take them.
     show() {
-        this.list.querySelectorAll("audio").forEach(audio => URL.revokeObjectURL(audio.src));
-        this.list.replaceChildren(...this.files.map(file => this.row(file)));
+        const rows = this.files.map(file => this.rows.get(file) || this.row(file));
+        this.list.append(...rows.filter(row => !row.isConnected));
+        [...this.list.children].filter(row => !rows.includes(row)).forEach(row => row.remove());
         this.problem.textContent = this.problemOfAll();
         return !this.list.querySelector(".problem") && !this.problem.textContent;
     }
@@ -58,15 +68,51 @@ class ChosenFiles {
         const row = document.createElement("li"), name = document.createElement("span");
         const megabytes = (file.size / 2 ** 20).toLocaleString(document.documentElement.lang || "en", {maximumFractionDigits: 1});
         name.textContent = `${file.name} (${megabytes} MB)`;
+        this.rows.set(file, row);
         row.append(name);
-        if (file.type && document.createElement("audio").canPlayType(file.type)) {
-            row.append(ChosenFiles.player(file));
-        }
         row.append(ChosenFiles.button(this.root.dataset.remove, `${this.root.dataset.remove}: ${file.name}`, () => this.remove(file)));
+        row.append(this.template.content.cloneNode(true));
+        this.showSound(file, row);
         if (file.size > Number(this.root.dataset.mostBytes)) {
             row.append(Object.assign(document.createElement("p"), {className: "problem", textContent: this.root.dataset.tooLarge}));
         }
         return row;
+    }
+
+    // All of it at once, so that nothing moves when the waveform is there. What this browser cannot decode is shown once the
+    // server has stored it.
+    async showSound(file, row) {
+        const parts = row.querySelectorAll(".clip, .chosen-edit"), clip = parts[0];
+        const hide = isHidden => parts.forEach(part => { part.hidden = isHidden; });
+        if (file.size > Number(this.root.dataset.mostBytes) || !document.createElement("audio").canPlayType(file.type)) {
+            return;
+        }
+        hide(false);
+        clip.querySelector("audio").src = URL.createObjectURL(file);
+        const trim = new Trim(clip, Trim.fieldsIn(row));
+        try {
+            const sound = await new OfflineAudioContext(1, 1, PEAKS_RATE).decodeAudioData(await file.arrayBuffer());
+            clip.dataset.seconds = sound.duration.toFixed(3);
+            clip.querySelector("path").setAttribute("d", ChosenFiles.bars(sound));
+            trim.show();
+        } catch {
+            hide(true);
+        }
+    }
+
+    static bars(sound) {
+        const channels = [...Array(sound.numberOfChannels).keys()].map(index => sound.getChannelData(index));
+        const peak = column => {
+            let most = 0;
+            for (const samples of channels) {
+                const end = Math.floor((column + 1) * sound.length / PEAKS);
+                for (let at = Math.floor(column * sound.length / PEAKS); at < end; at++) {
+                    most = Math.max(most, Math.abs(samples[at]));
+                }
+            }
+            return 19 * Math.min(1, most);
+        };
+        return [...Array(PEAKS).keys()].map(peak).map((half, x) => `M${x} ${(20 - half).toFixed(1)}V${(20 + half).toFixed(1)}`).join(" ");
     }
 
     receiveDrops(area) {

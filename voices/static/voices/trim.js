@@ -10,7 +10,6 @@ class Trim {
     constructor(clip, fields) {
         this.clip = clip;
         this.fields = fields;
-        this.seconds = Number(clip.dataset.seconds);
         this.waveform = clip.querySelector(".clip-waveform");
         this.audio = clip.querySelector("audio");
         this.before = this.cover("before");
@@ -22,6 +21,11 @@ class Trim {
         this.audio?.addEventListener("timeupdate", () => this.follow());
         this.audio?.addEventListener("pause", () => this.ended());
         this.show();
+    }
+
+    // Until it is known, one second: nothing can be chosen yet.
+    get seconds() {
+        return Number(this.clip.dataset.seconds) || 1;
     }
 
     get start() {
@@ -53,6 +57,9 @@ class Trim {
     }
 
     drag(event) {
+        if (!Number(this.clip.dataset.seconds)) {
+            return;
+        }
         const box = this.waveform.getBoundingClientRect();
         const at = moved => this.seconds * Math.min(1, Math.max(0, (moved.clientX - box.left) / box.width));
         const near = seconds => Math.abs(event.clientX - box.left - box.width * seconds / this.seconds) < GRIP;
@@ -119,6 +126,11 @@ class Trim {
         return cover;
     }
 
+    static fieldsIn(row) {
+        const field = name => row?.querySelector(`input[name$="-${name}"]`);
+        return {trim_start: field("trim_start"), trim_end: field("trim_end"), gain: field("gain")};
+    }
+
     static button(text, act) {
         const button = Object.assign(document.createElement("button"), {type: "button", className: "button", textContent: text});
         button.addEventListener("click", act);
@@ -127,9 +139,8 @@ class Trim {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-    document.querySelectorAll(".clip").forEach(clip => {
-        const row = clip.closest(".inline-related"), field = name => row?.querySelector(`input[name$="-${name}"]`);
-        const fields = {trim_start: field("trim_start"), trim_end: field("trim_end"), gain: field("gain")};
+    document.querySelectorAll(".inline-related .clip").forEach(clip => {
+        const fields = Trim.fieldsIn(clip.closest(".inline-related"));
         if (Object.values(fields).every(Boolean)) {
             new Trim(clip, fields);
         }
