@@ -20,8 +20,9 @@ from tests.live.locked_database import locked_database
 from tests.system.small_disk import fill
 
 ENGINE_ERRORS = frozenset({"engine_failed", "engine_unavailable", ABORTED})
-DRAIN_ERRORS = frozenset({"server_shutdown", "server_draining", REFUSED, ABORTED})
-KILL_ERRORS = frozenset({REFUSED, CUT, ABORTED})
+# The next process listens before its engine is ready.
+DRAIN_ERRORS = frozenset({"server_shutdown", "server_draining", "engine_unavailable", REFUSED, ABORTED})
+KILL_ERRORS = frozenset({"engine_unavailable", REFUSED, CUT, ABORTED})
 REDIS_ERRORS = frozenset({"audio_source_lost"})
 DATABASE_ERRORS = frozenset({"database_unavailable"})
 DISK_ERRORS = frozenset({"storage_full", "recording_not_stored", "database_unavailable"})
@@ -130,7 +131,7 @@ async def kill_redis(site: Site, node: Node, random_: random.Random) -> None:
 async def pause_redis(site: Site, node: Node, random_: random.Random) -> None:
     site.redis.process.send_signal(signal.SIGSTOP)
     try:
-        await asyncio.sleep(random_.choice((0.5, 4.0)))
+        await asyncio.sleep(random_.choice((0.5, 8.0)))
     finally:
         site.redis.process.send_signal(signal.SIGCONT)
 

@@ -20,7 +20,7 @@ NOUNS = ("cats", "boats", "clocks", "pilots", "rivers", "tailors", "lamps", "gar
 VERBS = ("sleep near", "wait in", "turn around in", "leave", "return to", "dream of", "walk to")
 PLACES = ("Oslo", "Turin", "Riga", "Kyoto", "Lagos", "Quito", "Dublin", "Seville", "Nairobi", "Denver")
 # The others have another word. More: of several sentences.
-SHORT_SHARE, LONG_SHARE, LONG_SENTENCES = 0.7, 0.15, 4
+SHORT_SHARE, LONG_SHARE, LONG_SENTENCES = 0.8, 0.06, 4
 
 # espeak-ng speaks most of these, at little cost; en is a neural voice.
 LANGUAGES = {"demo": ("en", "de", "fr", "it", "ru", "pl", "sv", "nl"), "xtts": ("en", "de", "fr")}
@@ -31,19 +31,19 @@ FILES = ("wav_24000", "wav_16000")
 # Kinds of sessions that speak one of a pool of plans, with the kinds of clients that ask for it: share of all sessions.
 SPEAKING = {
     "native": 14,
-    "paced": 2,
+    "paced": 1,
     "elevenlabs": 12,
-    "typed": 8,
-    "contexts": 10,
+    "typed": 7,
+    "contexts": 9,
     "whole": 14,
     "streamed": 8,
     "timestamps": 4,
     "slow": 4,
-    "vanishing socket": 6,
-    "vanishing request": 4,
-    "limited": 5,
+    "vanishing socket": 7,
+    "vanishing request": 5,
+    "limited": 6,
 }
-OTHERS = {"forward": 6, "bad": 5, "voices": 2}
+OTHERS = {"forward": 9, "bad": 7, "voices": 2}
 KINDS = SPEAKING | OTHERS
 # Kinds that ask as another one does.
 ASKS_AS = {"slow": "elevenlabs", "vanishing socket": "elevenlabs", "vanishing request": "streamed", "limited": "native"}
@@ -95,7 +95,9 @@ def _text(words: Iterator[str], random_: random.Random) -> str:
 
 
 def _streams(kind: str, random_: random.Random) -> int:
-    return {"native": random_.randint(1, 2), "contexts": 3, "typed": 2, "elevenlabs": 2}.get(kind, 1)
+    return {"native": random_.randint(1, 2), "contexts": random_.randint(2, 3), "typed": 2, "elevenlabs": 2}.get(
+        kind, 1
+    )
 
 
 def _formats(kind: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ REFUSALS = {
 SERVICE = {"max_load": False, "drain_seconds": 5, "engine_heartbeat_seconds": 5, "engine_wait_seconds": 30}
 # Voices come and go, and XTTS would take seconds for each.
 NOT_PREPARED = {"prepare_in_background": False}
-PROMPT: dict[str, Any] = {"forward": {"timeout_seconds": 2}, "service": SERVICE}
+PROMPT: dict[str, Any] = {"service": SERVICE}
 PATIENT: dict[str, Any] = {
     "forward": {"timeout_seconds": 600},
     "database": {"answer_seconds": 60},

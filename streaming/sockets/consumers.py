@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -137,7 +137,7 @@ class SpeechConsumer(AsyncConsumer):
         """The client has to leave: there are too many strangers, or its key is not valid any more."""
         self._dismissal = fault_of(refusal)
         if self._session:
-            self._in_background(self._answer(self._session.fail(self._dismissal)))
+            self._answer_in_background(partial(self._session.fail, self._dismissal))
         if abort := cast("Callable[[], object] | None", self.scope.get(ABORT_KEY)):
             asyncio.get_running_loop().call_later(GOODBYE_SECONDS, abort)
 
@@ -241,10 +241,17 @@ class SpeechConsumer(AsyncConsumer):
 
     def _on_time(self) -> None:
         if self._session and not self._session.is_closed:
-            self._in_background(self._answer(self._session.timeout(now=self._now())))
+            session = self._session
+            self._answer_in_background(lambda: session.timeout(now=self._now()))
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _answer_in_background(self, decide: Callable[[], Sequence[Action]]) -> None:
+        """The actions are decided when they are performed. Otherwise a message that comes in between would be answered
+        first: speech would begin before the parameters that the connection was opened with are there."""
+
+        async def answer() -> None:
+            await self._answer(decide())
+
+        task = asyncio.create_task(answer())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -253,7 +260,7 @@ class SpeechConsumer(AsyncConsumer):
     def leave(self) -> None:
         """The server is about to end: so does this connection, when the turns that have begun on it are over."""
         if self._session:
-            self._in_background(self._answer(self._session.leave(errors.SHUTTING_DOWN)))
+            self._answer_in_background(partial(self._session.leave, errors.SHUTTING_DOWN))
 
     async def say_goodbye(self) -> None:
         """Tell the client that the server shuts down, and wait a moment for it to have heard."""
