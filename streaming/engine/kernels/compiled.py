@@ -88,6 +88,11 @@ def compiled(function: Function) -> Function:
 
 
 def compiled_with_reordered_sums(function: Function) -> Function:
-    """Sums of floats may be reordered, so that they can be vectorised; the order is the same every time."""
+    """Sums of floats may be reordered, so that they can be vectorised; the order is the same every time.
+
+    A function has another order in each function that LLVM puts it into, and one of its own. So it becomes part of all that
+    call it: a call would lead to whichever copy the process has loaded first, which is another one after a start that
+    compiled than after one that found the code on disk.
+    """
     with _kept_here():
-        return cast(Function, njit(fastmath=True, **_OPTIONS)(function))
+        return cast(Function, njit(fastmath=True, forceinline=True, **_OPTIONS)(function))
