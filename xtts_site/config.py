@@ -79,8 +79,9 @@ class ServiceConfig(conf.ServiceConfig):
 
 
 class StorageConfig(Section):
-    """Where recordings are: in the data folder, or in a bucket. The arguments of `voices.s3.S3Storage`."""
+    """Where recordings are: in a folder, or in a bucket. All but `folder` are the arguments of `voices.s3.S3Storage`."""
 
+    folder: ConfigPath | None = None
     bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")] | None = None
     endpoint: Annotated[str, AfterValidator(check_endpoint)] | None = None
     region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] | None = None
@@ -98,7 +99,9 @@ class StorageConfig(Section):
     @model_validator(mode="after")
     def _a_bucket_is_named(self) -> Self:
         if self.bucket is None and (self.endpoint or self.region or self.access_key or self.prefix):
-            raise ValueError("bucket must be set, or recordings are kept in service.data_dir")
+            raise ValueError("bucket must be set, or recordings are kept in a folder")
+        if self.bucket and self.folder:
+            raise ValueError("folder and bucket must not both be set")
         return self
 
 
@@ -106,6 +109,11 @@ class Config(conf.Config):
     service: ServiceConfig
     storage: StorageConfig
     database_url: Annotated[str, AfterValidator(check_database_url)] | None = None
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Unless they are in a bucket."""
+        return self.storage.folder or self.service.data_dir / "media"
 
     def of_the_apps(self) -> dict[str, Any]:
         """`settings.XTTS`: what the apps know, without what only this project does."""

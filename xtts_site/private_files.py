@@ -46,7 +46,8 @@ def _kept(config: Config) -> Iterator[Path]:
     """Files and folders of the server, each folder before what is in it: then nobody exchanges that meanwhile. Links are not
     followed, but for the folder of the recordings, which may be on another disk."""
     data_dir = config.service.data_dir
-    for top in (data_dir, (data_dir / "media" / "clips").resolve()):
+    recordings = [(config.recordings_folder / name).resolve() for name in ("clips", "copies")]
+    for top in (data_dir, *recordings):
         yield top
         for folder, folders, files in os.walk(top):
             yield from (Path(folder, name) for name in (*folders, *files))

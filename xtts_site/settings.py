@@ -67,7 +67,7 @@ def _storage() -> dict[str, Any]:
             "storage.bucket needs a package that is not installed (boto3): run `pip install -r requirements-s3.txt` in the "
             "project's folder, or `pip install 'xtts-stream-server[s3]'`."
         )
-    return {"BACKEND": "voices.s3.S3Storage", "OPTIONS": CONFIG.storage.model_dump()}
+    return {"BACKEND": "voices.s3.S3Storage", "OPTIONS": CONFIG.storage.model_dump(exclude={"folder"})}
 
 
 SECRET_KEY = SERVICE.secret_key or _kept_secret_key(SERVICE.data_dir / "secret_key")
@@ -158,7 +158,7 @@ STORAGES = {
     "default": _storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-MEDIA_ROOT = SERVICE.data_dir / "media"
+MEDIA_ROOT = CONFIG.recordings_folder
 # Django would give an upload rights of its own choice, whatever the umask.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = private_files.FILE, private_files.FOLDER
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024

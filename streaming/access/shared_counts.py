@@ -25,6 +25,8 @@ from streaming.access import count_scripts
 logger = logging.getLogger("streaming.access.shared_counts")
 
 PREFIX = "xtts:"
+# Of each server that runs: its mark.
+SERVERS = f"{PREFIX}server:"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 5.0
 # How long one round trip may take. It is looked at several times, and not once: an event loop that stood still has heard
@@ -62,10 +64,12 @@ class _Question:
 
 
 class SharedCounts:
-    """One per server process. Every answer is None while Redis is away: then the process counts alone."""
+    """One per server process. Every answer is None while Redis is away: then the process counts alone. `mark`: what others
+    find in Redis of this server (`other_servers`)."""
 
-    def __init__(self, url: str, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, url: str, *, mark: str = "", answer_seconds: float = ANSWER_SECONDS) -> None:
         self._url = url
+        self._mark = mark
         self._answer_seconds = answer_seconds
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count()
@@ -175,7 +179,7 @@ class SharedCounts:
         """Renew what is held, and write something in any case: a Redis that only reads does not count."""
         held = list(self._held.values())
         renewals = [_Question(self._renewal(held[n : n + MOST_AT_ONCE])) for n in range(0, len(held), MOST_AT_ONCE)]
-        alive = ("SET", f"{PREFIX}server:{self._name}", 1, "PX", round(LEASE_SECONDS * 1000))
+        alive = ("SET", f"{SERVERS}{self._name}", self._mark, "PX", round(LEASE_SECONDS * 1000))
         return [*renewals, _Question(alive)]
 
     def _renewal(self, places: list[Place]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import logging
 
 from streaming.access.gate import Gate
 from streaming.access.known_keys import KnownKeys
+from streaming.access.other_servers import mark_of_this_server
 from streaming.access.shared_counts import SharedCounts
 from streaming.conf import Config
 from streaming.connection.capacity import Capacity
@@ -59,7 +60,7 @@ class ServerParts:
         answer_within(database.answer_seconds)
         keys = KnownKeys(fresh=database.cache_seconds, outage=database.key_outage_seconds)
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
-        shared = SharedCounts(config.redis_url) if config.redis_url else None
+        shared = SharedCounts(config.redis_url, mark=mark_of_this_server()) if config.redis_url else None
         self.gate = Gate(config.limits, keys, shared=shared)
         self.records = Records()
         self.forwarding = Forwarding(config.forward, config.redis_url)

@@ -23,6 +23,7 @@ get_user_model().objects.create_superuser("ada", password="lovelace")
 """
 # A cache that would go on with the old sound for an hour: only what is told of changes can be quicker.
 DATABASE = {"cache_seconds": 3600}
+SECRET_KEY = "the same for all servers of an installation"
 
 
 @dataclass
@@ -48,14 +49,16 @@ def storage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory, storage: S3Server | None) -> Iterator[Pair]:
-    """Each on one of the two web servers."""
+    """Each on one of the two web servers, with a data folder of its own."""
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    data = str(folders[0] / "var")
-    sections: dict[str, Any] = {"database": DATABASE}
+    shared = tmp_path_factory.mktemp("shared")
+    sections: dict[str, Any] = {"database": DATABASE, "database_url": f"sqlite:///{shared}/db.sqlite3"}
     if storage:
         sections["storage"] = storage.settings | {"timeout_seconds": 5}
+    else:
+        sections["storage"] = {"folder": str(shared / "recordings")}
     settings = [
-        write_settings(folder, service={"data_dir": data, "server": program}, **sections)
+        write_settings(folder, service={"server": program, "secret_key": SECRET_KEY}, **sections)
         for folder, program in zip(folders, ("uvicorn", "daphne"), strict=True)
     ]
     with ExitStack() as running:

@@ -1,7 +1,8 @@
 """An engine that clones, for tests: what it says is a level of sound that only the same recordings give.
 
 It runs in the engine's process like any other. Its folder is how a test watches and steers it: it notes there what it does,
-and holds its work while there is a file "hold-speech" or "hold-preparation".
+and holds its work while there is a file "hold-speech" (all texts, or those that have in them what the file says) or
+"hold-preparation".
 """
 
 import hashlib
@@ -116,12 +117,18 @@ class CloningEngine:
         if not voice.conditioning and voice.speaker != BUILT_IN:
             sink(Failed(request.request_id, f"There is no speaker {voice.speaker!r}."))
             return
-        while (self._folder / "hold-speech").exists() and request.request_id not in self._cancelled:
+        while self._is_held(request.text) and request.request_id not in self._cancelled:
             time.sleep(0.01)
         level = level_of(voice.conditioning or voice.speaker.encode())
         samples = np.full(RATE // 5, level, dtype=np.float32)
         sink(PcmChunk(request.request_id, samples, text_end=len(request.text), last=True))
         sink(Finished(request.request_id, request.request_id in self._cancelled))
+
+    def _is_held(self, text: str) -> bool:
+        try:
+            return (self._folder / "hold-speech").read_text() in text
+        except FileNotFoundError:
+            return False
 
     def _note(self, did: str, **facts: Any) -> None:
         line = json.dumps({"did": did, "pid": os.getpid(), **facts}) + "\n"

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from streaming.access.models import ApiKey
+from streaming.access.other_servers import has_strangers
 from streaming.conf import ModelConfig
 from streaming.connection.listening import CannotListen, Listening
 from xtts_site.addresses import in_url, is_loopback, listened_on, reachable
@@ -27,6 +28,11 @@ logger = logging.getLogger("streaming.serve")
 DEFAULT_PORT = ServiceConfig.model_fields["port"].default
 # Of example.py.
 DEFAULT_HOST = "127.0.0.1"
+STRANGERS = (
+    "Another server with the same Redis has another secret key: who signs in to the admin at one of them is not signed in "
+    "at the other. Set service.secret_key to the same text for all servers of an installation; other installations need a "
+    "Redis database of their own."
+)
 
 
 class Command(BaseCommand):
@@ -47,14 +53,14 @@ class Command(BaseCommand):
         descriptor = passed_descriptor(options["fd"])
         config = with_address(get_config(), descriptor)
         check_database()
-        if config.redis_url:
-            asyncio.run(check_redis(config.redis_url))
+        is_with_strangers = asyncio.run(check_redis(config.redis_url)) if config.redis_url else False
         check_tls(config.service)
         # Imported here: daphne has to install its event loop before the application is there, and only where it serves.
         server = import_module(f"streaming.{config.service.server}.server")
         from xtts_site.asgi import application
 
-        welcome = partial(self._welcome, config, [key_warning(config), name_warning(config)])
+        warnings = [key_warning(config), name_warning(config), STRANGERS if is_with_strangers else None]
+        welcome = partial(self._welcome, config, warnings)
         try:
             server.serve(application, listening_of(config.service, descriptor), welcome)
         except CannotListen as error:
@@ -219,14 +225,14 @@ def check_database() -> None:
         raise CommandError(f"The database is not set up: run `{manage()} setup` first.")
 
 
-async def check_redis(url: str) -> None:
-    """Raises CommandError if Redis does not answer."""
+async def check_redis(url: str) -> bool:
+    """Whether a server with another secret key uses it. Raises CommandError if Redis does not answer."""
     import redis.asyncio
     from redis.exceptions import RedisError
 
     try:
         async with asyncio.timeout(5), redis.asyncio.Redis.from_url(url) as client:
-            await client.ping()
+            return await has_strangers(client)
     except (RedisError, OSError, TimeoutError) as error:
         reason = one_sentence(error if str(error) else "no answer")
         raise CommandError(f"REDIS_URL is set, but Redis does not answer: {reason}") from None
