@@ -1,5 +1,6 @@
 """`manage.py bench_stream` with a real server, and few clients."""
 
+import asyncio
 import json
 import os
 import signal
@@ -12,7 +13,10 @@ from typing import Any
 import pytest
 
 from benchmarks.live_server import LiveServer, command_environment, free_port, write_settings
-from streaming.load_test.plan import KINDS
+from streaming.load_test.clients import Target
+from streaming.load_test.crowd import Crowd
+from streaming.load_test.figures import UNFINISHED
+from streaming.load_test.plan import KINDS, Scenario, visits
 from streaming.load_test.server_load import family, listening_process
 from tests.live.keys import make_keys
 from xtts_site.config import PROJECT_DIR
@@ -72,6 +76,22 @@ def test_each_kind_of_client_is_heard_in_each_of_its_turns(server: LiveServer, e
     assert figures["ttfa"]["p50"] > 0
     assert figures["audio_seconds"] > 1
     assert figures["by_kind"].keys() == {kind}
+
+
+async def test_clients_come_when_they_have_planned_to_though_nobody_is_answered() -> None:
+    scenario = Scenario(rate=100, clients=20, seconds=60, kinds=dict.fromkeys(KINDS, 1.0), voices={"demo": 1.0})
+    planned = visits(scenario)
+    held = []
+    async with await asyncio.start_server(lambda *streams: held.append(streams), "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        crowd = Crowd(Target(f"http://127.0.0.1:{port}"))
+        await crowd.run(planned, grace=0, stop=asyncio.Event())
+        for _, writer in held:
+            writer.transport.abort()
+    assert crowd.came == crowd.most_present == 20
+    assert {outcome.end for outcome in crowd.outcomes} == {UNFINISHED}
+    intended = sorted(outcome.hearing.intended - crowd.begun for outcome in crowd.outcomes)
+    assert intended == pytest.approx([visit.at for visit in planned])
 
 
 def test_the_servers_own_cost_is_measured(server: LiveServer, elsewhere: Path) -> None:
