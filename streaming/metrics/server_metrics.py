@@ -1,5 +1,6 @@
 """The metrics of one server process, in a registry of their own: what the project around it measures is left alone."""
 
+import time
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -13,6 +14,13 @@ from streaming.metrics.engine_metrics import engine_metrics
 from streaming.metrics.families import PREFIX, counter, gauge, histogram
 from streaming.metrics.garbage_watch import GarbageWatch
 from streaming.metrics.loop_watch import LoopWatch
+from streaming.metrics.session_figures import SessionFigures
+from streaming.metrics.session_metrics import session_metrics
+
+OPENMETRICS = "application/openmetrics-text"
+# Of a whole text in OpenMetrics.
+END = b"# EOF\n"
+PAUSE_SECONDS = 0.0001
 
 
 class ServerMetrics(Collector):
@@ -22,12 +30,12 @@ class ServerMetrics(Collector):
 
     def __init__(self, executor: Executor, strangers: Callable[[], int], dropped_messages: Callable[[], int]) -> None:
         self.speech = SpeechFigures()
+        self.sessions = SessionFigures()
         self._executor = executor
         self._strangers = strangers
         self._dropped_messages = dropped_messages
         self._loop = LoopWatch()
         self._garbage = GarbageWatch()
-        # The registry describes what it has when it is made, and a process without /proc has less.
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(namespace=PREFIX.rstrip("_"), registry=self.registry)
@@ -42,15 +50,21 @@ class ServerMetrics(Collector):
         self._garbage.stop()
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in the format that a client accepts, and its media type."""
+        """The metrics in the format that a client accepts, and its media type. To be called in a thread: it takes some
+        milliseconds, and after each metric it pauses, so that the event loop can go on."""
         encode, media_type = choose_encoder(accept)
-        return encode(self.registry), media_type
+        parts = []
+        for metric in self.registry.collect():
+            parts.append(encode(_One(metric)).removesuffix(END))
+            time.sleep(PAUSE_SECONDS)
+        return b"".join(parts) + (END if media_type.startswith(OPENMETRICS) else b""), media_type
 
     def describe(self) -> list[Metric]:
         """Nothing: the registry would ask for everything, at a time when nothing is there yet."""
         return []
 
     def collect(self) -> Iterator[Metric]:
+        yield from session_metrics(self.sessions, self._strangers())
         yield from engine_metrics(self._executor)
         yield from self._speech_metrics()
         yield from self._process_metrics()
@@ -67,7 +81,6 @@ class ServerMetrics(Collector):
         yield histogram(
             "voice_preparation_seconds", "Time that the engine took to prepare a voice.", speech.preparation_seconds
         )
-        yield gauge("sockets_unidentified", "Open sockets whose client has not said yet who it is.", self._strangers())
         yield counter(
             "forward_dropped_messages",
             "Messages of forward mode that could not be decoded.",
@@ -87,3 +100,11 @@ class ServerMetrics(Collector):
             {(str(generation),): pauses for generation, pauses in enumerate(self._garbage.pauses)},
             ("generation",),
         )
+
+
+class _One(Collector):
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._metric

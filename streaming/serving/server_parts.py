@@ -70,6 +70,7 @@ class ServerParts:
             strangers=lambda: self.open_sockets.strangers,
             dropped_messages=lambda: self.forwarding.dropped_messages,
         )
+        self.records.listen(self.metrics.sessions)
         self._preparer = preparer = VoicePreparer(self.executor, self.metrics.speech)
         self._voices = voices
         self._background = BackgroundPreparation(preparer, self.executor)

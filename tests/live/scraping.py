@@ -16,7 +16,10 @@ class Metrics:
     """One scrape. A name is that of a sample: `speech_engine_starts_total`, `speech_gc_pause_seconds_count`."""
 
     def __init__(self, text: str) -> None:
-        self._samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        families = list(text_string_to_metric_families(text))
+        self._samples = [sample for family in families for sample in family.samples]
+        # What there is, whether or not it has a series by now.
+        self.metrics = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
 
     @classmethod
     def of(cls, server: LiveServer, prefix: str = "") -> Self:
@@ -31,11 +34,6 @@ class Metrics:
         return sum(
             sample.value for sample in self._samples if sample.name == name and labels.items() <= sample.labels.items()
         )
-
-    @property
-    def metrics(self) -> set[str]:
-        """Their names: without the ends that the samples of histograms have."""
-        return {name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum") for name in self.names}
 
     @property
     def names(self) -> set[str]:
