@@ -1,4 +1,5 @@
 import ast
+import importlib
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import llvmlite
 import numba
@@ -104,6 +106,23 @@ def test_a_place_that_cannot_be_written_is_passed_over(tmp_path: Path, monkeypat
     assert compiled._cache_directory() == tmp_path / f"xtts-compiled-{os.getuid()}" / f"numba-{cache_key()}"
     (tmp_path / f"xtts-compiled-{os.getuid()}").chmod(0o777)
     assert compiled._cache_directory() is None
+
+
+def reordering() -> list[Any]:
+    """The functions whose sums of floats may be reordered."""
+    modules = [importlib.import_module(f"streaming.engine.kernels.{Path(name).stem}") for name in FILES]
+    functions = {
+        id(found): found for module in modules for found in vars(module).values() if hasattr(found, "targetoptions")
+    }
+    return [function for function in functions.values() if function.targetoptions["fastmath"]]
+
+
+def test_a_function_whose_sums_may_be_reordered_is_never_called_but_part_of_its_callers() -> None:
+    """A call leads to the copy that was loaded first: to another one where the code was compiled just now, which adds up in
+    another order. The same seed then gave other samples after the next start."""
+    functions = reordering()
+    assert {"normalise", "attend", "run_layers"} <= {function.__name__ for function in functions}
+    assert [function.__name__ for function in functions if not function.targetoptions["forceinline"]] == []
 
 
 def imports(path: Path) -> Iterator[str]:
