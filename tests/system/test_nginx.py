@@ -13,9 +13,10 @@ import pytest
 from elevenlabs import ElevenLabs
 from websockets.asyncio.client import connect
 
-from benchmarks.live_server import LiveServer
+from benchmarks.live_server import LiveServer, write_settings
 from tests.live.client import receive_all, send
 from tests.live.elevenlabs_client import speak
+from tests.live.test_load_test import result_of
 from tests.pure.voices.recordings import encoded, speech
 from tests.system.nginx import nginx_command
 
@@ -178,3 +179,14 @@ def test_what_a_client_sends_in_its_query_is_in_no_log(web: httpx.Client, author
     assert any("GET /nowhere" in log for log in logs)
     assert any(re.search(rf'"GET /v1/models" 200 .* {named}$', log, re.MULTILINE) for log in logs)
     assert "very_secret" not in "".join(logs)
+
+
+def test_a_load_test_reaches_the_server_by_tls_and_measures_the_process_behind(
+    behind_nginx: LiveServer, nginx_port: int, authority: Path, tmp_path: Path
+) -> None:
+    few = ("--rate", "1000", "--clients", "4", "--kinds", "native,http", "--grace", "120")
+    trusted = ("--ca-file", str(authority / "authority.pem"), "--pid", str(behind_nginx.process.pid))
+    result = result_of(write_settings(tmp_path), f"https://127.0.0.1:{nginx_port}", *few, *trusted)
+    assert result["figures"]["ends"] == {"complete": 4}
+    assert result["figures"]["by_kind"].keys() == {"native", "http"}
+    assert result["server"]["processes"] >= 2
