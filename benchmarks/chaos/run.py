@@ -59,6 +59,7 @@ async def _run(site: Site, seed: int, size: Size, options: Options) -> Run:
     print(f"{len(plans)} references after {time.monotonic() - begun:.0f} s", flush=True)
     chronicle = Chronicle()
     crowd = Crowd(site, plans, Judge(references, chronicle), seed, size.sessions, site.folder / "sessions.log")
+    crowd.ends_at = time.monotonic() + size.minutes * 60
     conductor = Conductor(site, plans, references, chronicle, crowd.tally.violations, seed, size.wants)
     before = await _part(site, crowd, conductor, size, round(size.sessions * WARMING_SHARE))
     await _part(site, crowd, conductor, size, size.sessions)
@@ -88,7 +89,7 @@ async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sess
     """That many sessions, counted from the first one; then everything comes to rest."""
     crowd.most = sessions
     breaking = asyncio.create_task(conductor.run(size.faults))
-    telling = asyncio.create_task(_tell(crowd, size.minutes * 60))
+    telling = asyncio.create_task(_tell(crowd))
     try:
         await crowd.run(size.beside)
         conductor.is_over = True
@@ -102,10 +103,8 @@ async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sess
     return {name: await holdings_of(node) for name, node in site.nodes.items()}
 
 
-async def _tell(crowd: Crowd, most_seconds: float) -> None:
-    begun = time.monotonic()
+async def _tell(crowd: Crowd) -> None:
     while True:
-        crowd.is_over = time.monotonic() > begun + most_seconds
         await asyncio.sleep(30)
         print(f"{crowd.tally.sessions} sessions, {len(crowd.tally.violations)} violations", flush=True)
 

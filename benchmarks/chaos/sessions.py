@@ -1,6 +1,7 @@
 """Sessions of all kinds, one after the other and beside each other, and what has become of them."""
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -70,7 +71,7 @@ class Crowd:
     log: Path
     tally: Tally = field(default_factory=Tally)
     begun: int = 0
-    is_over: bool = False
+    ends_at: float = math.inf
 
     async def run(self, beside: int) -> None:
         async with asyncio.TaskGroup() as group:
@@ -78,7 +79,7 @@ class Crowd:
                 group.create_task(self._client())
 
     async def _client(self) -> None:
-        while not self.is_over and self.begun < self.most:
+        while self.begun < self.most and time.monotonic() < self.ends_at:
             self.begun += 1
             await self.session(self.begun)
 
