@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from voices import speech_hook
 from voices.models import ReferenceClip, Voice
 from voices.preparation import Prepared, State
+from voices.preparation_reasons import translated
 from voices.preparation_states import states_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def hear_button(site: admin.AdminSite, kind: str, pk: int, name: str) -> SafeStr
 
 def _told(prepared: Prepared) -> dict[str, str]:
     name, meaning = str(SHOWN[prepared.state]), str(MEANING[prepared.state])
-    return {"state": prepared.state, "name": name, "meaning": meaning, "reason": prepared.reason}
+    return {"state": prepared.state, "name": name, "meaning": meaning, "reason": translated(prepared.reason)}
 
 
 def _ticket(request: HttpRequest, voice_pk: int, clip_pk: int | None) -> HttpResponse:

@@ -7,7 +7,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils.translation import gettext, gettext_noop
 
 Trouble = Literal["silent", "denied", "no_bucket", "broken"]
-_REASONS: dict[Trouble, str] = {
+REASONS: dict[Trouble, str] = {
     "silent": gettext_noop("the storage of the recordings does not answer"),
     "denied": gettext_noop("the storage of the recordings denies this server access, whose keys have to be checked"),
     "no_bucket": gettext_noop("the bucket for the recordings does not exist, and its name has to be checked"),
@@ -21,8 +21,8 @@ class StorageUnavailable(OSError):
 
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
-        self.reason = _REASONS[trouble]
-        super().__init__(errno.EIO, gettext(_REASONS[trouble]))
+        self.reason = REASONS[trouble]
+        super().__init__(errno.EIO, gettext(REASONS[trouble]))
 
     def __str__(self) -> str:
         reason = str(self.strerror)
