@@ -215,7 +215,7 @@ class DatabaseConfig(Section):
 # Settings of the section `service` that only the project `xtts_site` knows.
 OF_THE_PROJECT = {
     *("host", "port", "server", "tls_certificate", "tls_key", "behind_tls_proxy", "hsts_seconds"),
-    *("allowed_hosts", "secret_key", "log_level"),
+    *("allowed_hosts", "secret_key", "log_level", "log_format"),
 }
 
 

@@ -14,14 +14,20 @@ from streaming.loading import imports_kept
 from xtts_site.config import ConfigError, get_config
 
 try:
-    get_config()
+    service = get_config().service
     with imports_kept():
         http_application = get_asgi_application()
         from streaming.asgi import speech_application
         from streaming.connection.capacity import raise_open_files
 
         raise_open_files()
-        application = speech_application(http_application, live_path="/healthz", ready_path="/readyz", owns_server=True)
+        application = speech_application(
+            http_application,
+            live_path="/healthz",
+            ready_path="/readyz",
+            owns_server=True,
+            names_by_proxy=service.behind_tls_proxy,
+        )
 except (ConfigError, ImproperlyConfigured) as error:
     sys.exit(str(error))
 

@@ -70,6 +70,7 @@ class ServiceConfig(conf.ServiceConfig):
     behind_tls_proxy: bool = False
     hsts_seconds: Annotated[int, Field(strict=True, ge=0, le=63_072_000)] = 31_536_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["plain", "json"] = "plain"
 
     @model_validator(mode="after")
     def _tls_is_a_pair(self) -> Self:

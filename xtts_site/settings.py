@@ -168,8 +168,22 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 7000
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "plain": {"()": "streaming.logs.formats.PlainFormatter"},
+        "json": {"()": "streaming.logs.formats.JsonFormatter"},
+    },
+    "filters": {
+        "request_id": {"()": "streaming.logs.formats.RequestIdFilter"},
+        "outages": {"()": "streaming.logs.outages.OutageFilter"},
+        "repetitions": {"()": "streaming.logs.repetitions.RepetitionFilter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": SERVICE.log_format,
+            "filters": ["request_id", "repetitions", "outages"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "django": {"level": "WARNING"},

@@ -4,12 +4,15 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from streaming.logs.request_id import current_request_id
+
 ANSWERS_HANDSHAKES = "websocket.http.response"
 NOTHING: Mapping[str, str] = {}
 
 
-def refusal_body(code: str, message: str) -> bytes:
-    return json.dumps({"detail": {"status": code, "code": code, "message": message}}).encode() + b"\n"
+def refusal_body(code: str, message: str, request_id: str = "") -> bytes:
+    named = {"request_id": request_id} if request_id else {}
+    return json.dumps({"detail": {"status": code, "code": code, "message": message} | named}).encode() + b"\n"
 
 
 async def refuse(
@@ -29,4 +32,4 @@ async def refuse(
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     headers += [(name.lower().encode(), value.encode()) for name, value in more_headers.items()]
     await send({"type": f"{prefix}.response.start", "status": status, "headers": headers})
-    await send({"type": f"{prefix}.response.body", "body": refusal_body(code, message)})
+    await send({"type": f"{prefix}.response.body", "body": refusal_body(code, message, current_request_id.get())})

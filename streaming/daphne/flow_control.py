@@ -117,6 +117,8 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
         _write_now(protocol.transport)
         return
     try:
+        if message["type"] == "websocket.accept" and message.get("headers"):
+            message = message | {"subprotocol": _with_headers(message)}
         await _plain_handle_reply(server, protocol, message)
     except Disconnected:
         return  # the client is gone, and the application is about to be told
@@ -126,6 +128,12 @@ async def _handle_socket_reply(server: Server, protocol: Any, message: dict[str,
             intake.accept()
     elif message["type"] == "websocket.send" and not message.get("urgent"):
         await protocol.valve.wait()
+
+
+def _with_headers(message: dict[str, Any]) -> tuple[str | None, dict[str, str]]:
+    """daphne drops the headers, and passes the protocol on to autobahn, which takes it with headers too."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]}
+    return message.get("subprotocol"), headers
 
 
 async def _handle_http_reply(server: Server, request: Any, message: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from streaming.dispatch.heartbeat import Condition, Heartbeat, HeartbeatLimits
 from streaming.engine.contract import EngineInfo
 from streaming.engine.framing import LARGEST_FRAME, Broken, Frame, FramingError, Ping, Pong, Ready, Stop, decode, encode
+from streaming.logs.formats import format_of_log
 from streaming.measures.distribution import Totals
 from streaming.measures.engine_figures import Cause, EngineFigures
 
@@ -243,7 +244,7 @@ class EngineProcess:
         # An empty entry would be the current directory.
         paths = [str(PROJECT_DIR), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-        spec = json.dumps({"name": self._spec.name, "options": self._spec.options})
+        spec = json.dumps({"name": self._spec.name, "options": self._spec.options} | format_of_log())
         with theirs:
             self._process = subprocess.Popen(
                 # -P: nothing is imported from the current directory, which may be anybody's.

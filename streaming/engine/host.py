@@ -47,6 +47,8 @@ from streaming.engine.framing import (
     encode,
 )
 from streaming.loading import imports_kept
+from streaming.logs.formats import write_log
+from streaming.logs.request_id import working_for
 
 logger = logging.getLogger("streaming.engine.host")
 
@@ -143,11 +145,13 @@ class Host:
             logger.exception("The engine received an invalid expectation")
 
     def _try(self, request_id: str, begin: Callable[[], None]) -> None:
-        try:
-            begin()
-        except Exception as error:
-            logger.exception("The engine received an invalid request")
-            self._send(Failed(request_id, _first_line(error)))
+        with working_for(request_id):
+            logger.debug("The engine is asked for %s", request_id)
+            try:
+                begin()
+            except Exception as error:
+                logger.exception("The engine received an invalid request")
+                self._send(Failed(request_id, _first_line(error)))
 
 
 def _pong(engine: SpeechEngine | None) -> Pong:
@@ -160,12 +164,12 @@ def _first_line(error: Exception) -> str:
 
 
 def main() -> int:
-    logging.basicConfig(format="{asctime} {levelname:<7} {name}: {message}", style="{", level=logging.INFO)
     # Ctrl-C in a terminal reaches every process of the group, and systemd's SIGTERM every process of the service; but it is
     # the server that ends this one, when all has been said.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     spec = json.loads(sys.argv[2])
+    write_log(is_json=spec.get("log_format") == "json", level=spec.get("log_level", logging.INFO))
     return Host(Connection(int(sys.argv[1]))).serve(spec["name"], spec["options"])
 
 

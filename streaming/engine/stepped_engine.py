@@ -20,7 +20,7 @@ from streaming.engine.expectations import Expectations
 from streaming.engine.gpt.prefill import Prefill
 from streaming.engine.gpt.sampling import NO_TOKEN
 from streaming.engine.reading import listeners_of, next_in_line, read, read_ahead
-from streaming.engine.utterance import Utterance
+from streaming.engine.utterance import OVERFLOWED, Utterance
 from streaming.engine.vocoder.vocoder import Due, VocoderStream
 from streaming.engine.xtts_engine import XttsEngine
 from streaming.engine.xtts_model import Model
@@ -148,7 +148,7 @@ class SteppedEngine(XttsEngine):
 
     def _end_overflowed(self, utterance: Utterance) -> None:
         """Half precision has no number above 65 504."""
-        logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
+        logger.error(OVERFLOWED, self._model.precision, extra=utterance.of_request)
         self._model.gpt.clear(utterance.slot)
         self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
 

@@ -14,8 +14,11 @@ from streaming.engine.ending import Ending
 from streaming.engine.gpt.prefill import Prefill
 from streaming.engine.scheduler import ScheduledRequest
 from streaming.engine.text.piece import TextPiece
+from streaming.logs.request_id import request_of
 
 logger = logging.getLogger("streaming.engine.xtts")
+
+OVERFLOWED = "The arithmetic of an utterance overflowed in %s"
 
 
 class SpeechStream(Protocol):
@@ -118,7 +121,13 @@ class Utterance:
                 "The speech for a text of %d characters was ended after %d audio tokens, the most it may take",
                 len(text),
                 self.steps,
+                extra=self.of_request,
             )
+
+    @property
+    def of_request(self) -> dict[str, str]:
+        """For lines of the log."""
+        return {"request_id": request_of(self.request.request_id)}
 
     @property
     def is_due(self) -> bool:
@@ -163,7 +172,8 @@ class Utterance:
             self.piece_is_over = self.piece_is_done = True
         if ending.is_over:
             text = self.request.text
-            logger.info("The speech for a text of %d characters went on, and was ended at a pause", len(text))
+            ended = "The speech for a text of %d characters went on, and was ended at a pause"
+            logger.info(ended, len(text), extra=self.of_request)
         return samples
 
     def allow(self, *, step: float, decode: float, now: float) -> None:

@@ -13,6 +13,7 @@ from streaming import errors
 from streaming.http.backend import SCOPE_KEY, Exchange
 from streaming.http.problems import Problem, not_found, problem_of
 from streaming.http.vendors import is_for_openai
+from streaming.logs.request_id import REQUEST_ID_KEY
 
 # Said of every JSON of the API, before a project's LocaleMiddleware names the language of its pages.
 LANGUAGE = "en"
@@ -22,7 +23,8 @@ def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
     note_problem(request, problem.code)
     in_words = Problem.in_openais_words if is_for_openai(request) else Problem.in_elevenlabs_words
     headers = dict(problem.headers) | {"Content-Language": LANGUAGE}
-    return JsonResponse(in_words(problem), status=problem.status, headers=headers)
+    request_id = getattr(request, "scope", {}).get(REQUEST_ID_KEY, "")
+    return JsonResponse(in_words(problem, request_id), status=problem.status, headers=headers)
 
 
 def note_problem(request: HttpRequest, code: str) -> None:

@@ -19,7 +19,7 @@ from streaming.http.backend import SCOPE_KEY, Backend, Caller, Exchange
 from streaming.http.paths import ApiPaths
 from streaming.http.problems import problem_of
 from streaming.http.request_limits import TooLong
-from streaming.records.request_id import request_id_of
+from streaming.logs.request_id import request_id_of
 from streaming.records.session_record import CLIENT_LEFT, OK, SessionRecord
 
 logger = logging.getLogger("streaming.http")

@@ -38,14 +38,19 @@ class Problem(Exception):
     def __str__(self) -> str:
         return self.message
 
-    def in_elevenlabs_words(self) -> dict[str, Any]:
+    def in_elevenlabs_words(self, request_id: str = "") -> dict[str, Any]:
         """`status` is the older name of `code`, and clients read either (docs/http.md, What errors must have)."""
         detail = {"status": self.code, "code": self.code, "message": self.message}
-        return {"detail": detail | ({"param": self.param} if self.param else {})}
+        return {"detail": detail | ({"param": self.param} if self.param else {}) | _named(request_id)}
 
-    def in_openais_words(self) -> dict[str, Any]:
+    def in_openais_words(self, request_id: str = "") -> dict[str, Any]:
         kind = _OPENAI_TYPES.get(self.status, "server_error")
-        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return {"error": error | _named(request_id)}
+
+
+def _named(request_id: str) -> dict[str, str]:
+    return {"request_id": request_id} if request_id else {}
 
 
 def not_found(path: str) -> Problem:

@@ -19,7 +19,7 @@ from streaming.http.answers import LANGUAGE, answer
 from streaming.http.backend import exchange_of, let_go_of_the_database
 from streaming.http.problems import Problem, not_found, problem_of
 from streaming.http.vendors import is_for_openai
-from streaming.records.request_id import request_id_of
+from streaming.logs.request_id import request_id_of
 from voices.database import as_long_as_allowed, asked_together
 from voices.database_waits import connect_in_time
 

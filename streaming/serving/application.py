@@ -21,6 +21,7 @@ from streaming.serving.drain import Admission, Drain
 from streaming.serving.health import Health
 from streaming.serving.life import Life
 from streaming.serving.lifespan import WrappedLifespan
+from streaming.serving.request_names import RequestNames
 from streaming.serving.server_parts import ServerParts
 from streaming.sockets.routing import SocketRouter, is_speech_path
 from voices.database_waits import wait_at_most
@@ -38,7 +39,13 @@ class SpeechApplication:
     """One server process of speech around another ASGI application."""
 
     def __init__(
-        self, application: App, parts: ServerParts, live_path: str | None, ready_path: str | None, owns_server: bool
+        self,
+        application: App,
+        parts: ServerParts,
+        live_path: str | None,
+        ready_path: str | None,
+        owns_server: bool,
+        names_by_proxy: bool = False,
     ) -> None:
         self._prefix = prefix = speech_prefix()
         self.parts = parts
@@ -70,8 +77,10 @@ class SpeechApplication:
         sockets = SocketRouter(prefix, parts.for_sockets, otherwise=RefusingSockets(application))
         self._uploads = Uploads(parts.config, parts.gate.keys, self._api_paths, owns_server=owns_server)
         scrape = Scrape(http, parts.metrics, prefix, parts.config.metrics.token)
-        self._http = RequestLimits(scrape, parts.config, self._uploads, self._has_limits)
-        self._sockets = RequestLimits(sockets, parts.config, self._uploads, self._has_limits)
+        self._http = self._named(RequestLimits(scrape, parts.config, self._uploads, self._has_limits), names_by_proxy)
+        self._sockets = self._named(
+            RequestLimits(sockets, parts.config, self._uploads, self._has_limits), names_by_proxy
+        )
         self._wait_for_uvicorn()
         self._waits_for_daphne = False
         # daphne installs the reactor before it imports an application. Where the reactor never runs, nothing happens.
@@ -111,6 +120,9 @@ class SpeechApplication:
         path_info = path_info_of(scope)
         meant = self._api_paths.meant_by(path_info)
         return scope if meant == path_info else with_path_info(scope, meant)
+
+    def _named(self, app: App, names_by_proxy: bool) -> RequestNames:
+        return RequestNames(app, self._has_limits, believes_proxy=names_by_proxy)
 
     def _has_limits(self, path_info: str) -> bool:
         meant = self._api_paths.meant_by(path_info)

@@ -15,6 +15,7 @@ from streaming.dispatch.executor import Executor
 from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.forwarding.forwarding import Forwarding
 from streaming.http.backend import Backend
+from streaming.logs.session_log import SessionLog
 from streaming.metrics.own_port import MetricsPort
 from streaming.metrics.server_metrics import ServerMetrics
 from streaming.records.records import Records
@@ -62,7 +63,7 @@ class ServerParts:
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
         shared = SharedCounts(config.redis_url, mark=mark_of_this_server()) if config.redis_url else None
         self.gate = Gate(config.limits, keys, shared=shared)
-        self.records = Records()
+        self.records = Records(SessionLog())
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
         self.metrics = ServerMetrics(

@@ -16,13 +16,13 @@ from streaming.access import refusals
 from streaming.connection.transport import ABORT_KEY, SEND_NOW_KEY, close_reason
 from streaming.dispatch.executor import Place
 from streaming.errors import ClientStalled, Fault, ProtocolError, Refused, fault_of, is_of_the_connection
+from streaming.logs.request_id import request_id_of
 from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak, Stop
 from streaming.protocol.context import TurnEnd, Utterance
 from streaming.protocol.opening import may_generate
 from streaming.protocol.packet import Packet
 from streaming.protocol.parameters import Parameters
 from streaming.protocol.session import Session
-from streaming.records.request_id import request_id_of
 from streaming.records.session_record import OK, SessionRecord
 from streaming.sockets.deadline import Deadline
 from streaming.sockets.parts import Parts

@@ -1,11 +1,11 @@
 """From a stream's utterances to requests for the engine: the voice, the pronunciation, the language."""
 
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from streaming.dispatch.executor import Executor
 from streaming.engine.contract import SpeechRequest, VoiceRef
+from streaming.logs.request_id import utterance_id
 from streaming.protocol.context import Utterance
 from streaming.protocol.parameters import Locators
 from streaming.protocol.speaking_rate import Tempo
@@ -74,7 +74,7 @@ class RequestMaker:
             raise RuntimeError("An utterance was to be spoken before its voice was there.")
         text, parameters = self._pronounce(utterance), utterance.parameters
         request = SpeechRequest(
-            request_id=uuid.uuid4().hex,
+            request_id=utterance_id(),
             text=text.spoken,
             voice=self._ref,
             language=self._language(parameters.language),

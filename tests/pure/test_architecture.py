@@ -192,13 +192,13 @@ def test_sockets_and_http_do_not_know_each_other() -> None:
     ("place", "allowed"),
     [
         ("streaming/protocol", {"protocol", "text", "errors"}),
-        ("streaming/engine", {"engine", "text", "loading", "measures"}),
+        ("streaming/engine", {"engine", "text", "loading", "measures", "logs"}),
         ("streaming/measures", {"measures"}),
         ("streaming/audio", {"audio"}),
         ("streaming/text", {"text"}),
         ("streaming/errors.py", {"errors"}),
         ("streaming/speech/delivery.py", {"speech", "audio", "protocol", "text", "errors"}),
-        ("streaming/dispatch/executor.py", {"dispatch", "engine", "errors", "loading", "measures"}),
+        ("streaming/dispatch/executor.py", {"dispatch", "engine", "errors", "loading", "measures", "logs"}),
     ],
 )
 def test_a_core_reaches_only_what_it_needs(place: str, allowed: set[str]) -> None:

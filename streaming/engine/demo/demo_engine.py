@@ -15,6 +15,7 @@ from streaming.engine.contract import EngineInfo, Failed, Finished, PcmChunk, Si
 from streaming.engine.demo.spelling import can_be_said, readable, without_idle_stops
 from streaming.engine.demo.steps import audible_steps
 from streaming.engine.demo.voices import ENGLISH, Voice, Voices
+from streaming.logs.request_id import request_of
 from streaming.measures.distribution import Distribution
 from streaming.measures.engine_figures import STEP_BOUNDS
 from streaming.text.normalization.expansion import SaysTooMuch, require_speakable
@@ -89,7 +90,7 @@ class DemoEngine:
         except SaysTooMuch as error:
             sink(Failed(request.request_id, str(error), is_text=True))
         except Exception as error:
-            logger.exception("An utterance failed")
+            logger.exception("An utterance failed", extra={"request_id": request_of(request.request_id)})
             sink(Failed(request.request_id, f"{type(error).__name__}: {error}"))
         else:
             sink(Finished(request.request_id, cancelled.is_set(), tuple(spoken_by)))

@@ -17,7 +17,7 @@ from streaming.engine.gpt.sampling import NO_TOKEN
 from streaming.engine.gpu.decoder import Round
 from streaming.engine.gpu.model import CapturedModel
 from streaming.engine.gpu.vocoder import Decoding, StoredDue, StoredStream
-from streaming.engine.utterance import Utterance
+from streaming.engine.utterance import OVERFLOWED, Utterance
 from streaming.engine.xtts_engine import XttsEngine
 
 _WEIGHT_OF_THE_LAST = 0.1
@@ -145,7 +145,7 @@ class CapturedEngine(XttsEngine):
             if not self._is_current(piece) or utterance.piece_is_over:
                 continue
             if token == NO_TOKEN:
-                logger.error("The arithmetic of an utterance overflowed in %s", self._model.precision)
+                logger.error(OVERFLOWED, self._model.precision, extra=utterance.of_request)
                 self._end(utterance, partial(Utterance.fail, message="The model's result is not a number."))
             else:
                 utterance.add(None, token, stop_token=self._model.weights.stop_audio)

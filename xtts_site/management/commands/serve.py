@@ -85,8 +85,9 @@ class Command(BaseCommand):
             f"Voice:  {what_speaks(config.model)}\n"
         )
         self.stdout.flush()
-        for warning in filter(None, warnings):
-            logger.warning("%s", warning)
+        for line in "\n".join(filter(None, warnings)).split("\n"):
+            if line:
+                logger.warning("%s", line)
 
 
 def how_to_speak(config: Config, address: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -24,3 +26,23 @@ def is_well_formed(request_id: str) -> bool:
 def request_id_of(scope: Any) -> str:
     """A new one for a scope that has none, outside of our server application."""
     return str(scope.get(REQUEST_ID_KEY) or new_request_id())
+
+
+def utterance_id() -> str:
+    """A new name for what an engine is asked for on behalf of the present request."""
+    return f"{current_request_id.get() or new_request_id()}:{uuid.uuid4().hex[:12]}"
+
+
+def request_of(utterance: str) -> str:
+    """Whose it is."""
+    return utterance.partition(":")[0]
+
+
+@contextmanager
+def working_for(utterance: str) -> Iterator[None]:
+    """What is logged within is logged for its request."""
+    token = current_request_id.set(request_of(utterance))
+    try:
+        yield
+    finally:
+        current_request_id.reset(token)
