@@ -23,6 +23,7 @@ from streaming.connection.paths import path_info_of
 from streaming.http.problems import Problem
 from streaming.http.request_limits import BodyLimits, TooLong, check_declared_length, check_head, problem_body
 from streaming.http.uploads import Uploads, is_decided_by_head
+from streaming.logs.request_id import new_request_id
 
 # Above our own limits, so that these come first: as much again for what is cut in one piece, and the path.
 TWISTED_FACTOR = 2
@@ -156,15 +157,18 @@ def _answer_for_daphne(request: Any, status: int, status_text: bytes, body: str)
         request.channel.transport.abortConnection()
         return
     code = status_text.decode("ascii").lower().replace(" ", "_")
-    headers = [(b"Content-Type", b"application/json")]
+    name = new_request_id()
+    headers = [(b"Content-Type", b"application/json"), (b"request-id", name.encode())]
     request.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-    request.handle_reply({"type": "http.response.body", "body": problem_body(Problem(status, code, body))})
+    request.handle_reply({"type": "http.response.body", "body": problem_body(Problem(status, code, body), name)})
 
 
 def _refuse(request: Any, error: Problem) -> None:
     request.is_refused = True
-    body = problem_body(error)
+    name = new_request_id()
+    body = problem_body(error, name)
     headers = {"Content-Type": "application/json", "Connection": "close", "Content-Length": str(len(body))}
+    headers["request-id"] = name
     lines = [f"HTTP/1.1 {int(error.status)} {HTTPStatus(error.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in (headers | dict(error.headers)).items()]
     request.channel.transport.write("\r\n".join([*lines, "", ""]).encode("ascii") + body)

@@ -178,5 +178,5 @@ def check_declared_length(headers: dict[bytes, bytes], most: int) -> None:
         raise _DeclaredTooLong(413, f"The request is longer than {most} bytes.")
 
 
-def problem_body(problem: Problem) -> bytes:
-    return json.dumps(problem.in_elevenlabs_words()).encode() + b"\n"
+def problem_body(problem: Problem, request_id: str) -> bytes:
+    return json.dumps(problem.in_elevenlabs_words(request_id)).encode() + b"\n"

@@ -245,6 +245,7 @@ async def refused(client: httpx.AsyncClient, method: str, url: str, **options: A
 async def test_an_unknown_voice(client: httpx.AsyncClient) -> None:
     status, detail = await refused(client, "POST", path(voice_id="nobody"), params=PCM, json={"text": "Hello."})
     assert status == 404
+    assert detail.pop("request_id")
     assert detail == {
         "status": "voice_not_found",
         "code": "voice_not_found",
