@@ -1,12 +1,15 @@
 """The compose file: what it sets is what the server, PostgreSQL and Redis know."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.node_modules import NotInstalled, node_modules
 from xtts_site.config import PROJECT_DIR, SETTINGS_FILE_VARIABLE, Config, load_config
 from xtts_site.deploy_checks import findings
 
@@ -44,6 +47,25 @@ def config_of(services: dict[str, Any], name: str, folder: Path) -> Config:
 def test_without_the_secrets_nothing_starts() -> None:
     with pytest.raises(AssertionError, match=r"POSTGRES_PASSWORD is not set in \.env"):
         read({"SPEECH_HOST": "speech.example.com"})
+
+
+def schema_errors(path: Path) -> list[str]:
+    """What Compose's own schema has against a file, by a linter that knows it."""
+    try:
+        packages = node_modules(Path(__file__).with_name("js"))
+    except NotInstalled as error:
+        pytest.skip(str(error))
+    command = [str(packages / ".bin" / "dclint"), "--formatter", "json", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    [file] = json.loads(done.stdout)
+    return [message["message"] for message in file["messages"] if message["rule"] == "invalid-schema"]
+
+
+def test_the_file_is_valid_by_compose_s_own_schema(tmp_path: Path) -> None:
+    assert schema_errors(COMPOSE) == []
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text(COMPOSE.read_text().replace("init: true", "innit: true"))
+    assert len(schema_errors(wrong)) == 1
 
 
 def test_every_key_is_compose_s(services: dict[str, Any]) -> None:
@@ -107,6 +129,8 @@ def test_what_is_commented_out_for_a_gpu_is_yaml_and_settings_too(tmp_path: Path
     """With the marks removed."""
     text = re.sub(r"^( +)# (?=- |args|XTTS_|gpus)", r"\1", COMPOSE.read_text(), flags=re.MULTILINE)
     server = yaml.safe_load(re.sub(r"\$\{\w+:\?[^}]*\}", "x", text))["services"]["server"]
+    (tmp_path / "compose.yaml").write_text(text)
+    assert schema_errors(tmp_path / "compose.yaml") == []
     assert server["build"]["args"]["REQUIREMENTS"] == "requirements.txt"
     assert server["gpus"] == "all"
     assert "./models:/models:ro" in server["volumes"]
