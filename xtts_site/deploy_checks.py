@@ -41,13 +41,6 @@ def findings(config: Config) -> Iterator[Warning]:
             id="xtts.W003",
         )
     yield from _hosts(service.allowed_hosts)
-    if config.storage.bucket and config.database_url is None:
-        yield Warning(
-            "Recordings are in a bucket (storage.bucket), and the database is SQLite: while a form of the admin sends its "
-            "recordings to the bucket, nobody else can write.",
-            hint="Set DATABASE_URL (docs/operations.md, PostgreSQL).",
-            id="xtts.W006",
-        )
 
 
 def _hosts(names: tuple[str, ...]) -> Iterator[Warning]:

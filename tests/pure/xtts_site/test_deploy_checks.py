@@ -48,7 +48,6 @@ def test_the_defaults_are_for_the_own_machine(settings_file: str) -> None:
         ("xtts.W003", "access.require_keys", "false"),
         ("xtts.W004", "service.allowed_hosts", '["*"]'),
         ("xtts.W005", "service.allowed_hosts", "[localhost, 127.0.0.1]"),
-        ("xtts.W006", "storage.bucket", "recordings"),
     ],
 )
 def test_each_setting_that_is_not_safe_is_named(settings_file: str, finding: str, setting: str, value: str) -> None:
