@@ -94,7 +94,7 @@ class SpeechConsumer(AsyncConsumer):
             self.scope, self._config, self._gate, self._voices, partial(self._dismiss, refusals.bad_key())
         )
         self._record = SessionRecord(request_id_of(self.scope), "websocket", self.endpoint, visitor.address)
-        self._open_sockets.arrive(self, visitor.address, partial(self._dismiss, refusals.late_key()))
+        self._open_sockets.arrive(self, visitor.address, self._make_room)
         fault = self._open_sockets.refusal or await visitor.arrive() or self._dismissal or self._let_in(visitor)
         self._session = self.session_type(
             visitor.query,
@@ -133,13 +133,16 @@ class SpeechConsumer(AsyncConsumer):
             return None
         return errors.OVERLOADED.because("The server has reached its maximum number of connections; try again later.")
 
+    def _make_room(self) -> None:
+        """Too many strangers: this one has to leave, whether it listens or not."""
+        self._dismiss(refusals.late_key())
+        if abort := cast("Callable[[], object] | None", self.scope.get(ABORT_KEY)):
+            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, abort)
+
     def _dismiss(self, refusal: Refused) -> None:
-        """The client has to leave: there are too many strangers, or its key is not valid any more."""
         self._dismissal = fault_of(refusal)
         if self._session:
             self._answer_in_background(partial(self._session.fail, self._dismissal))
-        if abort := cast("Callable[[], object] | None", self.scope.get(ABORT_KEY)):
-            asyncio.get_running_loop().call_later(GOODBYE_SECONDS, abort)
 
     # The one place that acts
 

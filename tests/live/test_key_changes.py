@@ -70,8 +70,9 @@ async def test_open_sockets_of_a_key_end_with_it_on_every_server(pair: list[Live
         other = await closing.enter_async_context(
             pair[1].connect(query="?mode=generate", additional_headers={"xi-api-key": secrets["staying"]})
         )
+        reading = asyncio.gather(*map(receive_all, sockets))
         await asyncio.to_thread(change, pair[0], "going", what)
-        turns = await asyncio.wait_for(asyncio.gather(*map(receive_all, sockets)), 60)
+        turns = await asyncio.wait_for(reading, 60)
         assert [ending(turn) for turn in turns] == [("invalid_api_key", 1008)] * len(sockets)
         assert (await speak(other, TEXT)).is_final
 

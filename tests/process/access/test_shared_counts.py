@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.limits import ClientLimits
@@ -17,7 +19,7 @@ from streaming.errors import Refused
 from tests.live.redis_server import RedisServer
 from tests.pure.clock import Clock
 
-KEY = 7
+KEY, LIMIT = 7, 4
 LOGGER = "streaming.access.shared_counts"
 
 
@@ -59,6 +61,11 @@ async def take(counts: SharedCounts, limit: int = 1) -> Place | None:
 def places(redis_server: RedisServer) -> int:
     with redis_server.client() as client:
         return int(client.zcard(f"xtts:streams:{KEY}"))
+
+
+def members(redis_server: RedisServer) -> set[str]:
+    with redis_server.client() as client:
+        return {name.decode() for name in client.zrange(f"xtts:streams:{KEY}", 0, -1)}
 
 
 def limits_of(counts: SharedCounts, **settings: int) -> ClientLimits:
@@ -140,6 +147,42 @@ async def test_a_taker_that_is_cancelled_leaves_no_place_behind(redis_server: Re
         kept = sum(not task.cancelled() for task in tasks)
         await counts.spend("order", 0.0, window=1.0)
         assert places(redis_server) == kept
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["take", "take", "hold", "leave", "cancel", "turn"])), max_size=40
+    )
+)
+async def test_whatever_happens_at_once_redis_has_the_places_that_are_held_and_no_others(
+    redis_server: RedisServer, steps: list[tuple[int, str]]
+) -> None:
+    with redis_server.client() as client:
+        client.flushall()
+    async with processes(redis_server, 3) as all_:
+        taking: list[list[asyncio.Task[Place | None]]] = [[], [], []]
+        held: list[list[Place]] = [[], [], []]
+        for number, step in steps:
+            counts, tasks = all_[number], taking[number]
+            if step == "take":
+                tasks.append(asyncio.create_task(take(counts, LIMIT)))
+            elif step == "hold":
+                held[number].append(counts.new_place(KEY))
+                counts.hold(held[number][-1])
+            elif step == "leave" and held[number]:
+                counts.leave(held[number].pop(0))
+            elif step == "cancel" and tasks:
+                tasks[-1].cancel()
+            else:
+                await asyncio.sleep(0.001)
+        results = [await asyncio.gather(*tasks, return_exceptions=True) for tasks in taking]
+        taken = [{place.name for place in result if isinstance(place, Place)} for result in results]
+        for counts in all_:
+            await counts.spend("order", 0.0, window=1.0)
+        names = {place.name for places_ in held for place in places_} | set().union(*taken)
+        assert members(redis_server) == names
+        assert all(set(counts._held) <= names for counts in all_)
+        assert sum(map(len, taken)) <= LIMIT
 
 
 async def test_a_limit_that_is_set_while_streams_run_counts_them_all(redis_server: RedisServer) -> None:
