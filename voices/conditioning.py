@@ -3,7 +3,7 @@
 from voices.clip_copies import Uncopied, copied
 from voices.database import read, write
 from voices.models import Voice, VoiceConditioning
-from voices.plain_wav import shortened
+from voices.plain_wav import first_seconds, shortened
 from voices.storage import StorageUnavailable
 
 # What is read of all recordings of one voice together: the copies are in memory at once when a voice is prepared. Of each
@@ -57,7 +57,9 @@ async def clip_bytes(voice: Voice) -> tuple[bytes, ...]:
     for a file that is missing or not the one that was uploaded."""
     clips = sorted([clip async for clip in voice.clips.all()], key=lambda clip: clip.sound)
     try:
-        return tuple([shortened(await copied(clip), MOST_BYTES // len(clips)) for clip in clips])
+        wavs = [shortened(await copied(clip), MOST_BYTES // len(clips)) for clip in clips]
     except Uncopied as error:
         may_pass = isinstance(error.__cause__, StorageUnavailable)
         raise RecordingsUnusable(error.of_voice(voice.voice_id), may_pass=may_pass) from error
+    seconds = voice.reference_seconds
+    return tuple(wavs) if seconds is None else tuple(first_seconds(wav, seconds) for wav in wavs)

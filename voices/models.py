@@ -5,22 +5,23 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from weakref import WeakSet
 
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import RegexValidator
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Exists, OuterRef
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-from voices.changes import VoiceChange, note_changes_of
+from voices.changes import VoiceChange, note_change, note_changes_of
 from voices.dictionaries import PronunciationDictionary, PronunciationRule
 from voices.labels import check_labels
 from voices.preparation import PreparationRun
 from voices.reference_clips import SOUND_FIELDS, ReferenceClip, clip_path, sound_name
+from voices.speaking_settings import SpeakingSettings
 
 __all__ = [
     "PreparationRun",
@@ -36,19 +37,25 @@ __all__ = [
 # \Z, because $ would let a line break at the end through.
 VOICE_ID = re.compile(r"^[A-Za-z0-9_-]+\Z")
 LONGEST_ID = 64
-Category = Literal["cloned", "premade"]
+# ElevenLabs' words for where a voice comes from.
+Category = Literal["cloned", "premade", "generated", "professional", "famous", "high_quality"]
+CATEGORIES: tuple[Category, ...] = get_args(Category)
 # How the sound of recordings is made for engines. With another name voices are prepared anew, since what was made of them
 # before is of another sound.
 READING = "speech 1"
-LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,6})?\Z")
 
 
-def _key_of(sounds: Iterable[str]) -> str:
+def _key_of(sounds: Iterable[str], seconds: int | None) -> str:
+    """`seconds`: of each, those that are used; None: all."""
     ordered = sorted(sounds)
-    return hashlib.sha256("\n".join((READING, *ordered)).encode()).hexdigest() if ordered else ""
+    used = [] if seconds is None else [f"first {seconds} s"]
+    return hashlib.sha256("\n".join((READING, *used, *ordered)).encode()).hexdigest() if ordered else ""
 
 
-def category_of(recordings: object) -> Category:
+def category_of(chosen: str, recordings: object) -> Category:
+    """`chosen`: by those who look after the voice; empty: by what it has."""
+    if chosen in CATEGORIES:
+        return chosen
     return "cloned" if recordings else "premade"
 
 
@@ -58,8 +65,8 @@ def labels_of(language: str, labels: dict[str, str]) -> dict[str, str]:
 
 class VoiceQuerySet(models.QuerySet["Voice"]):
     def enabled_of(self, voice_ids: Iterable[str]) -> "dict[str, Voice]":
-        """The enabled voices of these ids, with their clips loaded."""
-        enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).prefetch_related("clips")
+        """The enabled voices of these ids, with their clips and dictionaries loaded."""
+        enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).prefetch_related("clips", "dictionaries")
         return {voice.voice_id: voice for voice in enabled}
 
     def with_category(self) -> "VoiceQuerySet":
@@ -68,7 +75,7 @@ class VoiceQuerySet(models.QuerySet["Voice"]):
         return self.annotate(has_recordings=Exists(recordings))
 
 
-class Voice(models.Model):
+class Voice(SpeakingSettings):
     voice_id = models.CharField(
         _("voice ID"),
         max_length=LONGEST_ID,
@@ -78,26 +85,19 @@ class Voice(models.Model):
     )
     name = models.CharField(_("name"), max_length=100)
     description = models.TextField(_("description"), blank=True)
-    language = models.CharField(
-        _("language"),
-        max_length=10,
-        blank=True,
-        validators=[RegexValidator(LANGUAGE, _("Use a language code such as en or zh-cn."))],
-        help_text=_("The language if a request names none, for instance en or zh-cn. Empty: the server's default."),
-    )
-    speed = models.FloatField(
-        _("speed"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0.5), MaxValueValidator(2.0)],
-        help_text=_("0.5 (slow) to 2.0 (fast), if a request names no speed. Empty: 1.0."),
-    )
     labels = models.JSONField(
         _("labels"),
         default=dict,
         blank=True,
         validators=[check_labels],
         help_text=_('Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.'),
+    )
+    chosen_category = models.CharField(
+        _("category"),
+        max_length=20,
+        blank=True,
+        choices=[(category, category) for category in CATEGORIES],
+        help_text=_("What ElevenLabs' clients are told. Empty: cloned if the voice has recordings, otherwise premade."),
     )
     enabled = models.BooleanField(
         _("enabled"), default=True, help_text=_("Clients cannot use or see a disabled voice.")
@@ -119,7 +119,7 @@ class Voice(models.Model):
     def category(self) -> Category:
         """ElevenLabs' word for where a voice comes from."""
         counted: bool | None = vars(self).get("has_recordings")
-        return category_of(self.clips.all() if counted is None else counted)
+        return category_of(self.chosen_category, self.clips.all() if counted is None else counted)
 
     @property
     def all_labels(self) -> dict[str, str]:
@@ -128,7 +128,7 @@ class Voice(models.Model):
     @property
     def key(self) -> str:
         """Names the sound of this voice: equal clips that are used alike, equal key. Empty without clips."""
-        return _key_of(clip.sound for clip in self.clips.all())
+        return _key_of((clip.sound for clip in self.clips.all()), self.reference_seconds)
 
 
 class VoiceConditioningQuerySet(models.QuerySet["VoiceConditioning"]):
@@ -166,6 +166,14 @@ note_changes_of(Voice, ReferenceClip)
 _changed: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
+@receiver(m2m_changed, sender=Voice.dictionaries.through)
+def note_other_dictionaries(instance: models.Model, using: str, pk_set: set[int] | None, **_: Any) -> None:
+    """Of a voice, or of the voices that a dictionary is for (`pk_set`; none of them is named when all are taken away)."""
+    changed = {instance.pk} if isinstance(instance, Voice) else pk_set or set()
+    for pk in changed:
+        note_change(pk, using)
+
+
 @receiver([post_save, post_delete], sender=ReferenceClip)
 def drop_conditioning_of_changed_voices(using: str, **_: Any) -> None:
     """Once after the change, however many recordings it is of, since all recordings are looked at. Whatever a process that
@@ -186,4 +194,5 @@ def _keys_in_use(using: str) -> set[str]:
     sounds: defaultdict[int, list[str]] = defaultdict(list)
     for voice_id, *values in ReferenceClip.objects.using(using).values_list("voice_id", *SOUND_FIELDS):
         sounds[voice_id].append(sound_name(*values))
-    return {_key_of(of_voice) for of_voice in sounds.values()}
+    seconds = dict(Voice.objects.using(using).exclude(reference_seconds=None).values_list("pk", "reference_seconds"))
+    return {_key_of(of_voice, seconds.get(voice)) for voice, of_voice in sounds.items()}

@@ -22,5 +22,14 @@ def shortened(wav: bytes, most: int) -> bytes:
     """A `plain_wav` with at most so many bytes of samples."""
     if len(wav) <= _HEAD + most:
         return wav
-    rate = struct.unpack_from("<I", wav, 24)[0]
-    return plain_wav(np.frombuffer(wav, "<f4", most // BYTES_PER_SAMPLE, _HEAD), rate)
+    return plain_wav(np.frombuffer(wav, "<f4", most // BYTES_PER_SAMPLE, _HEAD), _rate(wav))
+
+
+def first_seconds(wav: bytes, seconds: float) -> bytes:
+    """The beginning of a `plain_wav`."""
+    return shortened(wav, round(seconds * _rate(wav)) * BYTES_PER_SAMPLE)
+
+
+def _rate(wav: bytes) -> int:
+    rate: int = struct.unpack_from("<I", wav, 24)[0]
+    return rate

@@ -45,6 +45,7 @@ class SpeechRequest:
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+    repetition_penalty: float | None = None
     # For XTTS. Tokens per chunk; samples of overlap; seconds of context.
     stream_chunk_size: int = 10
     overlap_wav_len: int = 512

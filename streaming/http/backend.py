@@ -30,6 +30,7 @@ from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
 from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation, VoicePreparer, find_voice
+from streaming.speech.voice_settings import SpokenAs
 from voices.models import Voice
 from voices.voice_cache import VoiceCache
 
@@ -117,7 +118,7 @@ class Backend:
             preparation.cancel()
 
     def _requests(self, voice: Voice, preparation: VoicePreparation, *, is_patient: bool) -> RequestMaker:
-        speaker_voice = SpeakerVoice(preparation.ref, voice.language or self.config.model.language, voice.speed or 1.0)
+        speaker_voice = SpeakerVoice(preparation.ref, SpokenAs.of(voice, self.config.model.language))
         languages, rates = self._preparer.languages, self._preparer.rates
         return RequestMaker(self.executor, speaker_voice, languages, load_pronouncer, rates, is_patient=is_patient)
 

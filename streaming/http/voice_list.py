@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from streaming.http.voice_schemas import SAMPLE_COLUMNS, VOICE_COLUMNS, sample_of, voice_of
+from streaming.http.voice_schemas import SAMPLE_COLUMNS, SETTINGS_COLUMNS, VOICE_COLUMNS, sample_of, voice_of
 from voices.models import ReferenceClip, Voice
 
 ROWS_AT_ONCE = 500
@@ -24,7 +24,7 @@ def voice_list(voices: "QuerySet[Voice]") -> bytes:
 
 def _pieces(voices: "QuerySet[Voice]") -> Iterator[bytes]:
     samples = _samples(voices)
-    for pk, *columns in voices.values_list("pk", *VOICE_COLUMNS).iterator(ROWS_AT_ONCE):
+    for pk, *columns in voices.values_list("pk", *VOICE_COLUMNS, *SETTINGS_COLUMNS).iterator(ROWS_AT_ONCE):
         yield json.dumps(voice_of(columns, samples[pk]), ensure_ascii=False).encode()
 
 

@@ -9,6 +9,7 @@ from ninja import Field, Schema
 
 from streaming.http.fields import OR_DEFAULT, WholeNumber
 from streaming.http.speech_schemas import VoiceSettings
+from streaming.speech.voice_settings import stability_of
 from voices.containers import MEDIA_TYPES
 from voices.findings import stored_findings
 from voices.models import Category, ReferenceClip, Voice, category_of, labels_of
@@ -75,10 +76,21 @@ class VoiceOut(Schema):
 
 
 def settings_of(voice: Voice) -> VoiceSettings:
-    return NEUTRAL_SETTINGS.model_copy(update={"speed": voice.speed or NEUTRAL_SETTINGS.speed})
+    own = _own_settings(*(getattr(voice, name) for name in SETTINGS_COLUMNS))
+    return NEUTRAL_SETTINGS.model_copy(update=own)
 
 
-VOICE_COLUMNS = ("voice_id", "name", "description", "language", "labels", "speed", "created_at")
+def _own_settings(speed: float | None, temperature: float | None, stability_sets_temperature: bool) -> dict[str, float]:
+    """Those in which a voice differs from the neutral ones."""
+    own = {"speed": speed} if speed else {}
+    if stability_sets_temperature and temperature is not None:
+        own["stability"] = stability_of(temperature)
+    return own
+
+
+# Of its settings, those of SETTINGS_COLUMNS.
+VOICE_COLUMNS = ("voice_id", "name", "description", "language", "labels", "chosen_category", "created_at")
+SETTINGS_COLUMNS = ("speed", "temperature", "stability_sets_temperature")
 SAMPLE_COLUMNS = ("pk", "original_name", "suffix", "size_bytes", "sha256", "duration_seconds", "findings")
 # What is the same for all voices.
 _DEFAULTS = {
@@ -90,16 +102,16 @@ _NEUTRAL = NEUTRAL_SETTINGS.model_dump(mode="json")
 
 
 def voice_of(columns: Sequence[Any], samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """What `VoiceOut` says, without an object for each recording. `columns`: of VOICE_COLUMNS."""
-    voice_id, name, description, language, labels, speed, created_at = columns
+    """What `VoiceOut` says, without an object for each recording. `columns`: of VOICE_COLUMNS and SETTINGS_COLUMNS."""
+    voice_id, name, description, language, labels, category, created_at, *settings = columns
     return _DEFAULTS | {
         "voice_id": voice_id,
         "name": name,
-        "category": category_of(samples),
+        "category": category_of(category, samples),
         "description": description or None,
         "labels": labels_of(language, labels),
         "samples": samples,
-        "settings": _NEUTRAL | {"speed": speed or _NEUTRAL["speed"]},
+        "settings": _NEUTRAL | _own_settings(*settings),
         "created_at_unix": int(created_at.timestamp()),
     }
 

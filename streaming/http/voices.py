@@ -33,9 +33,10 @@ from streaming.http.voice_schemas import (
 )
 from streaming.protocol.parameters import well_formed
 from streaming.speech.language import known_language
+from streaming.speech.voice_settings import temperature_of
 from voices.clip_files import FileNotStored
 from voices.library import change_voice, create_voice
-from voices.models import VOICE_ID, Voice, VoiceQuerySet
+from voices.models import CATEGORIES, VOICE_ID, Voice, VoiceQuerySet
 from voices.search import BadPageToken, Wanted, find
 from voices.storage import StorageUnavailable
 
@@ -44,11 +45,12 @@ search_router = Router(tags=["Voices"])
 
 # For a storage of recordings that does not answer.
 RETRY_SECONDS = 10
-# Which of our two categories correspond to ElevenLabs' types of voices. Voices of other users do not exist here.
-CATEGORIES = {
-    "default": "premade",
-    **dict.fromkeys(("personal", "non-default", "non-community", "saved"), "cloned"),
-    **dict.fromkeys(("community", "workspace"), "none"),
+# Which categories correspond to ElevenLabs' types of voices. Voices of other users do not exist here.
+NO_CATEGORY = frozenset({"none"})
+CATEGORIES_OF_TYPE = {
+    "default": frozenset({"premade"}),
+    **dict.fromkeys(("personal", "non-default", "non-community", "saved"), frozenset(CATEGORIES) - {"premade"}),
+    **dict.fromkeys(("community", "workspace"), NO_CATEGORY),
 }
 
 
@@ -146,12 +148,14 @@ def get_settings(request: HttpRequest, voice_id: str) -> VoiceSettings:
 
 @router.post("/{voice_id}/settings/edit", response=Done, summary="Change the settings of a voice")
 def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> Done:
-    """Only the setting `speed` has an effect and is stored."""
+    """`speed` has an effect and is stored, and `stability` for a voice whose temperature it sets; nothing else is."""
     _managing(request)
     voice = _voice(request, voice_id)
     if body.speed is not None:
         voice.speed = body.speed
-        voice.save(update_fields=["speed", "updated_at"])
+    if body.stability is not None and voice.stability_sets_temperature:
+        voice.temperature = temperature_of(body.stability)
+    voice.save(update_fields=["speed", "temperature", "updated_at"])
     return Done()
 
 
@@ -180,14 +184,15 @@ def _voice(request: HttpRequest, voice_id: str) -> Voice:
 
 
 def _wanted(query: VoiceQuery) -> Wanted:
-    categories = {CATEGORIES[query.voice_type]} if query.voice_type else set()
+    categories = CATEGORIES_OF_TYPE[query.voice_type] if query.voice_type else frozenset()
     if query.category:
-        categories = ({query.category} & categories or {"none"}) if categories else {query.category}
+        asked = frozenset({query.category})
+        categories = (asked & categories or NO_CATEGORY) if categories else asked
     labels: dict[str, Iterable[str]] = {"language": query.language}
     labels |= {name: [value] for name in ("gender", "age", "accent") if (value := getattr(query, name))}
     return Wanted(
         text=query.search,
-        categories=frozenset(categories),
+        categories=categories,
         voice_ids=frozenset(query.voice_ids),
         labels={name: frozenset(values) for name, values in labels.items() if values},
     )

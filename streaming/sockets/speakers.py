@@ -19,6 +19,7 @@ from streaming.speech.request_maker import RequestMaker, SpeakerVoice
 from streaming.speech.speaker import Speaker
 from streaming.speech.speech_queue import SpeechQueue
 from streaming.speech.voice_preparation import VoicePreparation
+from streaming.speech.voice_settings import SpokenAs
 from voices.models import Voice
 
 SendPacket = Callable[[Packet], Rest | None]
@@ -65,8 +66,7 @@ class Speakers:
         if self._preparation is None or self._preparation.voice is not voice:
             self.stop_preparing()
             self._preparation = self._parts.preparer.begin(voice)
-        language = voice.language or self._parts.config.model.language
-        return SpeakerVoice(self._preparation.ref, language, voice.speed or 1.0)
+        return SpeakerVoice(self._preparation.ref, SpokenAs.of(voice, self._parts.config.model.language))
 
 
 class RecordedForwardMeter(ForwardMeter):

@@ -7,7 +7,7 @@ depends on no other row.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -41,8 +41,8 @@ class SamplingSettings:
 
     def with_those_of(self, request: SpeechRequest) -> Self:
         """What a request asks for, and these where it leaves the choice."""
-        asked = {"temperature": request.temperature, "top_k": request.top_k, "top_p": request.top_p}
-        return replace(self, **{name: value for name, value in asked.items() if value is not None})  # type: ignore[arg-type]
+        asked = {field.name: getattr(request, field.name) for field in fields(self)}
+        return replace(self, **{name: value for name, value in asked.items() if value is not None})
 
 
 class Sampler:

@@ -119,7 +119,7 @@ def make_speaker(
     load_pronouncer: Callable[[Locators], Awaitable[Pronouncer]] = as_written,
     recorder: Recorder | None = None,
 ) -> Speaker:
-    requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser(), load_pronouncer)
+    requests = RequestMaker(executor, SpeakerVoice(anybody), LanguageChooser(), load_pronouncer)
     queue = SpeechQueue(executor, requests, max_ahead=max_ahead)
     playback = Playback(OUTPUT, Outlet(waiting(client.take), None), max_packet_ms=60)
     return Speaker(queue, playback, client.note, meter, recorder)

@@ -1,13 +1,16 @@
 """From an utterance to a request."""
 
+from typing import Any
+
 import pytest
 
 from streaming.engine.contract import VoiceRef
-from streaming.errors import UnknownLanguage
+from streaming.errors import UnknownDictionary, UnknownLanguage
 from streaming.protocol.context import Utterance
 from streaming.protocol.parameters import Locators, Parameters
 from streaming.speech.language import LanguageChooser
 from streaming.speech.request_maker import RequestMaker, SpeakerVoice
+from streaming.speech.voice_settings import SpokenAs, stability_of, temperature_of
 from streaming.text.pronunciation import Alias, Pronouncer
 from tests.pure.speech.engine import StandIn
 
@@ -18,7 +21,8 @@ LOCATORS = (("names", None),)
 class Source:
     """Gives the voice and the dictionaries, and counts how often it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, deleted: tuple[str, str | None] | None = None) -> None:
+        self.deleted = deleted
         self.voices = 0
         self.loaded: list[Locators] = []
 
@@ -27,12 +31,14 @@ class Source:
         return VOICE
 
     async def load(self, locators: Locators) -> Pronouncer:
+        if self.deleted in locators:
+            raise UnknownDictionary("It does not exist.")
         self.loaded.append(locators)
         return Pronouncer([Alias("GIF", "jif")] if locators else [])
 
 
-def maker(source: Source, *, language: str = "en", executor: StandIn | None = None) -> RequestMaker:
-    voice = SpeakerVoice(source.ref, language, 1.25)
+def maker(source: Source, *, language: str = "en", executor: StandIn | None = None, **settings: object) -> RequestMaker:
+    voice = SpeakerVoice(source.ref, SpokenAs(language=language, speed=1.25, **settings))  # type: ignore[arg-type]
     return RequestMaker(executor or StandIn(), voice, LanguageChooser(), source.load)
 
 
@@ -84,6 +90,65 @@ async def test_the_voice_gives_what_the_client_leaves_out() -> None:
     await requests.prepare_for(utterance())
     request, _ = requests.make(utterance())
     assert (request.language, request.speed) == ("de", 1.25)
+
+
+OWN: dict[str, Any] = {"seed": 7, "temperature": 0.5, "top_k": 20, "top_p": 0.7, "repetition_penalty": 3.0}
+
+
+async def test_the_voice_says_how_tokens_are_sampled_if_the_client_does_not() -> None:
+    requests = maker(Source(), **OWN)
+    await requests.prepare_for(utterance())
+    request, _ = requests.make(utterance())
+    assert {name: getattr(request, name) for name in OWN} == OWN
+
+
+async def test_the_client_wins_over_the_voice_with_a_zero_too() -> None:
+    requests, spoken = maker(Source(), **OWN), utterance(seed=0, temperature=0.6, top_k=0, top_p=1.0)
+    await requests.prepare_for(spoken)
+    request, _ = requests.make(spoken)
+    assert (request.seed, request.temperature, request.top_k, request.top_p) == (0, 0.6, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("sets", "asked", "temperature"),
+    [
+        (False, {"stability": 1.0}, 0.5),
+        (True, {"stability": 0.0}, 1.2),
+        (True, {"stability": 0.5}, 0.75),
+        (True, {"stability": 1.0}, 0.3),
+        (True, {"stability": 1.0, "temperature": 0.9}, 0.9),
+        (True, {}, 0.5),
+    ],
+)
+async def test_stability_sets_the_temperature_where_the_voice_says_so(
+    sets: bool, asked: dict[str, Any], temperature: float
+) -> None:
+    requests, spoken = maker(Source(), temperature=0.5, stability_sets_temperature=sets), utterance(**asked)
+    await requests.prepare_for(spoken)
+    assert requests.make(spoken)[0].temperature == temperature
+
+
+@pytest.mark.parametrize("stability", [0.0, 0.25, 0.5, 1.0])
+def test_a_temperature_tells_its_stability(stability: float) -> None:
+    assert stability_of(temperature_of(stability)) == pytest.approx(stability)
+
+
+async def test_the_voices_dictionaries_are_for_requests_that_name_none() -> None:
+    source = Source()
+    requests = maker(source, locators=LOCATORS)
+    await requests.prepare_for(utterance())
+    assert requests.make(utterance())[0].text == "A jif"
+    await requests.prepare_for(utterance(pronunciation_dictionary_locators=(("others", None),)))
+    assert source.loaded == [LOCATORS, (("others", None),)]
+
+
+async def test_a_dictionary_of_the_voice_that_was_deleted_meanwhile_is_passed_over() -> None:
+    source = Source(deleted=("gone", None))
+    requests = maker(source, locators=(("gone", None), *LOCATORS))
+    await requests.prepare_for(utterance())
+    assert requests.make(utterance())[0].text == "A jif"
+    with pytest.raises(UnknownDictionary):
+        await requests.prepare_for(utterance(pronunciation_dictionary_locators=(("gone", None),)))
 
 
 async def test_every_request_has_an_id_of_its_own() -> None:

@@ -49,7 +49,7 @@ class Turn:
         self.executor = StandIn()
         self.outlet = NotedOutlet()
         self.spoken: list[Utterance | TurnEnd] = []
-        requests = RequestMaker(self.executor, SpeakerVoice(self._ref, "en", 1.0), LanguageChooser())
+        requests = RequestMaker(self.executor, SpeakerVoice(self._ref), LanguageChooser())
         playback = Playback(FORMATS["pcm_16000"], self.outlet, max_packet_ms=60)
         self.speaker = Speaker(SpeechQueue(self.executor, requests, max_ahead=10), playback, self._on_spoken)
 

@@ -26,7 +26,7 @@ def utterance(index: int, text: str = "Hello.") -> Utterance:
 
 
 def make_queue(executor: StandIn, *, max_ahead: float = 10) -> SpeechQueue:
-    requests = RequestMaker(executor, SpeakerVoice(anybody, "en", 1.0), LanguageChooser())
+    requests = RequestMaker(executor, SpeakerVoice(anybody), LanguageChooser())
     return SpeechQueue(executor, requests, max_ahead=max_ahead)
 
 
@@ -196,9 +196,7 @@ async def test_a_voice_that_cannot_be_had_is_an_error_only_when_it_is_to_speak()
         raise EngineFailed("There is no such voice.")
 
     executor = StandIn()
-    queue = SpeechQueue(
-        executor, RequestMaker(executor, SpeakerVoice(nobody, "en", 1.0), LanguageChooser()), max_ahead=10
-    )
+    queue = SpeechQueue(executor, RequestMaker(executor, SpeakerVoice(nobody), LanguageChooser()), max_ahead=10)
     await told(executor, queue, "Hello ", "Hello there, ")
     assert executor.expected == []
     queue.put(utterance(0))

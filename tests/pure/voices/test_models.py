@@ -93,11 +93,11 @@ def test_any_text_can_be_asked_for(voice: Voice, text: str) -> None:
     assert resolve(text) is None
 
 
-def test_resolving_takes_one_query_and_one_for_the_clips(
+def test_resolving_takes_one_query_and_one_each_for_clips_and_dictionaries(
     voice: Voice, add_clip: AddClip, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     add_clip(voice)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         found = resolve("anna", "default")
         assert found is not None
         assert found.key
