@@ -2,7 +2,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import models
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -13,9 +12,9 @@ from voices.clip_admin import ReferenceClipInline, seconds_shown
 from voices.dictionary_admin import PronunciationDictionaryAdmin
 from voices.examining_admin import ExaminingAdmin
 from voices.hearing_admin import HearingAdmin
-from voices.labels import LabelsField
 from voices.listed_admin import ValuesFilter
 from voices.models import Voice
+from voices.settings_admin import SETTINGS_FIELDSETS, SettingsAdmin
 from voices.views import clip_audio
 from voices.voice_form import (
     GOOD_RECORDING,
@@ -43,21 +42,20 @@ if TYPE_CHECKING:
 
 
 @admin.register(Voice)
-class VoiceAdmin(HearingAdmin, ExaminingAdmin):
+class VoiceAdmin(SettingsAdmin, HearingAdmin, ExaminingAdmin):  # type: ignore[misc]  # media are joined
     list_display = ("voice_id", "name", "hear", "state", "language", "enabled", "recordings", "total_length")
     list_editable = ("enabled",)
     list_filter = ("enabled", ("language", ValuesFilter))
     search_fields = ("voice_id", "name", "description")
-    readonly_fields = ("hear", "state", "created_at", "updated_at")
+    readonly_fields = ("hear", "state", "in_effect", "created_at", "updated_at")
     fieldsets = (
-        (None, {"fields": ("voice_id", "name", "description", "labels", "enabled")}),
-        (_("Speech"), {"fields": ("language", "speed")}),
+        (None, {"fields": ("name", "voice_id", "description", "labels", "chosen_category", "enabled")}),
+        *SETTINGS_FIELDSETS,
         (_("History"), {"fields": ("created_at", "updated_at"), "classes": ("collapse",)}),
         (_("Add recordings"), {"fields": (NEW_RECORDINGS,), "description": GOOD_RECORDING}),
     )
     form = VoiceForm
     inlines = (ReferenceClipInline,)
-    formfield_overrides = {models.JSONField: {"form_class": LabelsField}}  # noqa: RUF012
 
     def examine(self, request: HttpRequest, object_id: str | None) -> None:
         recordings = ReferenceClipInline(Voice, self.admin_site)

@@ -1,10 +1,6 @@
-"""Labels of a voice: a few short texts by name, which people may write as JSON."""
+"""Labels of a voice: a few short texts by name."""
 
-from typing import Any
-
-from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 MOST_LABELS = 20
@@ -26,25 +22,3 @@ def check_labels(labels: object) -> None:
 def _is_storable(text: str) -> bool:
     """Not every database takes surrogates and null characters."""
     return "\0" not in text and text == text.encode(errors="replace").decode()
-
-
-class LabelsField(forms.JSONField):
-    """Django's own fails for brackets within brackets within brackets, and for numbers with thousands of digits."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except (RecursionError, ValueError):  # a ValidationError is neither
-            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": "…"}) from None
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """For the form that is shown again."""
-        try:
-            return super().bound_data(data, initial)
-        except (RecursionError, ValueError):
-            return InvalidJSONInput(data)
-
-    def prepare_value(self, value: Any) -> Any:
-        """As JSON; what is no text (a surrogate) is written as an escape, for a page has to be text."""
-        prepared: str = super().prepare_value(value)
-        return prepared if isinstance(value, InvalidJSONInput) else prepared.encode(errors="backslashreplace").decode()

@@ -90,7 +90,7 @@ class Voice(SpeakingSettings):
         default=dict,
         blank=True,
         validators=[check_labels],
-        help_text=_('Labels that clients can search for, as JSON: {"accent": "scottish", "gender": "female"}.'),
+        help_text=_("Clients can search for them."),
     )
     chosen_category = models.CharField(
         _("category"),
@@ -167,9 +167,14 @@ _changed: WeakSet[BaseDatabaseWrapper] = WeakSet()
 
 
 @receiver(m2m_changed, sender=Voice.dictionaries.through)
-def note_other_dictionaries(instance: models.Model, using: str, pk_set: set[int] | None, **_: Any) -> None:
-    """Of a voice, or of the voices that a dictionary is for (`pk_set`; none of them is named when all are taken away)."""
-    changed = {instance.pk} if isinstance(instance, Voice) else pk_set or set()
+def note_other_dictionaries(instance: models.Model, action: str, using: str, pk_set: set[int] | None, **_: Any) -> None:
+    """From the side of a voice, or from that of a dictionary, whose voices are `pk_set`."""
+    if isinstance(instance, Voice):
+        changed = {instance.pk} if action.startswith("post_") else set()
+    elif action == "pre_clear":
+        changed = set(Voice.objects.using(using).filter(dictionaries=instance.pk).values_list("pk", flat=True))
+    else:
+        changed = (pk_set or set()) if action.startswith("post_") else set()
     for pk in changed:
         note_change(pk, using)
 

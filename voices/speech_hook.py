@@ -3,7 +3,7 @@
 `offer` is called by whoever can speak; without it, the admin shows no buttons, and knows no engine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ class Engine:
 
     clones: bool
     fingerprint: str
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Ticket:
 class Speech(Protocol):
     def ticket(self, user_pk: object, voice_pk: int, clip_pk: int | None) -> Ticket | None:
         """For a sentence in the voice, or in one recording of it alone. None: the project has no address for speech."""
+
+    def settings(self) -> Mapping[str, object]:
+        """Of the server, by the names of a voice's settings, for voices that leave them empty. None: the model decides."""
 
 
 _speech: Speech | None = None

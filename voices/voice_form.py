@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -15,11 +15,7 @@ from voices.library import check_count, examined
 from voices.models import ReferenceClip, Voice
 from voices.reading_texts import READING_TEXTS
 from voices.reference_clips import EDIT_FIELDS, WITH_UNITS, ReadClip, read_upload
-
-if TYPE_CHECKING:
-    VoiceFormBase = forms.ModelForm[Voice]
-else:  # this class takes no parameters when it runs
-    VoiceFormBase = forms.ModelForm
+from voices.settings_form import SettingsForm
 
 NEW_RECORDINGS = "recordings"
 # A recording and what was read of it. None: the form will refuse it.
@@ -101,15 +97,11 @@ class RecordingsField(forms.FileField):
         return files
 
 
-class VoiceForm(VoiceFormBase):
+class VoiceForm(SettingsForm):
     recordings = RecordingsField(
         required=False, label=_("Recordings"), widget=RecordingsInput(attrs={"accept": ACCEPTED, "multiple": True})
     )
     new_clips: list[ReferenceClip]
-
-    class Meta:
-        model = Voice
-        fields = "__all__"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -2,6 +2,8 @@
 and this address for the speech: so the admin may be any project's, behind whatever sign-in, and in another process.
 """
 
+from collections.abc import Mapping
+
 from django.core import signing
 from django.db.models import Prefetch
 from django.http import HttpRequest
@@ -11,6 +13,7 @@ from django.urls.resolvers import RoutePattern
 
 from streaming.access.identity import ANYBODY
 from streaming.audio.formats import HTTP_FORMATS
+from streaming.conf import get_config
 from streaming.http.answers import answer
 from streaming.http.backend import exchange_of
 from streaming.http.bodies import raw_audio
@@ -21,6 +24,7 @@ from streaming.http.speech import Order, response_in
 from streaming.http.views import api_view
 from streaming.protocol.parameters import Parameters
 from streaming.speech.sentences import sentence_in
+from streaming.speech.voice_settings import server_settings
 from voices import speech_hook
 from voices.database import read
 from voices.models import ReferenceClip, Voice
@@ -42,6 +46,9 @@ class Listening:
         except NoReverseMatch:
             return None
         return Ticket(address, signing.dumps([str(user_pk), voice_pk, clip_pk], salt=_SALT))
+
+    def settings(self) -> Mapping[str, object]:
+        return server_settings(get_config().model)
 
 
 def listening_pattern() -> URLPattern:

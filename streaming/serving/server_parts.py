@@ -125,7 +125,7 @@ class ServerParts:
 
     def _engine(self) -> speech_hook.Engine | None:
         info = self.executor.status.info
-        return None if info is None else speech_hook.Engine(info.clones, info.fingerprint)
+        return None if info is None else speech_hook.Engine(info.clones, info.fingerprint, info.languages)
 
     def _is_idle(self) -> bool:
         """Whether nobody is connected for speech, and nothing is made."""

@@ -124,13 +124,11 @@ async def test_a_voice_is_prepared_before_anybody_asks_for_it_and_by_one_server(
 
 
 async def test_the_admin_shows_how_far_a_voice_is(pair: Pair) -> None:
-    holding = [pair.one.hold(), pair.two.hold()]
-    voice_id = await asyncio.to_thread(add_voice, pair.one, 330)
     with signed_in(pair.two) as client:
-        pk = pk_of(client, voice_id)
-        await pair.one.until(lambda: states(client, pk) == ["computing"])
-        for path in holding:
-            path.unlink()
+        with pair.one.held(), pair.two.held():
+            voice_id = await asyncio.to_thread(add_voice, pair.one, 330)
+            pk = pk_of(client, voice_id)
+            await pair.one.until(lambda: states(client, pk) == ["computing"])
         await pair.one.until(lambda: states(client, pk) == ["ready"])
         assert states(client, pk) == ["ready"]
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,15 @@ class CloningServer(LiveServer):
         [process] = self.readiness()["engine"]["processes"]
         return int(process["preparing"])
 
-    def hold(self) -> Path:
-        path = self.folder / "hold-preparation"
+    @contextmanager
+    def held(self, what: str = "preparation") -> Iterator[None]:
+        """Within it, no preparation (or "start") of the engine comes to its end."""
+        path = self.folder / f"hold-{what}"
         path.touch()
-        return path
+        try:
+            yield
+        finally:
+            path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +136,10 @@ async def test_a_voice_is_prepared_when_clients_connect_and_only_once(server: Cl
 
 
 async def test_the_first_text_waits_for_its_voice(server: CloningServer) -> None:
-    release = server.hold()
-    speaking = asyncio.create_task(say(server, "dora"))
-    await server.until(lambda: server.preparing == 1)
-    assert level(await say(server, "builtin")) == pytest.approx(level_of(BUILT_IN.encode()), abs=1e-3)
-    release.unlink()
+    with server.held():
+        speaking = asyncio.create_task(say(server, "dora"))
+        await server.until(lambda: server.preparing == 1)
+        assert level(await say(server, "builtin")) == pytest.approx(level_of(BUILT_IN.encode()), abs=1e-3)
     assert level(await speaking) == level_for(PITCHES["dora"])
 
 
@@ -172,27 +177,31 @@ async def test_a_changed_recording_is_another_sound_for_the_next_client(server: 
 
 
 async def test_an_engine_that_dies_while_it_prepares_ends_the_session_and_comes_back(server: CloningServer) -> None:
-    release = server.hold()
-    speaking = asyncio.create_task(say(server, "gustav"))
-    await server.until(lambda: server.preparing == 1)
-    [pid] = server.engine_pids()
-    os.kill(pid, signal.SIGKILL)
     message = "The voice 'gustav' cannot be prepared: The speech engine stopped unexpectedly."
-    assert error(await speaking) == (1011, "engine_failed", message)
+    with server.held():
+        async with server.connect("gustav", PCM) as client:
+            await send(client, text="Hello there.")
+            await send(client, text="")
+            await (await client.ping())  # answered after the text was read: it waits for the voice
+            await server.until(lambda: server.preparing == 1)
+            [pid] = server.engine_pids()
+            os.kill(pid, signal.SIGKILL)
+            assert error(await receive_all(client)) == (1011, "engine_failed", message)
     assert message in server.log
-    release.unlink()
     await server.until(lambda: server.readiness()["ready"])
     assert level(await say(server, "gustav")) == level_for(PITCHES["gustav"])
 
 
 async def test_who_connects_while_the_engine_is_away_speaks_when_it_is_back(server: CloningServer) -> None:
-    hasty = await server.connect("bert", PCM)
-    [pid] = server.engine_pids()
-    os.kill(pid, signal.SIGKILL)
-    await server.until(lambda: not server.readiness()["ready"])
-    await send(hasty, text="Hello?", flush=True)
-    assert error(await receive_all(hasty))[:2] == (1013, "engine_unavailable")
-    async with server.connect("anna", PCM) as client:
+    with server.held("start"):
+        hasty = await server.connect("bert", PCM)
+        [pid] = server.engine_pids()
+        os.kill(pid, signal.SIGKILL)
+        await server.until(lambda: not server.readiness()["ready"])
+        await send(hasty, text="Hello?", flush=True)
+        assert error(await receive_all(hasty))[:2] == (1013, "engine_unavailable")
+        client = await server.connect("anna", PCM)
+    async with client:
         await server.until(lambda: server.readiness()["ready"])
         await send(client, text="Hello there.")
         await send(client, text="")
@@ -215,14 +224,14 @@ async def test_clients_that_leave_meanwhile_leave_nothing_behind(server: Cloning
     await asyncio.to_thread(
         perform, server, upload(server, "hanna", f"recording(pitch={PITCHES['hanna'] + len(text)})")
     )
-    release, before = server.hold(), server.prepared()
-    clients = [await server.connect("hanna", PCM) for _ in range(3)]
-    await send(clients[0], **text)
-    await server.until(lambda: server.preparing == 1)
-    for client in clients:
-        await client.close()
-    assert server.preparing == 1  # the engine is still at it, but nobody waits for that any more
-    release.unlink()
+    before = server.prepared()
+    with server.held():
+        clients = [await server.connect("hanna", PCM) for _ in range(3)]
+        await send(clients[0], **text)
+        await server.until(lambda: server.preparing == 1)
+        for client in clients:
+            await client.close()
+        assert server.preparing == 1  # the engine is still at it, but nobody waits for that any more
     await server.until(lambda: server.preparing == 0)
     assert level(await say(server, "hanna")) == level_for(PITCHES["hanna"] + len(text))
     assert server.prepared() == before + 2

@@ -2,7 +2,7 @@
 
 It runs in the engine's process like any other. Its folder is how a test watches and steers it: it notes there what it does,
 and holds its work while there is a file "hold-speech" (all texts, or those that have in them what the file says) or
-"hold-preparation".
+"hold-preparation", and its start while there is "hold-start".
 """
 
 import hashlib
@@ -77,7 +77,8 @@ class CloningEngine:
         self.info = EngineInfo("cloning", RATE, languages, clones=True, fingerprint=fingerprint, reads_ahead=True)
 
     def warm_up(self) -> None:
-        pass
+        while (self._folder / "hold-start").exists():
+            time.sleep(0.01)
 
     def expect(self, request: SpeechRequest) -> None:
         self._note("expect", id=request.request_id, text=request.text)

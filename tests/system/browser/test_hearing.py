@@ -99,13 +99,12 @@ def test_what_goes_wrong_is_said_beside_the_button(browser: Browser, server: Clo
 
 
 def test_the_state_of_a_voice_changes_by_itself(browser: Browser, server: CloningServer) -> None:
-    release = server.hold()
-    perform(server, upload(server, "slow", "recording(pitch=140)"))
-    sign_in(browser, server)
-    browser.open(f"{server.base_url}{VOICES}?q=slow")
-    browser.wait_until("document.querySelector('.voice-state').dataset.state === 'computing'")
-    browser.screenshot("computing")
-    release.unlink()
+    with server.held():
+        perform(server, upload(server, "slow", "recording(pitch=140)"))
+        sign_in(browser, server)
+        browser.open(f"{server.base_url}{VOICES}?q=slow")
+        browser.wait_until("document.querySelector('.voice-state').dataset.state === 'computing'")
+        browser.screenshot("computing")
     browser.wait_until("document.querySelector('.voice-state').innerText.trim() === 'Ready'")
     assert browser.text(".voice-state") == "Ready"
 
