@@ -24,7 +24,6 @@ from streaming.http.speech import Order, response_in
 from streaming.http.views import api_view
 from streaming.protocol.parameters import Parameters
 from streaming.speech.sentences import sentence_in
-from streaming.speech.voice_settings import server_settings
 from voices import speech_hook
 from voices.database import read
 from voices.models import ReferenceClip, Voice
@@ -48,7 +47,9 @@ class Listening:
         return Ticket(address, signing.dumps([str(user_pk), voice_pk, clip_pk], salt=_SALT))
 
     def settings(self) -> Mapping[str, object]:
-        return server_settings(get_config().model)
+        model = get_config().model
+        sampling = {name: getattr(model, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")}
+        return {"language": model.language, "speed": 1.0, **sampling, "reference_seconds": model.max_ref_length}
 
 
 def listening_pattern() -> URLPattern:

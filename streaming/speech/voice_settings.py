@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
-from streaming.conf import ModelConfig
 from streaming.protocol.parameters import Locators, Parameters
 from voices.models import Voice
 
@@ -49,12 +48,6 @@ class SpokenAs:
 
     def locators_for(self, parameters: Parameters) -> Locators:
         return parameters.pronunciation_dictionary_locators or self.locators
-
-
-def server_settings(model: ModelConfig) -> dict[str, object]:
-    """What the settings say where a voice says nothing, by the names of a voice's settings. None: the model decides."""
-    sampling = {name: getattr(model, name) for name in ("temperature", "top_k", "top_p", "repetition_penalty")}
-    return {"language": model.language, "speed": 1.0, **sampling, "reference_seconds": model.max_ref_length}
 
 
 def either(asked: _T | None, own: _T | None) -> _T | None:
