@@ -261,6 +261,28 @@ async def test_a_voice_set_to_such_a_language_is_not(server: CloningServer) -> N
     assert (await say(server, "swede", f"{PCM}&language_code=en")).packets
 
 
+OWN = {"speed": 1.5, "seed": 7, "temperature": 0.5, "top_k": 20, "top_p": 0.7, "repetition_penalty": 3.0}
+
+
+async def test_the_engine_hears_what_the_voice_has_set_and_the_request_has_not(server: CloningServer) -> None:
+    rule = "Dictionary.objects.create(name='Names').rules.create(string_to_replace='there', alias='over there')"
+    await asyncio.to_thread(
+        perform,
+        server,
+        "from voices.models import PronunciationDictionary as Dictionary",
+        upload(server, "settled", "", **OWN),
+        f"voice.dictionaries.add({rule}.dictionary)",
+        f"Voice.objects.filter(pk=voice.pk).update(name={BUILT_IN!r})",
+    )
+    assert (await say(server, "settled")).packets
+    heard = noted(server.folder, "speak")[-1]
+    assert {name: heard[name] for name in OWN} == OWN
+    assert heard["text"] == "Hello over there."
+    assert (await say(server, "settled", f"{PCM}&seed=0&top_k=0&speed=0.9")).packets
+    heard = noted(server.folder, "speak")[-1]
+    assert {name: heard[name] for name in OWN} == {**OWN, "seed": 0, "top_k": 0, "speed": 0.9}
+
+
 SOCKETS = [("connect", "&mode=generate"), ("connect", ""), ("connect_contexts", "")]
 
 

@@ -66,6 +66,10 @@ def noted(folder: Path, did: str) -> list[dict[str, Any]]:
     return [note for note in map(json.loads, lines) if note["did"] == did]
 
 
+# Of a request, which a voice may have set.
+OWN_SETTINGS = ("speed", "seed", "temperature", "top_k", "top_p", "repetition_penalty")
+
+
 class CloningEngine:
     def __init__(self, folder: str, fingerprint: str) -> None:
         self._folder = Path(folder)
@@ -114,7 +118,14 @@ class CloningEngine:
 
     def _speak(self, request: SpeechRequest, sink: Sink) -> None:
         voice = request.voice
-        self._note("speak", language=request.language, speaker=voice.speaker, clips=len(voice.clips), text=request.text)
+        self._note(
+            "speak",
+            language=request.language,
+            speaker=voice.speaker,
+            clips=len(voice.clips),
+            text=request.text,
+            **{name: getattr(request, name) for name in OWN_SETTINGS},
+        )
         if not voice.conditioning and voice.speaker != BUILT_IN:
             sink(Failed(request.request_id, f"There is no speaker {voice.speaker!r}."))
             return

@@ -48,6 +48,7 @@ def test_a_request_says_how_its_tokens_are_sampled(engine: SteppedEngine) -> Non
 
 def test_requests_of_all_settings_speak_together_as_they_do_alone(engine: SteppedEngine) -> None:
     each: list[dict[str, Any]] = [WARM, {}, {"top_k": 1}, {"temperature": 0.2, "top_p": 0.3}, {"top_k": 0}]
+    each.append({"repetition_penalty": 1.0})
     together = speak(engine, *(request(str(number), seed=4, **own) for number, own in enumerate(each)))
     for own, events in zip(each, together, strict=True):
         assert np.array_equal(audio(events), spoken(engine, seed=4, **own))
@@ -65,8 +66,8 @@ def test_the_settings_hold_where_a_request_says_nothing(hasty: Path, engine: Ste
         assert np.array_equal(spoken(warm), spoken(other, **WARM))
         usual = {"temperature": 0.75, "top_k": 50, "top_p": 0.85}
         assert np.array_equal(spoken(warm, **usual), spoken(other))
-        # The penalty is the server's own.
         assert not np.array_equal(spoken(warm, **usual), spoken(engine))
+        assert np.array_equal(spoken(engine, **penalty), spoken(other))
 
 
 def prepared(engine: SteppedEngine) -> bytes:

@@ -253,3 +253,28 @@ def test_large_originals_do_not_keep_a_voice_from_being_used(clip: ReferenceClip
     [before] = run(clip_bytes(resolved()))
     ReferenceClip.objects.update(size_bytes=conditioning.MOST_BYTES + 1)
     assert run(clip_bytes(resolved())) == (before,)
+
+
+def test_of_each_recording_the_reference_length_is_used(voice: Voice, add_clip: AddClip) -> None:
+    add_clip(voice, recording(3.0))
+    add_clip(voice, recording(1.5, pitch=220))
+    whole, key = run(clip_bytes(resolved())), resolved().key
+    Voice.objects.update(reference_seconds=2)
+    used = run(clip_bytes(resolved()))
+    frames = [soundfile.info(io.BytesIO(wav)).frames for wav in used]
+    assert sorted(frames) == [round(1.5 * RATE), 2 * RATE]
+    assert [wav[44:] for wav in used] == [wav[44 : 44 + 4 * count] for wav, count in zip(whole, frames, strict=True)]
+    assert resolved().key != key
+    Voice.objects.update(reference_seconds=None)
+    assert resolved().key == key
+
+
+def test_conditioning_of_a_reference_length_stays_as_long_as_the_voice_has_it(
+    clip: ReferenceClip, committed: Committed
+) -> None:
+    Voice.objects.update(reference_seconds=2)
+    key = resolved().key
+    run(store_conditioning(key, "one", b"conditioning"))
+    with committed():
+        clip.save()
+    assert is_stored(key)
