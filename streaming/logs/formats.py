@@ -11,12 +11,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from streaming.logs.repetitions import RepetitionFilter
+from streaming.logs.repetitions import FIELDS, REQUEST_ID, RepetitionFilter
 from streaming.logs.request_id import current_request_id
 
-# What a record may have beside the fields of every line (`extra={FIELDS: {...}}`).
-FIELDS = "fields"
-REQUEST_ID = "request_id"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN_WORD = re.compile(r"[^\s\"'=\\]+")
 

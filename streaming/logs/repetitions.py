@@ -10,9 +10,15 @@ from dataclasses import dataclass
 MOST_LINES = 20
 SECONDS = 60.0
 MOST_KINDS = 1000
-# A line below the level of a warning that may come in floods has this attribute.
+# A line below the level of a warning that may come in floods has this attribute: what tells it from others at its place.
 MAY_REPEAT = "may_repeat"
+# Django's, of lines about responses: all are written at one place.
+_STATUS = "status_code"
+_Key = tuple[str, int, str, str]
 _SUMMARY = "is_summary"
+# What a record may have beside the fields of every line (`extra={FIELDS: {...}}`), and the request that it belongs to.
+FIELDS = "fields"
+REQUEST_ID = "request_id"
 
 
 @dataclass(slots=True)
@@ -34,13 +40,14 @@ class RepetitionFilter(logging.Filter):
         self._seconds = seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._kinds: dict[tuple[str, int, str], _Kind] = {}
+        self._kinds: dict[_Key, _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        is_free = record.levelno < logging.WARNING and not getattr(record, MAY_REPEAT, False)
+        is_free = record.levelno < logging.WARNING and not getattr(record, MAY_REPEAT, "")
         if is_free or getattr(record, _SUMMARY, False):
             return True
-        key, now = (record.name, record.lineno, str(record.msg)), self._clock()
+        more = str(getattr(record, MAY_REPEAT, "") or getattr(record, _STATUS, ""))
+        key, now = (record.name, record.lineno, str(record.msg), more), self._clock()
         with self._lock:
             kind = self._kinds.get(key)
             left_out = 0
@@ -59,13 +66,13 @@ class RepetitionFilter(logging.Filter):
             timer.start()
         return passes
 
-    def _begin(self, key: tuple[str, int, str], now: float) -> _Kind:
+    def _begin(self, key: _Key, now: float) -> _Kind:
         if len(self._kinds) >= MOST_KINDS:
             self._kinds.pop(next(iter(self._kinds)))
         kind = self._kinds[key] = _Kind(now)
         return kind
 
-    def _end(self, key: tuple[str, int, str], kind: _Kind, record: logging.LogRecord) -> None:
+    def _end(self, key: _Key, kind: _Kind, record: logging.LogRecord) -> None:
         """The time is over, whether or not another line comes."""
         with self._lock:
             left_out, kind.left_out = kind.left_out, 0
@@ -76,6 +83,6 @@ class RepetitionFilter(logging.Filter):
 
     def _say(self, record: logging.LogRecord, left_out: int) -> None:
         message = "%d more lines like this one were left out in %g s: %s"
-        logging.getLogger(record.name).log(
-            record.levelno, message, left_out, self._seconds, record.msg, extra={_SUMMARY: True}
-        )
+        extra = {_SUMMARY: True, FIELDS: getattr(record, FIELDS, {}), REQUEST_ID: getattr(record, REQUEST_ID, "")}
+        example = record.getMessage()
+        logging.getLogger(record.name).log(record.levelno, message, left_out, self._seconds, example, extra=extra)

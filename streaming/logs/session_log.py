@@ -3,8 +3,7 @@
 import logging
 from typing import Any
 
-from streaming.logs.formats import FIELDS, REQUEST_ID
-from streaming.logs.repetitions import MAY_REPEAT
+from streaming.logs.repetitions import FIELDS, MAY_REPEAT, REQUEST_ID
 from streaming.records.records import Listener
 from streaming.records.session_record import SessionRecord
 
@@ -17,11 +16,13 @@ SPEECH = ("/v1/text-to-speech/", "/v1/audio/speech", "/v1/listen")
 class SessionLog(Listener):
     def session_began(self, session: SessionRecord) -> None:
         if logger.isEnabledFor(logging.INFO) and speaks(session):
-            _log("begins", session, who(session), may_repeat=False)
+            _log("begins", session, who(session), may_repeat="")
 
     def session_ended(self, session: SessionRecord) -> None:
         if logger.isEnabledFor(logging.INFO) and speaks(session):
-            _log("ends", session, who(session) | outcome(session), may_repeat=not session.has_begun)
+            _log(
+                "ends", session, who(session) | outcome(session), may_repeat="" if session.has_begun else session.result
+            )
 
 
 def speaks(session: SessionRecord) -> bool:
@@ -63,7 +64,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _log(event: str, session: SessionRecord, fields: dict[str, Any], *, may_repeat: bool) -> None:
+def _log(event: str, session: SessionRecord, fields: dict[str, Any], *, may_repeat: str) -> None:
     known = {name: value for name, value in fields.items() if value not in (None, "")}
     extra = {FIELDS: known, REQUEST_ID: session.request_id, MAY_REPEAT: may_repeat}
     logger.info("session %s", event, extra=extra)

@@ -193,3 +193,17 @@ async def test_the_end_of_a_server_does_not_wait_for_the_database(
             server.process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(server.process.wait, PATIENCE_SECONDS) == 0
         assert re.search(r"This usage is probably not in the database: .*voice_id='demo'.*characters=\d", server.log)
+
+
+async def test_pages_without_their_database_are_a_few_lines_of_the_log(site: Site) -> None:
+    """Not a traceback each; and a flood of them does not fill the disk."""
+    server = site.server
+    async with httpx.AsyncClient(base_url=server.base_url, cookies={"sessionid": "a" * 32}, timeout=60) as client:
+        with site.cluster.killed():
+            answers = [await client.get("/admin/") for _ in range(30)]
+    assert {answer.status_code for answer in answers} == {500}
+    failed = [line for line in server.log.splitlines() if "Internal Server Error: /admin/" in line]
+    assert 0 < len(failed) <= 20
+    assert all("The database does not answer" in line for line in failed)
+    assert "Traceback" not in server.log
+    await asyncio.to_thread(site.speaks_again, "known")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from streaming.logs.formats import FIELDS, JsonFormatter, PlainFormatter, RequestIdFilter
+from streaming.logs.formats import JsonFormatter, PlainFormatter, RequestIdFilter
+from streaming.logs.repetitions import FIELDS
 from streaming.logs.request_id import current_request_id, is_well_formed, utterance_id, working_for
 
 FORGED = "x\r\n2026-11-27 14:02:00,000 ERROR   forged\x1b[31m\u2028\x85"

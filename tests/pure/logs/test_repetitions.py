@@ -66,7 +66,7 @@ def test_it_is_said_how_many_were_left_out_when_the_next_one_comes(log: Log) -> 
     log.clock.now += 3600
     flood(log, 1)
     assert log.lines[3:] == [
-        "7 more lines like this one were left out in 3600 s: It is down: %d",
+        "7 more lines like this one were left out in 3600 s: It is down: 0",
         "It is down: 0",
     ]
 
@@ -76,13 +76,13 @@ def test_it_is_said_as_well_when_no_other_comes(log: Log) -> None:
     [(key, kind)] = log.filter._kinds.items()
     record = logging.LogRecord("tests.repetitions", logging.WARNING, "", 1, "It is down: %d", (1,), None)
     log.filter._end(key, kind, record)
-    assert log.lines[3:] == ["2 more lines like this one were left out in 3600 s: It is down: %d"]
+    assert log.lines[3:] == ["2 more lines like this one were left out in 3600 s: It is down: 1"]
 
 
 def test_what_is_no_warning_is_written_unless_it_may_come_in_floods(log: Log) -> None:
     for _ in range(5):
         log.logger.info("A session")
-        log.logger.info("A refusal", extra={MAY_REPEAT: True})
+        log.logger.info("A refusal", extra={MAY_REPEAT: "refused"})
     assert (log.lines.count("A session"), log.lines.count("A refusal")) == (5, 3)
 
 
