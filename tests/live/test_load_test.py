@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -152,6 +153,21 @@ def test_ctrl_c_gives_what_there_is_so_far(server: LiveServer, elsewhere: Path) 
     assert read["was_stopped"]
     assert read["figures"]["turns"] >= 1
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_terminal_gets_a_bar(server: LiveServer, elsewhere: Path) -> None:
+    """Even one that does not know its size."""
+    terminal, ours = pty.openpty()
+    command = [sys.executable, "manage.py", "bench_stream", "--url", server.base_url, *FEW, "--kinds", "http"]
+    done = subprocess.run(
+        command, cwd=PROJECT_DIR, env=command_environment(elsewhere), stdout=subprocess.PIPE, stderr=ours, check=False
+    )
+    os.close(ours)
+    shown = os.read(terminal, 100_000).decode()
+    os.close(terminal)
+    assert done.returncode == 0, shown
+    assert "4/4" in shown
+    assert "complete=4" in shown
 
 
 def test_sessions_py_has_the_same_clients(server: LiveServer, elsewhere: Path) -> None:

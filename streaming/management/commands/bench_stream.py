@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import ssl
 import sys
@@ -199,7 +200,9 @@ async def _tested(scenario: Scenario, options: dict[str, Any]) -> "tuple[Report,
     watch = Watch(pid) if pid else None
     watching = asyncio.create_task(watch.run()) if watch else None
     turns_planned = sum(len(visit.turns) for visit in planned)
-    with tqdm(total=turns_planned, unit="turn", disable=not sys.stderr.isatty()) as bar:
+    columns, rows = shutil.get_terminal_size()  # never 0, which a terminal in a container may say
+    shape: dict[str, Any] = {"ncols": columns, "nrows": rows, "disable": not sys.stderr.isatty()}
+    with tqdm(total=turns_planned, unit="turn", **shape) as bar:
 
         def note(outcome: Outcome) -> None:
             ends[outcome.end] += 1
