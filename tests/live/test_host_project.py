@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 
 from tests.live.client import speak
 from tests.live.host import EMAIL, PASSWORD, HostServer, host_python
+from tests.live.scraping import Metrics
 from tests.pure.voices.recordings import recording
 
 pytestmark = pytest.mark.both_servers
@@ -248,3 +249,22 @@ def test_ending_it_leaves_no_engine(tmp_path_factory: pytest.TempPathFactory, se
     assert not Path(f"/proc/{pid}").exists()
     if server_program == "uvicorn":  # daphne tells no application of its lifespan
         assert (folder / "lifespan").read_text().split() == ["lifespan.startup", "lifespan.shutdown"]
+
+
+def test_metrics_are_below_the_prefix_for_the_token_and_for_staff(host: HostServer, stranger: httpx.Client) -> None:
+    """In a project in which everything needs a login, and whose users have other fields."""
+    refused = stranger.get("/speech/metrics")
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+    assert "speech_" not in refused.text
+    assert Metrics.of(host, "speech/").value("speech_engine_starts_total") == 1
+    sign_in(stranger)
+    assert "speech_engine_starts_total 1.0" in stranger.get("/speech/metrics").text
+
+
+def test_the_metrics_of_the_project_stay_its_own(tmp_path: Path) -> None:
+    """And may have ours beside them."""
+    names = "print(sorted(metric.name for metric in REGISTRY.collect() if metric.name.startswith('speech_'))[:2])"
+    code = f"from host.asgi import application\nfrom prometheus_client import REGISTRY\n{names}\n"
+    code += f"REGISTRY.register(application.metrics)\n{names}"
+    alone, both = host_python(tmp_path, "-c", code).splitlines()[-2:]
+    assert (alone, both) == ("[]", "['speech_audio_seconds', 'speech_characters']")

@@ -63,6 +63,8 @@ STATIC_URL = "static/"
 # What docs/django.md asks for.
 INSTALLED_APPS += ["channels", "ninja", "voices", "streaming", "streaming.access"]
 XTTS = {"access": {"require_keys": True}}
+# For whoever scrapes.
+XTTS["metrics"] = {"token": "the-token-of-a-scraper"}
 # And its way to have static files without another web server.
 if "HOST_STATIC" in os.environ:
     INSTALLED_APPS += ["django.contrib.staticfiles"]

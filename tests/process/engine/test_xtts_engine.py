@@ -71,6 +71,14 @@ def test_a_seed_says_the_same_again_and_another_something_else(int8: SteppedEngi
     assert not np.array_equal(audio(first)[:1000], audio(other)[:1000])
 
 
+def test_its_steps_are_counted_with_how_long_they_took(int8: SteppedEngine) -> None:
+    before = int8.step_times.totals
+    speak(int8, request())
+    after = int8.step_times.totals
+    assert sum(after.counts) > sum(before.counts) + 5
+    assert after.sum > before.sum
+
+
 def test_speed_shortens_speech(int8: SteppedEngine) -> None:
     (usual,), (fast,), (slow,) = (speak(int8, request(speed=speed)) for speed in (1.0, 2.0, 0.5))
     assert len(audio(fast)) == pytest.approx(len(audio(usual)) / 2, abs=1024)

@@ -302,6 +302,8 @@ SECRET = "hunter2-geheim"
         f"service: [secret_key, {SECRET}]",
         f"storage: {{bucket: abc, endpoint: 'https://user:{SECRET}@host'}}",
         f"storage: {{bucket: abc, secret_key: {SECRET}}}",
+        f"metrics: {{token: {SECRET}}}",
+        f"metrics: {{token: '{SECRET} {SECRET}'}}",
         f"database_url: postgres://anna:{SECRET}@host/voices: oops",
         f'redis_url: "redis://:{SECRET}@host',
         f"redis_url: {{url: 'redis://:{SECRET}@host'}}",
@@ -320,10 +322,17 @@ def test_no_sentence_tells_a_secret_of_the_file(text: str) -> None:
         ("XTTS_SERVICE__SECRET_KEY", f"*{SECRET}"),
         ("XTTS_SERVICE__SECRET_KEY", f"[{SECRET}"),
         ("XTTS_STORAGE__SECRET_KEY", f"[{SECRET}"),
+        ("XTTS_METRICS__TOKEN", SECRET),
     ],
 )
 def test_no_sentence_tells_a_secret_of_the_environment(variable: str, value: str) -> None:
     assert SECRET not in refused(**{variable: value})
+
+
+def test_the_token_of_the_metrics_is_shown_nowhere() -> None:
+    config = load(XTTS_METRICS__TOKEN=f"{SECRET}-{SECRET}")
+    assert config.metrics.token == f"{SECRET}-{SECRET}"
+    assert SECRET not in repr(config)
 
 
 @pytest.mark.parametrize("name", ["XTTS_SERVICE_PORT", "XTTS_SERVICE_HOST", "XTTS_PORT_60215_TCP_ADDR", "XTTS_PORT"])
