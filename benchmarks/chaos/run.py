@@ -61,9 +61,12 @@ async def _run(site: Site, seed: int, size: Size, options: Options) -> Run:
     crowd = Crowd(site, plans, Judge(references, chronicle), seed, size.sessions, site.folder / "sessions.log")
     crowd.ends_at = time.monotonic() + size.minutes * 60
     conductor = Conductor(site, plans, references, chronicle, crowd.tally.violations, seed, size.wants)
-    before = await _part(site, crowd, conductor, size, round(size.sessions * WARMING_SHARE))
-    await _part(site, crowd, conductor, size, size.sessions)
-    least = max(LEAST_GROWTH, size.sessions // 100) if size.sessions >= LEAST_SESSIONS else NEVER
+    is_short = size.sessions < LEAST_SESSIONS
+    if not is_short:
+        await _part(crowd, conductor, size, round(size.sessions * WARMING_SHARE))
+    before = {name: await holdings_of(node) for name, node in site.nodes.items()}
+    await _part(crowd, conductor, size, size.sessions)
+    least = NEVER if is_short else max(LEAST_GROWTH, size.sessions // 100)
     held, left = await _settled(site, before, least)
     crowd.tally.violations += left
     return Run(seed, time.monotonic() - begun, len(plans), crowd.tally, chronicle, held, _words(options))
@@ -85,8 +88,8 @@ async def _settled(site: Site, before: dict[str, Holdings], least: int) -> tuple
         await asyncio.sleep(5)
 
 
-async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sessions: int) -> dict[str, Holdings]:
-    """That many sessions, counted from the first one; then everything comes to rest."""
+async def _part(crowd: Crowd, conductor: Conductor, size: Size, sessions: int) -> None:
+    """That many sessions, counted from the first one, until the last fault is over."""
     crowd.most = sessions
     breaking = asyncio.create_task(conductor.run(size.faults))
     telling = asyncio.create_task(_tell(crowd))
@@ -100,7 +103,6 @@ async def _part(site: Site, crowd: Crowd, conductor: Conductor, size: Size, sess
             with suppress(asyncio.CancelledError):
                 await task
     conductor.is_over = False
-    return {name: await holdings_of(node) for name, node in site.nodes.items()}
 
 
 async def _tell(crowd: Crowd) -> None:
