@@ -192,6 +192,7 @@ class LimitsConfig(Section):
     max_message_chars: Count = 50_000
     max_request_chars: Count = 40_000
     max_chars_per_minute: Count | None = None
+    redis_answer_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.0
     max_contexts: Count = 5
     max_messages_per_second: Annotated[float, Field(ge=1, le=100_000)] = 200.0
     max_sockets_per_key: Count = 64

@@ -61,7 +61,12 @@ class ServerParts:
         answer_within(database.answer_seconds)
         keys = KnownKeys(fresh=database.cache_seconds, outage=database.key_outage_seconds)
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
-        shared = SharedCounts(config.redis_url, mark=mark_of_this_server()) if config.redis_url else None
+        answer_seconds = config.limits.redis_answer_seconds
+        shared = (
+            SharedCounts(config.redis_url, mark=mark_of_this_server(), answer_seconds=answer_seconds)
+            if config.redis_url
+            else None
+        )
         self.gate = Gate(config.limits, keys, shared=shared)
         self.records = Records(SessionLog())
         self.forwarding = Forwarding(config.forward, config.redis_url)

@@ -37,7 +37,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LiveServer]]
 def new_server(folder: Path, redis_server: RedisServer, **settings: Any) -> LiveServer:
     data = redis_server.directory / "var"
     service = {"data_dir": str(data), "server": settings["program"], "max_concurrency": 16}
-    limits = {"max_chars_per_minute": CHARS_PER_MINUTE}
+    limits = {"max_chars_per_minute": CHARS_PER_MINUTE, "redis_answer_seconds": settings.get("answer_seconds", 60)}
     return LiveServer(write_settings(folder, service=service, limits=limits, redis_url=redis_server.url))
 
 
@@ -114,7 +114,10 @@ async def test_a_server_that_was_killed_keeps_no_stream_of_a_key(tmp_path: Path)
 
 
 async def test_a_redis_that_is_stopped_lets_each_server_count_alone(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as redis_server, new_server(tmp_path, redis_server, program="uvicorn") as server:
+    with (
+        RedisServer(tmp_path) as redis_server,
+        new_server(tmp_path, redis_server, program="uvicorn", answer_seconds=1) as server,
+    ):
         secret = make_keys(server, alone={"max_concurrent_streams": 1})["alone"]
         redis_server.process.send_signal(signal.SIGSTOP)
         socket, is_in = await begin(server, secret)

@@ -37,9 +37,12 @@ def mortal(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @asynccontextmanager
-async def processes(redis_server: RedisServer, number: int = 1) -> AsyncIterator[list[SharedCounts]]:
+async def processes(
+    redis_server: RedisServer, number: int = 1, answer_seconds: float = 60
+) -> AsyncIterator[list[SharedCounts]]:
+    """A machine that is busy with tests is no Redis that is away."""
     async with AsyncExitStack() as ending:
-        started = [SharedCounts(redis_server.url) for _ in range(number)]
+        started = [SharedCounts(redis_server.url, answer_seconds=answer_seconds) for _ in range(number)]
         for counts in started:
             counts.start()
             ending.push_async_callback(counts.close)
@@ -245,7 +248,7 @@ async def test_without_redis_a_process_counts_alone_and_says_so_once(
 
 
 async def test_nobody_waits_twice_for_a_redis_that_says_nothing(mortal: RedisServer) -> None:
-    async with processes(mortal, 2) as (one, two):
+    async with processes(mortal, 2, answer_seconds=1) as (one, two):
         assert await take(one, 3)
         mortal.process.send_signal(signal.SIGSTOP)
         try:
