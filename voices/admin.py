@@ -97,6 +97,7 @@ class VoiceAdmin(SettingsAdmin, HearingAdmin, ExaminingAdmin):  # type: ignore[m
         for inline in context["inline_admin_formsets"]:
             forms_of_page += inline.formset.forms
         context["listed_errors"] = listed_errors(forms_of_page)
+        context["had_files"] = bool(request.FILES)
         response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
         return response
 

@@ -65,3 +65,9 @@ def test_the_page_offers_them_for_each_new_file(admin_client: Client) -> None:
     template = page.partition("<template>")[2].partition("</template>")[0]
     for name in ("trim_start", "trim_end", "gain"):
         assert template.count(f'name="recordings-{name}"') == 1
+
+
+def test_a_form_that_comes_back_says_that_its_files_are_gone(admin_client: Client) -> None:
+    sentence = "Choose or record all new recordings again."
+    assert sentence in add(admin_client, edits(["", "a"], ["", ""], ["", ""]))
+    assert sentence not in text_of(admin_client.post(ADD, form(name="")).content)

@@ -66,8 +66,8 @@ class ChosenFiles {
 
     row(file) {
         const row = document.createElement("li"), name = document.createElement("span");
-        const megabytes = (file.size / 2 ** 20).toLocaleString(document.documentElement.lang || "en", {maximumFractionDigits: 1});
-        name.textContent = `${file.name} (${megabytes} MB)`;
+        const size = new Intl.NumberFormat(document.documentElement.lang || "en", {style: "unit", unit: "megabyte", maximumFractionDigits: 1});
+        name.textContent = `${file.name} (${size.format(file.size / 2 ** 20)})`;
         this.rows.set(file, row);
         row.append(name);
         row.append(ChosenFiles.button(this.root.dataset.remove, `${this.root.dataset.remove}: ${file.name}`, () => this.remove(file)));

@@ -80,13 +80,14 @@ class Trim {
     }
 
     tools() {
-        const tools = Object.assign(document.createElement("div"), {className: "clip-tools"}), {play, suggest, hint} = this.clip.dataset;
+        const tools = Object.assign(document.createElement("div"), {className: "clip-tools"}), {play, suggest, decibels, hint} = this.clip.dataset;
         if (this.audio) {
             this.button = Trim.button(play, () => this.playing ? this.audio.pause() : this.play());
             tools.append(this.button);
         }
         if (Number(this.clip.dataset.suggestedGain) > 0) {
-            tools.append(Trim.button(`${suggest}: ${this.clip.dataset.suggestedGain} dB`, () => {
+            const gain = Number(this.clip.dataset.suggestedGain).toLocaleString(document.documentElement.lang || "en");
+            tools.append(Trim.button(`${suggest}: ${gain} ${decibels}`, () => {
                 this.fields.gain.value = this.clip.dataset.suggestedGain;
                 this.show();
             }));
