@@ -40,7 +40,14 @@ class Node(WatchedServer):
         for pid in (self.process.pid, *self.engine_pids()):
             _send(pid, signal.SIGCONT)
         super().__exit__()
+        self._keep_log()
+
+    def _keep_log(self) -> None:
+        """The next process writes a file of the same name."""
+        if not self.log_path.exists():  # the one that was ended is kept, and none has followed
+            return
         self.logs.append(self.log)
+        self.log_path.rename(self.log_path.with_name(f"server-{len(self.logs)}.log"))
 
     def kill(self) -> None:
         """Without a word."""
@@ -48,7 +55,7 @@ class Node(WatchedServer):
         self.engines.update(self.engine_pids())
         self.process.kill()
         self.process.wait()
-        self.logs.append(self.log)
+        self._keep_log()
 
     def drain(self) -> None:
         """Told to stop, it finishes what has begun."""
@@ -56,7 +63,7 @@ class Node(WatchedServer):
         self.engines.update(self.engine_pids())
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(120)
-        self.logs.append(self.log)
+        self._keep_log()
 
     def signal_engine(self, number: int) -> list[int]:
         """Which engine processes have got that signal."""
@@ -72,10 +79,6 @@ class Node(WatchedServer):
     def resident_kilobytes(self) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return int(next(line for line in status if line.startswith("VmRSS")).split()[1])
-
-    @property
-    def all_logs(self) -> str:
-        return "".join([*self.logs, self.log if self.is_up else ""])
 
 
 def _send(pid: int, number: int) -> None:
