@@ -19,7 +19,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class Ticket:
-    """Where a page may ask for a sentence, once and soon, with what it has to send."""
+    """Where a page may ask for a sentence, with what it has to send. For a short time, in which it may ask again."""
 
     address: str
     secret: str
