@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -171,6 +171,13 @@ class PronunciationDictionaryAdmin(ExaminingAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PronunciationDictionary]:
         dictionaries: QuerySet[PronunciationDictionary] = super().get_queryset(request)
         return dictionaries.annotate(rule_count=Count("rules", distinct=True)).prefetch_related("rules")
+
+    def response_change(self, request: HttpRequest, obj: PronunciationDictionary) -> HttpResponse:
+        """ "Save and continue" goes on with the same page of rules."""
+        response: HttpResponse = super().response_change(request, obj)
+        if "_continue" in request.POST and (query := request.GET.urlencode()):
+            response["Location"] = f"{response['Location'].partition('?')[0]}?{query}"
+        return response
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

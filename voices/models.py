@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal, get_args
-from weakref import WeakSet
 
 from django.core.validators import RegexValidator
 from django.db import connections, models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
@@ -66,8 +64,13 @@ def labels_of(language: str, labels: dict[str, str]) -> dict[str, str]:
 class VoiceQuerySet(models.QuerySet["Voice"]):
     def enabled_of(self, voice_ids: Iterable[str]) -> "dict[str, Voice]":
         """The enabled voices of these ids, with their clips and dictionaries loaded."""
-        enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).prefetch_related("clips", "dictionaries")
+        enabled = self.filter(enabled=True, voice_id__in=list(voice_ids)).to_speak()
         return {voice.voice_id: voice for voice in enabled}
+
+    def to_speak(self, clip_pk: int | None = None) -> "VoiceQuerySet":
+        """With all that speaking needs: with all recordings, or with that one alone."""
+        clips = ReferenceClip.objects.all() if clip_pk is None else ReferenceClip.objects.filter(pk=clip_pk)
+        return self.prefetch_related(Prefetch("clips", queryset=clips), "dictionaries")
 
     def with_category(self) -> "VoiceQuerySet":
         """Which then needs no recordings loaded."""
@@ -96,6 +99,7 @@ class Voice(SpeakingSettings):
         _("category"),
         max_length=20,
         blank=True,
+        db_default="",
         choices=[(category, category) for category in CATEGORIES],
         help_text=_("What ElevenLabs' clients are told. Empty: cloned if the voice has recordings, otherwise premade."),
     )
@@ -162,8 +166,8 @@ class VoiceConditioning(models.Model):
 note_changes_of(Voice, ReferenceClip)
 
 
-# Connections in whose transaction recordings have changed.
-_changed: WeakSet[BaseDatabaseWrapper] = WeakSet()
+# On a connection, which is its thread's own, in whose transaction recordings have changed.
+_CHANGED = "voices_recordings_changed"
 
 
 @receiver(m2m_changed, sender=Voice.dictionaries.through)
@@ -184,14 +188,12 @@ def drop_conditioning_of_changed_voices(using: str, **_: Any) -> None:
     """Once after the change, however many recordings it is of, since all recordings are looked at. Whatever a process that
     dies in between leaves goes with the next change. Signals, because deleting a voice deletes its clips without calling
     their `delete`."""
-    _changed.add(connections[using])
+    setattr(connections[using], _CHANGED, True)
     transaction.on_commit(partial(_drop_unused_once, using), using=using, robust=True)
 
 
 def _drop_unused_once(using: str) -> None:
-    connection = connections[using]
-    if connection in _changed:
-        _changed.discard(connection)
+    if vars(connections[using]).pop(_CHANGED, False):
         VoiceConditioning.objects.using(using).drop_unused()
 
 

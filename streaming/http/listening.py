@@ -5,7 +5,6 @@ and this address for the speech: so the admin may be any project's, behind whate
 from collections.abc import Mapping
 
 from django.core import signing
-from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, URLPattern, reverse
@@ -26,7 +25,7 @@ from streaming.protocol.parameters import Parameters
 from streaming.speech.sentences import sentence_in
 from voices import speech_hook
 from voices.database import read
-from voices.models import ReferenceClip, Voice
+from voices.models import Voice
 from voices.speech_hook import Ticket
 
 PATH_NAME = "listen"
@@ -97,8 +96,7 @@ def _read(ticket: str) -> tuple[int, int | None]:
 
 def _voice_of(voice_pk: int, clip_pk: int | None) -> Voice:
     """With all of its recordings, or with that one alone. Raises Problem."""
-    clips = ReferenceClip.objects.all() if clip_pk is None else ReferenceClip.objects.filter(pk=clip_pk)
-    voice = Voice.objects.filter(pk=voice_pk).prefetch_related(Prefetch("clips", queryset=clips)).first()
+    voice = Voice.objects.filter(pk=voice_pk).to_speak(clip_pk).first()
     if voice is None or (clip_pk is not None and not voice.clips.all()):
         raise Problem(404, "voice_not_found", "This voice or recording does not exist any more.")
     return voice

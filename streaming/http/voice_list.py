@@ -14,8 +14,6 @@ from django.db.models import QuerySet
 from streaming.http.voice_schemas import SAMPLE_COLUMNS, SETTINGS_COLUMNS, VOICE_COLUMNS, sample_of, voice_of
 from voices.models import ReferenceClip, Voice
 
-ROWS_AT_ONCE = 500
-
 
 def voice_list(voices: "QuerySet[Voice]") -> bytes:
     """What `VoiceList` says of them. Two questions to the database. Raises DatabaseError."""
@@ -24,7 +22,7 @@ def voice_list(voices: "QuerySet[Voice]") -> bytes:
 
 def _pieces(voices: "QuerySet[Voice]") -> Iterator[bytes]:
     samples = _samples(voices)
-    for pk, *columns in voices.values_list("pk", *VOICE_COLUMNS, *SETTINGS_COLUMNS).iterator(ROWS_AT_ONCE):
+    for pk, *columns in voices.values_list("pk", *VOICE_COLUMNS, *SETTINGS_COLUMNS):
         yield json.dumps(voice_of(columns, samples[pk]), ensure_ascii=False).encode()
 
 
@@ -32,6 +30,6 @@ def _samples(voices: "QuerySet[Voice]") -> defaultdict[int, list[dict[str, Any]]
     """By the voice's primary key."""
     samples: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     clips = ReferenceClip.objects.filter(voice__in=voices.order_by().values("pk"))
-    for voice_pk, *columns in clips.values_list("voice_id", *SAMPLE_COLUMNS).iterator(ROWS_AT_ONCE):
+    for voice_pk, *columns in clips.values_list("voice_id", *SAMPLE_COLUMNS):
         samples[voice_pk].append(sample_of(columns))
     return samples

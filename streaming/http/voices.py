@@ -151,11 +151,13 @@ def edit_settings(request: HttpRequest, voice_id: str, body: VoiceSettings) -> D
     """`speed` has an effect and is stored, and `stability` for a voice whose temperature it sets; nothing else is."""
     _managing(request)
     voice = _voice(request, voice_id)
-    if body.speed is not None:
-        voice.speed = body.speed
+    changes = {} if body.speed is None else {"speed": body.speed}
     if body.stability is not None and voice.stability_sets_temperature:
-        voice.temperature = temperature_of(body.stability)
-    voice.save(update_fields=["speed", "temperature", "updated_at"])
+        changes["temperature"] = temperature_of(body.stability)
+    if changes:
+        for name, value in changes.items():
+            setattr(voice, name, value)
+        voice.save(update_fields=[*changes, "updated_at"])
     return Done()
 
 

@@ -118,3 +118,9 @@ def test_no_more_rules_than_a_dictionary_may_have(
     assert f"at most {MAX_RULES} rules; this would be {MAX_RULES + 1}" in page
     posted["rules-0-DELETE"] = "on"
     assert admin_client.post(path, posted).status_code == 302
+
+
+def test_save_and_continue_goes_on_with_the_same_rules(admin_client: Client, path: str) -> None:
+    posted = fields(admin_client.get(path, {"rules": "2", "rule": "word"}))
+    answer = admin_client.post(f"{path}?rules=2&rule=word", posted | {"_continue": "yes"})
+    assert answer["Location"] == f"{path}?rules=2&rule=word"
