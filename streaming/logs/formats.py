@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from streaming.logs.repetitions import FIELDS, REQUEST_ID, RepetitionFilter
+from streaming.logs.repetitions import FIELDS, OUTAGE, REQUEST_ID, RepetitionFilter
 from streaming.logs.request_id import current_request_id
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -32,7 +32,7 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         request_id = getattr(record, REQUEST_ID, "")
-        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {one_line(record.getMessage())}"
+        line = f"{self.formatTime(record)} {record.levelname:<7} {record.name}: {one_line(_message(record))}"
         if fields := getattr(record, FIELDS, {}):
             line += f": {pairs(fields)}"
         lines = [f"{line} [{one_line(request_id)}]" if request_id else line]
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
             "time": f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
             "process": record.process,
         }
         if request_id := getattr(record, REQUEST_ID, ""):
@@ -74,7 +74,13 @@ def _shown(value: Any) -> str:
     return text if _PLAIN_WORD.fullmatch(text) else one_line(json.dumps(text, ensure_ascii=False))
 
 
+def _message(record: logging.LogRecord) -> str:
+    return getattr(record, OUTAGE, "") or record.getMessage()
+
+
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    if getattr(record, OUTAGE, ""):
+        return ""
     texts = [formatter.formatException(record.exc_info) if record.exc_info else record.exc_text or ""]
     texts += [formatter.formatStack(record.stack_info)] if record.stack_info else []
     return "\n".join(filter(None, texts))

@@ -19,6 +19,8 @@ _SUMMARY = "is_summary"
 # What a record may have beside the fields of every line (`extra={FIELDS: {...}}`), and the request that it belongs to.
 FIELDS = "fields"
 REQUEST_ID = "request_id"
+# What is written in place of the message and the traceback.
+OUTAGE = "outage"
 
 
 @dataclass(slots=True)

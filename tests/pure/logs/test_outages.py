@@ -1,28 +1,60 @@
 """What is down is one line of the log."""
 
 import logging
+import sqlite3
 import sys
+from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from django.db import DatabaseError, OperationalError
+from psycopg.errors import DeadlockDetected
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from streaming.logs.formats import PlainFormatter
-from streaming.logs.outages import OutageFilter
+from streaming.logs.outages import OutageFilter, outage_of
+
+
+def caused_by(error: Exception) -> None:
+    try:
+        raise error
+    except Exception as cause:
+        raise RuntimeError("in the middle of something") from cause
+
+
+def wrong_statement(_: Exception) -> None:
+    try:
+        sqlite3.connect(":memory:").execute("SELECT * FROM missing")
+    except sqlite3.OperationalError as cause:
+        raise OperationalError(str(cause)) from cause
+
+
+def mistake_meanwhile(error: Exception) -> None:
+    try:
+        raise error
+    except OperationalError:
+        {}["a mistake"]
+
+
+def mistake_that_hides_it(error: Exception) -> None:
+    try:
+        raise error
+    except OperationalError:
+        raise KeyError from None
+
+
+def record_of(fail: Callable[[Exception], None], error: Exception) -> logging.LogRecord:
+    """Of what `fail` raises, logged with its traceback."""
+    try:
+        fail(error)
+    except Exception:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "Internal Server Error: %s", ("/v1",), sys.exc_info())
+    assert OutageFilter().filter(record)
+    return record
 
 
 def line_of(error: Exception) -> str:
-    """Of an error that is logged with its traceback, as the cause of another one."""
-    try:
-        try:
-            raise error
-        except Exception as cause:
-            raise RuntimeError("in the middle of something") from cause
-    except RuntimeError:
-        record = logging.LogRecord("x", logging.ERROR, "", 1, "Internal Server Error: %s", ("/v1",), sys.exc_info())
-    assert OutageFilter().filter(record)
-    return PlainFormatter().format(record)
+    return PlainFormatter().format(record_of(caused_by, error))
 
 
 @pytest.mark.parametrize(
@@ -46,3 +78,22 @@ def test_an_outage_is_one_line_that_says_what_to_do(error: Exception, said: str)
 @pytest.mark.parametrize("error", [DatabaseError("no such table"), KeyError("key"), ConnectionError("a client's")])
 def test_what_is_a_mistake_keeps_its_traceback(error: Exception) -> None:
     assert "Traceback" in line_of(error)
+
+
+@pytest.mark.parametrize("fail", [wrong_statement, mistake_meanwhile, mistake_that_hides_it])
+def test_a_mistake_beside_the_database_keeps_its_traceback(fail: Callable[[Exception], None]) -> None:
+    line = PlainFormatter().format(record_of(fail, OperationalError("connection refused")))
+    assert f"in {fail.__name__}" in line
+    assert "Check that the database runs" not in line
+
+
+def test_other_handlers_get_the_error_of_an_outage() -> None:
+    record = record_of(caused_by, OperationalError("connection refused"))
+    assert record.getMessage() == "Internal Server Error: /v1"
+    assert record.exc_info
+
+
+def test_a_deadlock_is_no_outage() -> None:
+    deadlock = OperationalError("deadlock detected")
+    deadlock.__cause__ = DeadlockDetected()
+    assert outage_of(deadlock) is None
