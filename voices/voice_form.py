@@ -126,7 +126,7 @@ def new_clips(files: Sequence[Any], values: Any, voice: Voice | None = None) -> 
         clip = ReferenceClip(voice=voice, file=file)
         for name, value in zip(EDIT_FIELDS, row or (), strict=False):
             try:
-                setattr(clip, name, forms.FloatField(required=False).clean(value))
+                setattr(clip, name, _number(name, value))
             except ValidationError as error:
                 raise ValidationError([f"{file.name}: {WITH_UNITS[name]}: {text}" for text in error.messages]) from None
         clips.append(clip)
@@ -193,10 +193,17 @@ def _change(clip: ReferenceClip, values: Mapping[str, str], prefix: str) -> None
     for name in EDIT_FIELDS:
         if (value := values.get(f"{prefix}-{name}")) is not None:
             with suppress(ValidationError):
-                number = forms.FloatField(required=False).clean(value)
+                number = _number(name, value)
                 if number is not None:
                     ReferenceClip._meta.get_field(name).run_validators(number)  # type: ignore[union-attr]
                 setattr(clip, name, number)
+
+
+def _number(name: str, value: str) -> float | None:
+    """As the form will have it: an empty one is the field's default. Raises ValidationError."""
+    number: float | None = forms.FloatField(required=False).clean(value)
+    field: Any = ReferenceClip._meta.get_field(name)
+    return field.get_default() if number is None else number
 
 
 def listed_errors(page: Iterable[Any]) -> list[dict[str, Any]]:
