@@ -59,6 +59,7 @@ async def main() -> None:
     parser.add_argument("--sessions", default="1,2,4,8", type=lambda text: [int(part) for part in text.split(",")])
     parser.add_argument("--repeat", default=3, type=int)
     options = parser.parse_args()
+    target = Target(options.url)
     made = provenance()
     print(f"{made['command']}; {made['machine']['cores']} x {made['machine']['cpu']}; commit {made['commit']}")
     print("| sessions | TTFA median | TTFA p95 | starved median | starved worst | C100 |")
@@ -66,7 +67,7 @@ async def main() -> None:
     for count in options.sessions:
         hearings: list[Hearing] = []
         for _ in range(options.repeat):
-            hearings += await asyncio.gather(*(session(Target(options.url), options.voice) for _ in range(count)))
+            hearings += await asyncio.gather(*(session(target, options.voice) for _ in range(count)))
         print(row(count, hearings), flush=True)
 
 

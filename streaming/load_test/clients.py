@@ -6,7 +6,7 @@ import ssl
 from base64 import b64decode
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, ClassVar, Protocol
 from urllib.parse import quote
@@ -30,11 +30,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`url`: http:// or https://, with the path below which the API is, if there is one."""
+    """`url`: http:// or https://, with the path below which the API is, if there is one. `tls`: what is trusted for https,
+    by default what this machine trusts. It is read once, because that takes the time of several clients."""
 
     url: str
     key: str | None = None
-    tls: ssl.SSLContext | None = None
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def socket_url(self, voice: str, end: str, query: str) -> str:
         return f"ws{self.url.removeprefix('http').rstrip('/')}/v1/text-to-speech/{quote(voice, safe='')}/{end}?{query}"
@@ -87,6 +88,7 @@ class SocketClient:
                     open_timeout=OPEN_SECONDS,
                     close_timeout=2,
                     compression=None,
+                    proxy=None,  # one from the environment is nothing that is measured here
                 )
             except Exception as error:
                 raise _refusal(error) from None
@@ -155,9 +157,7 @@ class HttpClient:
         self._url = target.http_url(voice)
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=OPEN_SECONDS)
         # A proxy from the environment is nothing that is measured here.
-        self._client = httpx.AsyncClient(
-            headers=target.headers, timeout=timeout, verify=target.tls or True, trust_env=False
-        )
+        self._client = httpx.AsyncClient(headers=target.headers, timeout=timeout, verify=target.tls, trust_env=False)
 
     async def speak(self, text: str) -> AsyncGenerator[bytes]:
         left = b""

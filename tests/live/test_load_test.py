@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from benchmarks.live_server import LiveServer, command_environment, free_port, write_settings
 from streaming.load_test.clients import Target
@@ -66,6 +67,7 @@ def spoken(server: LiveServer) -> int:
 
 # All clients come within two seconds, and there are none but these four.
 FEW = ("--rate", "1000", "--clients", "4", "--seconds", "2", "--grace", "120")
+DISCARD = 9  # a port at which no proxy listens
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,6 +79,36 @@ def test_each_kind_of_client_is_heard_in_each_of_its_turns(server: LiveServer, e
     assert figures["ttfa"]["p50"] > 0
     assert figures["audio_seconds"] > 1
     assert figures["by_kind"].keys() == {kind}
+
+
+@pytest.fixture(scope="module")
+def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Its authority is authority.pem beside its settings."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
+    files = {"tls_certificate": str(folder / "certificate.pem"), "tls_key": str(folder / "key.pem")}
+    with LiveServer(write_settings(folder, service=files)) as live:
+        live.wait_until(lambda: "is ready" in live.log)
+        yield live
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_authorities_of_the_machine_are_trusted(tls_server: LiveServer, elsewhere: Path, kind: str) -> None:
+    trusted = str(tls_server.settings_file.parent / "authority.pem")
+    options = (*FEW, "--kinds", kind)
+    heard = result_of(elsewhere, tls_server.base_url, *options, SSL_CERT_FILE=trusted)["figures"]
+    assert heard["ends"] == {"complete": 4}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_of_the_environment_is_not_used(server: LiveServer, elsewhere: Path, kind: str) -> None:
+    proxy = dict.fromkeys(("http_proxy", "https_proxy"), f"http://127.0.0.1:{DISCARD}") | {"no_proxy": ""}
+    heard = result_of(elsewhere, server.base_url, *FEW, "--kinds", kind, **proxy)["figures"]
+    assert heard["ends"] == {"complete": 4}
 
 
 async def test_clients_come_when_they_have_planned_to_though_nobody_is_answered() -> None:

@@ -86,7 +86,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--url", type=address, default="http://127.0.0.1:60215", help="where the API is (http://127.0.0.1:60215)")
         add("--key-file", type=Path, help=f"a file with an API key; otherwise the variable {KEY_VARIABLE}")
-        add("--ca-file", type=Path, help="an authority to trust for https, PEM")
+        add("--ca-file", type=Path, help="an authority to trust for https, PEM (those of this machine)")
         add("--rate", type=between(0.01, 1000), default=1.0, help="clients per second, on average (1)")
         add("--clients", type=between(1, MOST_CLIENTS), default=100, help="how many come at most (100)")
         add("--seconds", type=between(1, MOST_SECONDS), default=60.0, help="for how long clients come (60)")
@@ -171,10 +171,8 @@ def server_process(options: dict[str, Any]) -> int | None:
     return listening_process(parts.port or {"http": 80, "https": 443}[parts.scheme]) if is_here else None
 
 
-def authority(path: Path | None) -> ssl.SSLContext | None:
-    """Raises CommandError."""
-    if path is None:
-        return None
+def authority(path: Path | None) -> ssl.SSLContext:
+    """None: those that this machine trusts. Raises CommandError."""
     try:
         return ssl.create_default_context(cafile=path)
     except OSError as error:
