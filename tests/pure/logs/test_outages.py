@@ -33,7 +33,7 @@ def mistake_meanwhile(error: Exception) -> None:
     try:
         raise error
     except OperationalError:
-        {}["a mistake"]
+        int("a mistake")
 
 
 def mistake_that_hides_it(error: Exception) -> None:
