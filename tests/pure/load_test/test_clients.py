@@ -12,7 +12,12 @@ from streaming.load_test.plan import KINDS
 async def test_the_trusted_authorities_are_read_once_for_all_clients(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     target = Target(url)
     read: list[object] = []
-    monkeypatch.setattr(ssl, "create_default_context", lambda *_, **options: read.append(options) or target.tls)
+
+    def note(**options: object) -> ssl.SSLContext:
+        read.append(options)
+        return target.tls
+
+    monkeypatch.setattr(ssl, "create_default_context", note)
     for kind in KINDS:
         async with client_of(kind, target, "demo"):
             pass
