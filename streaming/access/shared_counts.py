@@ -214,9 +214,18 @@ class SharedCounts:
                 if done:
                     return list(working.result())
         finally:
-            if not working.done():
-                working.cancel()
+            await self._end(working)
         raise TimeoutError("it does not answer")
+
+    async def _end(self, working: "asyncio.Future[list[Any]]") -> None:
+        """The connection must not be closed, or used again, under somebody who still reads from it. The client of Redis may
+        take a cancellation for a lost connection, and go on: it is cancelled until it has ended."""
+        working.add_done_callback(_read_error)
+        for _ in range(LOOKS):
+            if working.done():
+                return
+            working.cancel()
+            await asyncio.wait({working}, timeout=self._answer_seconds / LOOKS)
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -252,6 +261,12 @@ class SharedCounts:
             with suppress(Exception):
                 async with asyncio.timeout(self._answer_seconds):
                     await client.aclose()
+
+
+def _read_error(done: "asyncio.Future[list[Any]]") -> None:
+    """asyncio would otherwise report it as never retrieved. Whoever asked has been told that Redis does not answer."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _is_given_up(question: _Question) -> bool:

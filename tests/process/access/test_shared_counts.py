@@ -1,10 +1,11 @@
 """Several processes that count in one Redis: each `SharedCounts` here is one. Redis is real, and so are its failures."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -281,3 +282,43 @@ async def test_a_redis_that_stores_nothing_is_one_that_is_away(
         await until(lambda: counts.is_away)
         assert await counts.spend("characters:7", 1.0, window=1.0) is None
     assert "maxmemory" in caplog.text
+
+
+class _Unyielding:
+    """A client, and its pipeline, that takes its first cancellation for a lost connection and tries again, as redis-py does
+    when it is cancelled in the moment in which its connection breaks."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pipeline(self, **_: object) -> "_Unyielding":
+        return self
+
+    def execute_command(self, *_: object) -> None:
+        pass
+
+    async def execute(self, **_: object) -> list[object]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.told.append("ended")
+            raise ConnectionError("Connection closed by server.")
+
+    async def aclose(self) -> None:
+        self.told.append("closed")
+
+
+async def test_a_connection_is_closed_when_nobody_reads_from_it_any_more_and_no_error_is_left_unread(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = _Unyielding()
+    monkeypatch.setattr("redis.asyncio.Redis.from_url", lambda *_args, **_options: client)
+    counts = SharedCounts("redis://127.0.0.1:1/0", answer_seconds=0.1)
+    counts.start()
+    assert await take(counts) is None
+    await counts.close()
+    gc.collect()
+    assert client.told[:2] == ["ended", "closed"]
+    assert "never retrieved" not in caplog.text
