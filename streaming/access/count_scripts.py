@@ -25,14 +25,19 @@ return 1
 
 _HOLD_PLACES = """
 -- KEYS: sorted sets, as above. ARGV: lease in microseconds, then for each of KEYS a place that is held for so long.
+-- One that is something else, because another program uses its name, keeps no other from being renewed.
 {clock}
-local ends = string.format('%.0f', now + tonumber(ARGV[1]))
+local ends, refusal = string.format('%.0f', now + tonumber(ARGV[1])), nil
 for index, key in ipairs(KEYS) do
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
-    redis.call('ZADD', key, ends, ARGV[index + 1])
-    redis.call('PEXPIRE', key, math.ceil(ARGV[1] / 1000))
+    redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
+    local added = redis.pcall('ZADD', key, ends, ARGV[index + 1])
+    if type(added) == 'table' and added.err then
+        refusal = added
+    else
+        redis.call('PEXPIRE', key, math.ceil(ARGV[1] / 1000))
+    end
 end
-return #KEYS
+return refusal or #KEYS
 """
 
 _SPEND = """

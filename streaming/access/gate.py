@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import Self
 
 from streaming.access import refusals
+from streaming.access.count_questions import Place
 from streaming.access.identity import Client
 from streaming.access.key_watch import KeyWatch
 from streaming.access.known_keys import KnownKeys
 from streaming.access.limits import ClientLimits, count_down
 from streaming.access.models import Amounts, UsageSlot
 from streaming.access.prices import cost_of
-from streaming.access.shared_counts import Place, SharedCounts
+from streaming.access.shared_counts import SharedCounts
 from streaming.access.trust import Trust
 from streaming.access.usage import spend, today
 from streaming.access.usage_book import UsageBook

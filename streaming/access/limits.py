@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 
 from streaming.access import refusals
+from streaming.access.count_questions import Place
 from streaming.access.identity import Client
 from streaming.access.rates import Rates
-from streaming.access.shared_counts import Place, SharedCounts
+from streaming.access.shared_counts import SharedCounts
 from streaming.conf import LimitsConfig
 from streaming.connection.addresses import network_of
 

@@ -17,14 +17,13 @@ import uuid
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from streaming.access import count_scripts
+from streaming.access.count_questions import PREFIX, Place, Question, departure, without_lost_beat
 
 logger = logging.getLogger("streaming.access.shared_counts")
 
-PREFIX = "xtts:"
 # Of each server that runs: its mark.
 SERVERS = f"{PREFIX}server:"
 BEAT_SECONDS = 1.0
@@ -35,32 +34,9 @@ ANSWER_SECONDS = 1.0
 LOOKS = 4
 # Commands of one round trip, and places that one script renews.
 MOST_AT_ONCE = 500
+# Places that were left while Redis did not answer. More are free when their leases end.
+MOST_LEFT = 10_000
 _MICROSECONDS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One of the streams of a key. `name` is like no other, in whatever process."""
-
-    key_id: int
-    name: str
-
-    @property
-    def redis_key(self) -> str:
-        return f"{PREFIX}streams:{self.key_id}"
-
-
-@dataclass(slots=True)
-class _Question:
-    """A command for Redis. `place` is held when the answer is 1. Without `answer`, nobody waits."""
-
-    command: tuple[Any, ...]
-    place: Place | None = None
-    answer: "asyncio.Future[int | None] | None" = field(default=None)
-
-    def tell(self, found: int | None) -> None:
-        if self.answer and not self.answer.done():
-            self.answer.set_result(found)
 
 
 class SharedCounts:
@@ -74,8 +50,10 @@ class SharedCounts:
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count()
         self._client: Any = None
-        self._waiting: deque[_Question] = deque()
+        self._waiting: deque[Question] = deque()
         self._held: dict[str, Place] = {}
+        self._left: dict[str, Place] = {}
+        self._refusals: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._has_work = asyncio.Event()
@@ -118,11 +96,16 @@ class SharedCounts:
     def hold(self, place: Place) -> None:
         """Have this stream, however many others there are."""
         self._held[place.name] = place
-        self._put(_Question(self._renewal([place])))
+        self._put(Question(self._renewal([place])))
 
     def leave(self, place: Place) -> None:
         self._held.pop(place.name, None)
-        self._put(_Question(("ZREM", place.redis_key, place.name)))
+        if self._task is None:
+            return
+        self._left[place.name] = place
+        if len(self._left) > MOST_LEFT:
+            self._left.pop(next(iter(self._left)))
+        self._put(departure([place]))
 
     async def spend(self, subject: str, cost: float, *, window: float) -> float | None:
         """0.0: it is taken; else the seconds until it may be. Costs and the window as in `rates.Rates.take`."""
@@ -135,14 +118,14 @@ class SharedCounts:
         if asyncio.get_running_loop() is not self._loop:  # a request on a thread of its own
             asking = asyncio.run_coroutine_threadsafe(self._ask(command, place), self._loop)
             return await asyncio.wrap_future(asking)
-        question = _Question(command, place, self._loop.create_future())
+        question = Question(command, place, self._loop.create_future())
         if not self._put(question):
             if place:
                 self._held[place.name] = place  # counted by the others as soon as they can be told
             return None
         return await question.answer if question.answer else None
 
-    def _put(self, question: _Question) -> bool:
+    def _put(self, question: Question) -> bool:
         if self._task is None or self.is_away or self._is_closing:
             return False
         self._waiting.append(question)
@@ -169,24 +152,31 @@ class SharedCounts:
             self._fail(())
             await self._disconnect()
 
-    def _next_questions(self) -> list[_Question]:
+    def _next_questions(self) -> list[Question]:
         questions = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_AT_ONCE))]
         if self._waiting:
             self._has_work.set()
         return questions
 
-    def _beat(self) -> list[_Question]:
-        """Renew what is held, and write something in any case: a Redis that only reads does not count."""
+    def _beat(self) -> list[Question]:
+        """Renew what is held, give back what Redis has not confirmed, and write something in any case: a Redis that only
+        reads does not count."""
         held = list(self._held.values())
-        renewals = [_Question(self._renewal(held[n : n + MOST_AT_ONCE])) for n in range(0, len(held), MOST_AT_ONCE)]
+        renewals = [Question(self._renewal(held[n : n + MOST_AT_ONCE])) for n in range(0, len(held), MOST_AT_ONCE)]
         alive = ("SET", f"{SERVERS}{self._name}", self._mark, "PX", round(LEASE_SECONDS * 1000))
-        return [*renewals, _Question(alive)]
+        return [*renewals, *self._departures(), Question(alive, is_beat=True)]
+
+    def _departures(self) -> list[Question]:
+        by_key: dict[str, list[Place]] = {}
+        for place in self._left.values():
+            by_key.setdefault(place.redis_key, []).append(place)
+        return [departure(places) for places in by_key.values()]
 
     def _renewal(self, places: list[Place]) -> tuple[Any, ...]:
         keys, names = [place.redis_key for place in places], [place.name for place in places]
         return ("EVAL", self._hold, len(places), *keys, _micro(LEASE_SECONDS), *names)
 
-    async def _put_to_redis(self, questions: list[_Question]) -> None:
+    async def _put_to_redis(self, questions: list[Question]) -> None:
         try:
             answers = await self._answers(questions)
         except Exception as error:
@@ -196,23 +186,35 @@ class SharedCounts:
             return
         if self.is_away:
             self.is_away = False
+            for leaving in self._departures():
+                self._put(leaving)
             logger.info("Redis answers again: the limits of keys are counted with the other servers")
         for question, found in zip(questions, answers, strict=True):
-            if question.place and found == 1 and not _is_given_up(question):
-                self._held[question.place.name] = question.place
-            question.tell(found if isinstance(found, int) else None)
+            if isinstance(found, Exception):
+                self._note_refusal(found)
+            self._settle(question, found if isinstance(found, int) else None)
 
-    async def _answers(self, questions: list[_Question]) -> list[Any]:
-        """Raises what the client of Redis raises, TimeoutError."""
+    def _settle(self, question: Question, found: int | None) -> None:
+        """None: Redis has not answered, or has refused."""
+        if question.place and found in (1, None) and not question.is_given_up:
+            self._held[question.place.name] = question.place
+        if found is not None:
+            for place in question.left:
+                self._left.pop(place.name, None)
+        question.tell(found)
+
+    async def _answers(self, questions: list[Question]) -> list[Any]:
+        """What Redis refuses has its error as an answer. Raises what the client of Redis raises, also if the beat is
+        refused, TimeoutError."""
         pipeline = self._connected().pipeline(transaction=False)
         for question in questions:
             pipeline.execute_command(*question.command)
-        working = asyncio.ensure_future(pipeline.execute(raise_on_error=True))
+        working = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
         try:
             for _ in range(LOOKS):
                 done, _pending = await asyncio.wait({working}, timeout=self._answer_seconds / LOOKS)
                 if done:
-                    return list(working.result())
+                    return without_lost_beat(questions, working.result())
         finally:
             await self._end(working)
         raise TimeoutError("it does not answer")
@@ -247,12 +249,18 @@ class SharedCounts:
             )
         self.is_away = True
 
-    def _fail(self, questions: Iterable[_Question]) -> None:
+    def _note_refusal(self, error: Exception) -> None:
+        """Redis counts, but not this: another program may use the name, or a right is missing."""
+        sentence = " ".join(str(error).split())
+        kind = f"{type(error).__name__} {sentence.partition(' ')[0]}"
+        if kind not in self._refusals:
+            self._refusals.add(kind)
+            logger.warning("Redis refuses to count something (%s): this process counts it alone", sentence)
+
+    def _fail(self, questions: Iterable[Question]) -> None:
         """Redis has not answered these, nor will it those that wait."""
         for question in (*questions, *self._waiting):
-            if question.place and question.answer and not _is_given_up(question):
-                self._held[question.place.name] = question.place
-            question.tell(None)
+            self._settle(question, None)
         self._waiting.clear()
 
     async def _disconnect(self) -> None:
@@ -267,11 +275,6 @@ def _read_error(done: "asyncio.Future[list[Any]]") -> None:
     """asyncio would otherwise report it as never retrieved. Whoever asked has been told that Redis does not answer."""
     if not done.cancelled():
         done.exception()
-
-
-def _is_given_up(question: _Question) -> bool:
-    """Whoever has asked is gone."""
-    return question.answer is not None and question.answer.cancelled()
 
 
 def _micro(seconds: float) -> str:

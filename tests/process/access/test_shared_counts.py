@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streaming.access.count_questions import Place
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.limits import ClientLimits
-from streaming.access.shared_counts import LEASE_SECONDS, Place, SharedCounts
+from streaming.access.shared_counts import LEASE_SECONDS, SharedCounts
 from streaming.conf import LimitsConfig
 from streaming.errors import Refused
 from tests.live.redis_server import RedisServer
@@ -322,3 +323,44 @@ async def test_a_connection_is_closed_when_nobody_reads_from_it_any_more_and_no_
     gc.collect()
     assert client.told[:2] == ["ended", "closed"]
     assert "never retrieved" not in caplog.text
+
+
+@pytest.mark.parametrize("is_asked", [True, False], ids=["while it is asked", "while it is away"])
+async def test_a_place_that_is_left_while_redis_says_nothing_is_free_as_soon_as_it_answers(
+    mortal: RedisServer, is_asked: bool
+) -> None:
+    async with processes(mortal, answer_seconds=1) as (counts,):
+        place = await take(counts)
+        assert place
+        mortal.process.send_signal(signal.SIGSTOP)
+        try:
+            if not is_asked:
+                await until(lambda: counts.is_away)
+            counts.leave(place)
+            await until(lambda: counts.is_away)
+        finally:
+            mortal.process.send_signal(signal.SIGCONT)
+        await until(lambda: not counts.is_away)
+        await counts.spend("order", 0.0, window=1.0)
+        assert places(mortal) == 0
+        assert counts._left == {}
+
+
+async def test_what_redis_refuses_is_counted_alone_and_all_else_together(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    other_key = KEY + 1
+    with redis_server.client() as client:
+        client.set(f"xtts:streams:{other_key}", "of another program")
+    async with processes(redis_server) as (counts,):
+        foreign = counts.new_place(other_key)
+        place = counts.new_place(KEY)
+        answers = await asyncio.gather(
+            counts.take(foreign, 1), counts.take(place, 1), counts.spend("characters:7", 1.0, window=1.0)
+        )
+        assert tuple(answers) == (None, True, 0.0)
+        with redis_server.client() as client:
+            client.delete(f"xtts:streams:{KEY}")
+        await until(lambda: members(redis_server) == {place.name})  # renewed, together with the other one
+        assert not counts.is_away
+    assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["Redis refuses to count something"]
