@@ -25,6 +25,10 @@ from streaming.forwarding.watch import LayerWatch, Watch, Watched
 
 logger = logging.getLogger("streaming.forwarding.listeners")
 
+# A layer of channels_redis has one connection for whoever subscribes and for its own task that reads. When it breaks, both
+# connect again at the same time, and one of them reads or writes what the other has just closed.
+_BROKEN_UNDER_TWO = (RuntimeError, AttributeError)
+
 
 def _connection_errors() -> tuple[type[Exception], ...]:
     """What a lost connection to Redis raises: errors of its own only where its client has been imported."""
@@ -81,9 +85,12 @@ async def listen_to_layer(
 ) -> None:
     layer = default_layer()
     group, order = group_name(audio_channel), EventOrder()
-    async with asyncio.timeout(patience):
-        channel = await layer.new_channel()
-        await layer.group_add(group, channel)
+    try:
+        async with asyncio.timeout(patience):
+            channel = await layer.new_channel()
+            await layer.group_add(group, channel)
+    except _BROKEN_UNDER_TWO as error:
+        raise ConnectionError(str(error)) from error
     try:
         with layer_watch.over(layer, partial(lost, subscription)):
             while True:
@@ -95,7 +102,7 @@ async def listen_to_layer(
                     continue
                 _take(subscription, order.take, message)
     finally:
-        with suppress(*_connection_errors()):
+        with suppress(*_connection_errors(), *_BROKEN_UNDER_TWO):
             async with asyncio.timeout(patience):
                 await layer.group_discard(group, channel)
 

@@ -266,3 +266,19 @@ def test_every_channel_has_a_valid_group_name(channel: str) -> None:
 
 def test_channels_do_not_share_a_group() -> None:
     assert len({group_name(channel) for channel in ("sess:1", "sess:2", "SESS:1", "sess:1 ", "")}) == 5
+
+
+@pytest.mark.parametrize("error", [RuntimeError("read() called while another coroutine"), AttributeError("writelines")])
+async def test_a_layer_whose_connection_breaks_while_it_is_joined_is_one_that_is_lost(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise error
+
+    layer = InMemoryChannelLayer()
+    monkeypatch.setattr(layer, "group_add", broken)
+    monkeypatch.setitem(channel_layers.backends, "default", layer)
+    async with Forwarding(ForwardConfig(), None).subscribe("sess:1", sample_rate=8000) as source:
+        with pytest.raises(SourceError, match="lost its connection to Redis"):
+            await anext(source)
+    assert [(record.levelname, record.exc_info) for record in caplog.records] == [("WARNING", None)]
