@@ -3,6 +3,7 @@ what that means, and what to do. The traceback would say no more, thousands of t
 """
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError
@@ -20,15 +21,29 @@ _SQLITE_MISTAKES = frozenset({1, 21, 25})
 # PostgreSQL's class of transactions that were rolled back for another one: deadlocks.
 _ROLLED_BACK = "40"
 _OUTAGES = ("ConnectionError", "TimeoutError", "BusyLoadingError", "EndpointConnectionError", "ConnectTimeoutError")
+# The channel layer in Redis. Two of its coroutines share a connection; when it breaks, both connect again at the same time,
+# and one of them raises one of these, with these words.
+_LAYER = "channels_redis"
+_BROKEN_UNDER_TWO = {
+    RuntimeError: "while another coroutine is already waiting",
+    AttributeError: "'NoneType' object has no",
+}
 
 
 class OutageFilter(logging.Filter):
     """For a handler whose formatter is one of `streaming.logs.formats`: it writes a record whose cause is an outage as one
-    line. The record keeps its message and its error for other handlers."""
+    line. The record keeps its message and its error for other handlers. Whoever was cancelled while he left the channel
+    layer is omitted: who cancels knows it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if error and (found := outage_of(error)):
+        is_of_layer = record.name.partition(".")[0] == _LAYER
+        if is_of_layer and isinstance(error, CancelledError):
+            return False
+        found = outage_of(error) if error else None
+        if is_of_layer and (words := _BROKEN_UNDER_TWO.get(type(error))) and words in str(error):
+            found = f"{_PACKAGES['redis'][0]} ({error})", REDIS
+        if found:
             what, advice = found
             setattr(record, OUTAGE, f"{record.getMessage().rstrip('.')}: {what}. {advice}")
         return True

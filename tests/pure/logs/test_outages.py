@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable
 
 import pytest
@@ -97,3 +98,37 @@ def test_a_deadlock_is_no_outage() -> None:
     deadlock = OperationalError("deadlock detected")
     deadlock.__cause__ = DeadlockDetected()
     assert outage_of(deadlock) is None
+
+
+def of_the_layer(error: BaseException) -> logging.LogRecord:
+    raised = (type(error), error, None)
+    return logging.LogRecord(
+        "channels_redis.pubsub", logging.ERROR, "", 1, "Unexpected exception in receive task", (), raised
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RedisConnectionError("closed by server"),
+        RuntimeError("read() called while another coroutine is already waiting for incoming data"),
+        AttributeError("'NoneType' object has no attribute 'writelines'"),
+    ],
+)
+def test_a_channel_layer_whose_connection_breaks_is_one_line(error: Exception) -> None:
+    record = of_the_layer(error)
+    assert OutageFilter().filter(record)
+    line = PlainFormatter().format(record)
+    assert len(line.splitlines()) == 1
+    assert f"Unexpected exception in receive task: Redis does not answer ({error})" in line
+
+
+def test_nobody_is_told_that_a_session_was_cancelled_while_it_left_the_channel_layer() -> None:
+    assert not OutageFilter().filter(of_the_layer(CancelledError()))
+
+
+@pytest.mark.parametrize("error", [KeyError("data"), RuntimeError("two event loops"), AttributeError("get_messages")])
+def test_another_mistake_of_the_channel_layer_keeps_its_traceback(error: Exception) -> None:
+    record = of_the_layer(error)
+    assert OutageFilter().filter(record)
+    assert type(error).__name__ in PlainFormatter().format(record)
