@@ -3,8 +3,10 @@
 import re
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.live.client import receive_all, send
 from tests.live.elevenlabs_client import speak
 from tests.live.test_load_test import result_of
 from tests.pure.voices.recordings import encoded, speech
-from tests.system.nginx import nginx_command
+from tests.system.nginx import nginx, nginx_command
 
 # The client reads attributes that its own websocket library has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:ConnectionClosed.* is deprecated:DeprecationWarning")
@@ -43,6 +45,15 @@ def web(nginx_port: int, trust: ssl.SSLContext) -> Iterator[httpx.Client]:
 def client(nginx_port: int, web: httpx.Client) -> ElevenLabs:
     address = f"https://127.0.0.1:{nginx_port}"
     return ElevenLabs(base_url=address, api_key="no keys are needed here", httpx_client=web)
+
+
+class HeadersTold(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        told = self.headers.as_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
 
 
 def socket_url(port: int, end: str = "stream-input") -> str:
@@ -93,6 +104,26 @@ async def test_a_client_cannot_give_itself_another_address(nginx_port: int, trus
         refused = await receive_all(last)
     assert refused.error
     assert refused.error["error"] == "too_many_concurrent_requests"
+
+
+def test_a_client_cannot_name_its_request(web: httpx.Client, behind_nginx: LiveServer, authority: Path) -> None:
+    named = web.get("/v1/models", headers={"X-Request-ID": "somebody-elses"}).headers["request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", named)
+    written, log = re.compile(rf'"GET /v1/models" 200 .* {named}$', re.MULTILINE), authority / "xtts.log"
+    behind_nginx.wait_until(lambda: bool(written.search(log.read_text())))  # nginx answers first
+
+
+def test_a_client_cannot_name_another_host(tmp_path: Path) -> None:
+    """Behind nginx is a server that answers with the headers that it gets."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), HeadersTold) as behind:
+        threading.Thread(target=behind.serve_forever).start()
+        with nginx(behind.server_port, tmp_path) as port:
+            trusted = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
+            sent = {"X-Forwarded-Host": "elsewhere.example", "X-Harmless": "passes"}
+            told = httpx.get(f"https://127.0.0.1:{port}/", headers=sent, verify=trusted).text.lower()
+        behind.shutdown()
+    assert "x-harmless: passes" in told
+    assert "elsewhere" not in told
 
 
 async def test_a_page_of_the_proxys_host_gets_a_socket(nginx_port: int, trust: ssl.SSLContext) -> None:
@@ -172,9 +203,12 @@ async def test_a_long_stream_is_the_same_as_without_the_proxy(
     assert through == await spoken(behind_nginx.url("demo", PCM))
 
 
-def test_what_a_client_sends_in_its_query_is_in_no_log(web: httpx.Client, authority: Path) -> None:
+def test_what_a_client_sends_in_its_query_is_in_no_log(
+    web: httpx.Client, behind_nginx: LiveServer, authority: Path
+) -> None:
     assert web.get("/nowhere?authorization=sk_very_secret").status_code == 404
     named = web.get("/v1/models?authorization=sk_very_secret").headers["request-id"]
+    behind_nginx.wait_until(lambda: named in (authority / "xtts.log").read_text())  # nginx answers first
     logs = [path.read_text() for path in authority.glob("*.log")]
     assert any("GET /nowhere" in log for log in logs)
     assert any(re.search(rf'"GET /v1/models" 200 .* {named}$', log, re.MULTILINE) for log in logs)
