@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -23,9 +24,16 @@ def commands(title: str, database: str) -> str:
     return block[1]
 
 
-def run_documented(title: str, database: str, data: Path, backups: Path, **environment: str) -> None:
-    """With the folders of a test in place of those of an installation; the date of a restore is that of the backup."""
+def run_documented(
+    title: str, database: str, data: Path, backups: Path, meanwhile: Sequence[str] = (), **environment: str
+) -> None:
+    """With the folders of a test in place of those of an installation; the date of a restore is that of the backup.
+    `meanwhile`: commands that are run as soon as a backup has the database."""
     script = commands(title, database)
+    if meanwhile:
+        lines = script.splitlines()
+        [last] = [number for number, line in enumerate(lines) if "db.sqlite3'])" in line]
+        script = "\n".join([*lines[: last + 1], *meanwhile, *lines[last + 1 :]])
     for ours, theirs in {"/var/lib/xtts": data, "/var/backups/xtts": backups, "/opt/xtts": PROJECT_DIR}.items():
         assert str(ours) in script or str(ours) == "/opt/xtts", f"{ours} is not in the commands"
         script = script.replace(str(ours), str(theirs))

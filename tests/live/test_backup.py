@@ -49,3 +49,15 @@ def test_a_restored_installation_speaks_with_the_same_voice_for_the_same_key(
         assert spoken(server, anna, key) == before
     secrets = [(tmp_path / name / "var" / "secret_key").read_text() for name in ("old", "new")]
     assert secrets[0] == secrets[1]
+
+
+def test_a_recording_that_is_replaced_during_a_backup_is_in_it(tmp_path: Path) -> None:
+    """The database of the backup still names the old file."""
+    data, backups = tmp_path / "var", tmp_path / "backups"
+    (data / "media").mkdir(parents=True)
+    for name in ("db.sqlite3", "secret_key", "media/old.wav"):
+        (data / name).touch()
+    replace = ("rm /var/lib/xtts/media/old.wav", "touch /var/lib/xtts/media/new.wav")
+    run_documented("Backup", "SQLite", data, backups, replace)
+    [made] = backups.iterdir()
+    assert sorted(path.name for path in (made / "media").iterdir()) == ["new.wav", "old.wav"]
