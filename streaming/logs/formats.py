@@ -15,7 +15,7 @@ from streaming.logs.repetitions import FIELDS, OUTAGE, REQUEST_ID, RepetitionFil
 from streaming.logs.request_id import current_request_id
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_PLAIN_WORD = re.compile(r"[^\s\"'=\\]+")
+_PLAIN_WORD = re.compile(r"[^\s\"'=\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 class RequestIdFilter(logging.Filter):

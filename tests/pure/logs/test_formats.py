@@ -41,6 +41,12 @@ def test_nothing_that_a_client_sends_begins_a_line(formatter: logging.Formatter)
     assert "\x1b" not in line
 
 
+@pytest.mark.parametrize("control", ["\x00", "\x07", "\x1b", "\x7f", "\x9b"])
+def test_no_control_character_of_a_field_reaches_a_terminal(control: str) -> None:
+    line = PlainFormatter().format(record_of("Hello", **{FIELDS: {"address": f"1.2.3.4{control}[31m"}}))
+    assert line.isprintable()
+
+
 def test_no_line_of_a_traceback_looks_like_one_of_the_log() -> None:
     first, *rest = PlainFormatter().format(failed_record()).splitlines()
     assert first.endswith("It failed")
