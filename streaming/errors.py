@@ -7,10 +7,12 @@ other `SpeechError` is the server's fault, or its surroundings'. What clients ar
 import errno
 import logging
 import math
+import re
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Self
 
+_NAME = re.compile("[a-z0-9_]+")
 logger = logging.getLogger("streaming.errors")
 
 # The names on the wire of what clients do wrong: ElevenLabs' own where it has one.
@@ -190,6 +192,12 @@ _CLIENTS_STATUS = {VOICE_NOT_FOUND: HTTPStatus.NOT_FOUND}
 def unknown_voice(voice_id: str) -> str:
     """The same sentence for a voice that does not exist and for one that the client may not use: nobody learns which."""
     return f"The voice {voice_id!r:.100} does not exist or is disabled."
+
+
+def name_of(code: str) -> str:
+    """The same, for logs and metrics. What is wrong with a format has a sentence for a code on sockets, with the client's
+    words in it."""
+    return code if _NAME.fullmatch(code) else INVALID_PARAMETER
 
 
 def code_of(error: Exception) -> str:

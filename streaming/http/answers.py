@@ -31,7 +31,7 @@ def note_problem(request: HttpRequest, code: str) -> None:
     """In the record of the request, if it has one."""
     exchange: Exchange | None = getattr(request, "scope", {}).get(SCOPE_KEY)
     if exchange:
-        exchange.record.result = code
+        exchange.record.result = errors.name_of(code)
 
 
 def answer_problems_of(api: NinjaAPI) -> None:

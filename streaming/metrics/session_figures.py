@@ -3,7 +3,6 @@
 No label is the client's word: a kind is one of few, and what errors are called is ours to say.
 """
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,8 +32,6 @@ OURS = frozenset(
 ) | {"storage_unavailable"}
 # Codes come from tables of ours, which have fewer. If that should ever change, the rest is counted together.
 MOST_REASONS = 100
-# One error has a sentence for a code, with the client's words in it (EL_AUDIO_FORMAT, of the native dialect).
-_CODE = re.compile("[a-z0-9_]+")
 OTHER = "other"
 
 DIALECTS = frozenset({"native", "elevenlabs", "openai"})
@@ -142,7 +139,7 @@ class SessionFigures(Listener):
     def _count_error(self, session: SessionRecord, result: str) -> None:
         if result_class(result) not in (REFUSED, FAILED):
             return
-        told = (session.transport, result if _CODE.fullmatch(result) else errors.INVALID_PARAMETER)
+        told = (session.transport, errors.name_of(result))
         if told not in self.told and len(self.told) >= MOST_REASONS:
             told = (session.transport, OTHER)
         self.told[told] += 1

@@ -34,6 +34,7 @@ from streaming.errors import (
     POLICY_VIOLATION,
     Fault,
     ProtocolError,
+    name_of,
 )
 from streaming.protocol.actions import Action, Close, Expect, Open, Send, Speak
 from streaming.protocol.dialect import Dialect
@@ -186,7 +187,7 @@ class Connection(ABC):
         return self._close_with_error(refusal if isinstance(refusal, Fault) else self._fault(refusal))
 
     def _close_with_error(self, fault: Fault) -> list[Action]:
-        return [Send(self._error_message(fault)), Close(fault.close_code, fault.message, fault.code)]
+        return [Send(self._error_message(fault)), Close(fault.close_code, fault.message, name_of(fault.code))]
 
     def _close_idle(self, message: ClientMessage) -> list[Action]:
         return self._end_idle()

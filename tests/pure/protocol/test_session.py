@@ -294,6 +294,12 @@ def test_a_bad_format_closes_with_1003_in_the_seeds_dialect() -> None:
     assert (message["message"], message["code"]) == (message["error"], 1003)
 
 
+@pytest.mark.parametrize("name", ["x1", "mp3 \x1b", "ä", 24000])
+def test_a_bad_format_is_logged_without_the_clients_words(name: object) -> None:
+    [close] = [action for action in init(session(), audio_format=name) if isinstance(action, Close)]
+    assert close.error == "invalid_parameter"
+
+
 def test_a_bad_format_closes_with_1008_in_the_elevenlabs_dialect() -> None:
     message = error(say(session({"output_format": "mp3_1_1"}), text=" "))
     assert message["error"].startswith("Invalid EL_AUDIO_FORMAT: ")
