@@ -91,15 +91,15 @@ def format_of_log() -> dict[str, Any]:
     handlers = logging.getLogger().handlers
     is_json = any(isinstance(handler.formatter, JsonFormatter) for handler in handlers)
     level = logging.getLogger("streaming.engine").getEffectiveLevel()
-    return {"log_format": "json" if is_json else "plain", "log_level": min(level, logging.INFO)}
+    return {"log_format": "json" if is_json else "plain", "log_level": level}
 
 
 def write_log(*, is_json: bool, level: int) -> None:
-    """On stderr, in a process that is all ours. `level`: of our own lines."""
+    """On stderr, in a process that is all ours. `level`: of our own lines; those of libraries begin at INFO at least."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if is_json else PlainFormatter())
     handler.addFilter(RequestIdFilter())
     handler.addFilter(RepetitionFilter())
-    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    logging.basicConfig(handlers=[handler], level=max(level, logging.INFO))
     logging.getLogger("streaming").setLevel(level)
     logging.captureWarnings(True)

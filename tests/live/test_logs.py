@@ -107,6 +107,13 @@ async def test_a_client_that_leaves_is_said_to(logging_server: LiveServer, secre
     assert ended["result"] == "client_left"
 
 
+def test_the_level_is_that_of_the_engine_too(tmp_path: Path, server_program: str) -> None:
+    settings = write_settings(tmp_path, service={"log_level": "warning", "server": server_program})
+    with LiveServer(settings) as live:
+        assert httpx.post(f"{live.base_url}{SPEECH}", json={"text": TEXT}, timeout=60).status_code == 200
+    assert " INFO " not in live.log
+
+
 def test_every_line_is_json_and_none_has_a_text_or_a_secret(logging_server: LiveServer, secret: str) -> None:
     for line in logging_server.log.splitlines():
         if line and not re.match("[A-Z][A-Za-z]+:", line):  # what `serve` prints at its start
