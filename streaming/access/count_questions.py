@@ -4,19 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-PREFIX = "xtts:"
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """One of the streams of a key. `name` is like no other, in whatever process."""
 
-    key_id: int
+    redis_key: str
     name: str
-
-    @property
-    def redis_key(self) -> str:
-        return f"{PREFIX}streams:{self.key_id}"
 
 
 @dataclass(slots=True)

@@ -26,14 +26,15 @@ return 1
 _HOLD_PLACES = """
 -- KEYS: sorted sets, as above. ARGV: lease in microseconds, then for each of KEYS a place that is held for so long.
 -- One that is something else, because another program uses its name, keeps no other from being renewed.
+-- ZADD comes first: after another write, a Redis whose memory is full would let it pass.
 {clock}
 local ends, refusal = string.format('%.0f', now + tonumber(ARGV[1])), nil
 for index, key in ipairs(KEYS) do
-    redis.pcall('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
     local added = redis.pcall('ZADD', key, ends, ARGV[index + 1])
     if type(added) == 'table' and added.err then
         refusal = added
     else
+        redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
         redis.call('PEXPIRE', key, math.ceil(ARGV[1] / 1000))
     end
 end

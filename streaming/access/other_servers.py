@@ -1,24 +1,32 @@
-"""Which servers use the same Redis now, and whether their secret key is ours.
+"""Which installations use the same Redis now: servers that share a secret key are one.
 
 Servers behind one address have to agree on it: it signs what browsers bring back, from whichever of them they have it
 (sign-ins to the admin, tickets of its buttons). Nothing else would say that it differs.
 """
 
+import functools
+import hashlib
 from typing import Any
 
 from django.conf import settings
 
-from streaming.access.secret_text import hash_of
 from streaming.access.shared_counts import SERVERS
+
+# Whoever reads the mark in Redis may try secret keys that people have made up: this is what each of them costs.
+ROUNDS = 600_000
 
 
 def mark_of_this_server() -> str:
-    """The same for all servers with this secret key; nobody learns the key from it."""
-    return hash_of(f"the secret key of a server, {settings.SECRET_KEY}")[:16]
+    """The same for all servers with this secret key."""
+    return _mark_of(settings.SECRET_KEY)
 
 
 async def has_strangers(client: Any) -> bool:
     """Whether a server with another secret key uses this Redis. Raises RedisError."""
-    names = [name async for name in client.scan_iter(f"{SERVERS}*")]
-    marks = {mark.decode() for mark in await client.mget(names) if mark} if names else set()
+    marks = {mark.decode() for mark in await client.zrange(SERVERS, 0, -1)}
     return bool(marks - {mark_of_this_server()})
+
+
+@functools.cache
+def _mark_of(secret_key: str) -> str:
+    return hashlib.pbkdf2_hmac("sha256", secret_key.encode(), b"xtts: mark of an installation", ROUNDS)[:8].hex()

@@ -20,12 +20,13 @@ from contextlib import suppress
 from typing import Any
 
 from streaming.access import count_scripts
-from streaming.access.count_questions import PREFIX, Place, Question, departure, without_lost_beat
+from streaming.access.count_questions import Place, Question, departure, without_lost_beat
 
 logger = logging.getLogger("streaming.access.shared_counts")
 
-# Of each server that runs: its mark.
-SERVERS = f"{PREFIX}server:"
+PREFIX = "xtts:"
+# A sorted set: the marks of all that run -> when their leases end.
+SERVERS = f"{PREFIX}servers"
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 5.0
 # How long one round trip may take. It is looked at several times, and not once: an event loop that stood still has heard
@@ -40,12 +41,13 @@ _MICROSECONDS = 1_000_000
 
 
 class SharedCounts:
-    """One per server process. Every answer is None while Redis is away: then the process counts alone. `mark`: what others
-    find in Redis of this server (`other_servers`)."""
+    """One per server process. Every answer is None while Redis is away: then the process counts alone. `mark`: that of
+    the installation (`other_servers`); others count apart, since their keys have the same numbers."""
 
-    def __init__(self, url: str, *, mark: str = "", answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, url: str, *, mark: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._url = url
         self._mark = mark
+        self._prefix = f"{PREFIX}{mark}:"
         self._answer_seconds = answer_seconds
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count()
@@ -80,7 +82,7 @@ class SharedCounts:
         self._task = None
 
     def new_place(self, key_id: int) -> Place:
-        return Place(key_id, f"{self._name}:{next(self._numbers)}")
+        return Place(f"{self._prefix}streams:{key_id}", f"{self._name}:{next(self._numbers)}")
 
     async def take(self, place: Place, limit: int) -> bool | None:
         """Whether the key had fewer streams than `limit`, and has this one now. None: Redis is away, and the place counts in
@@ -109,7 +111,7 @@ class SharedCounts:
 
     async def spend(self, subject: str, cost: float, *, window: float) -> float | None:
         """0.0: it is taken; else the seconds until it may be. Costs and the window as in `rates.Rates.take`."""
-        found = await self._ask(("EVAL", self._spend, 1, PREFIX + subject, _micro(cost), _micro(window)))
+        found = await self._ask(("EVAL", self._spend, 1, self._prefix + subject, _micro(cost), _micro(window)))
         return None if found is None else found / _MICROSECONDS
 
     async def _ask(self, command: tuple[Any, ...], place: Place | None = None) -> int | None:
@@ -163,8 +165,8 @@ class SharedCounts:
         reads does not count."""
         held = list(self._held.values())
         renewals = [Question(self._renewal(held[n : n + MOST_AT_ONCE])) for n in range(0, len(held), MOST_AT_ONCE)]
-        alive = ("SET", f"{SERVERS}{self._name}", self._mark, "PX", round(LEASE_SECONDS * 1000))
-        return [*renewals, *self._departures(), Question(alive, is_beat=True)]
+        beat = Question(self._renewal([Place(SERVERS, self._mark)]), is_beat=True)
+        return [*renewals, *self._departures(), beat]
 
     def _departures(self) -> list[Question]:
         by_key: dict[str, list[Place]] = {}

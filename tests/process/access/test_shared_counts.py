@@ -22,6 +22,7 @@ from tests.live.redis_server import RedisServer
 from tests.pure.clock import Clock
 
 KEY, LIMIT = 7, 4
+MARK = "0123456789abcdef"
 LOGGER = "streaming.access.shared_counts"
 
 
@@ -44,7 +45,7 @@ async def processes(
 ) -> AsyncIterator[list[SharedCounts]]:
     """A machine that is busy with tests is no Redis that is away."""
     async with AsyncExitStack() as ending:
-        started = [SharedCounts(redis_server.url, answer_seconds=answer_seconds) for _ in range(number)]
+        started = [SharedCounts(redis_server.url, mark=MARK, answer_seconds=answer_seconds) for _ in range(number)]
         for counts in started:
             counts.start()
             ending.push_async_callback(counts.close)
@@ -65,12 +66,12 @@ async def take(counts: SharedCounts, limit: int = 1) -> Place | None:
 
 def places(redis_server: RedisServer) -> int:
     with redis_server.client() as client:
-        return int(client.zcard(f"xtts:streams:{KEY}"))
+        return int(client.zcard(f"xtts:{MARK}:streams:{KEY}"))
 
 
 def members(redis_server: RedisServer) -> set[str]:
     with redis_server.client() as client:
-        return {name.decode() for name in client.zrange(f"xtts:streams:{KEY}", 0, -1)}
+        return {name.decode() for name in client.zrange(f"xtts:{MARK}:streams:{KEY}", 0, -1)}
 
 
 def limits_of(counts: SharedCounts, **settings: int) -> ClientLimits:
@@ -214,6 +215,15 @@ async def test_what_is_in_redis_has_our_name_and_ends_by_itself(redis_server: Re
             assert all(name.startswith(b"xtts:") and client.pttl(name) > 0 for name in names)
 
 
+async def test_another_installation_counts_its_keys_of_the_same_numbers_apart(redis_server: RedisServer) -> None:
+    async with processes(redis_server) as (ours,):
+        theirs = SharedCounts(redis_server.url, mark="f" * 16, answer_seconds=60)
+        theirs.start()
+        assert [bool(await take(counts)) for counts in (ours, theirs, ours, theirs)] == [True, True, False, False]
+        assert [await counts.spend("characters:7", 60.0, window=60.0) for counts in (ours, theirs)] == [0.0, 0.0]
+        await theirs.close()
+
+
 async def test_few_round_trips_serve_many(redis_server: RedisServer) -> None:
     async with processes(redis_server) as (counts,):
         await take(counts, 1000)
@@ -266,7 +276,7 @@ async def test_nobody_waits_twice_for_a_redis_that_says_nothing(mortal: RedisSer
 
 
 async def test_a_process_whose_redis_was_never_there_ends_at_once() -> None:
-    counts = SharedCounts("redis://127.0.0.1:1/0")
+    counts = SharedCounts("redis://127.0.0.1:1/0", mark=MARK)
     counts.start()
     assert await take(counts) is None
     assert counts.is_away
@@ -316,7 +326,7 @@ async def test_a_connection_is_closed_when_nobody_reads_from_it_any_more_and_no_
 ) -> None:
     client = _Unyielding()
     monkeypatch.setattr("redis.asyncio.Redis.from_url", lambda *_args, **_options: client)
-    counts = SharedCounts("redis://127.0.0.1:1/0", answer_seconds=0.1)
+    counts = SharedCounts("redis://127.0.0.1:1/0", mark=MARK, answer_seconds=0.1)
     counts.start()
     assert await take(counts) is None
     await counts.close()
@@ -351,7 +361,7 @@ async def test_what_redis_refuses_is_counted_alone_and_all_else_together(
 ) -> None:
     other_key = KEY + 1
     with redis_server.client() as client:
-        client.set(f"xtts:streams:{other_key}", "of another program")
+        client.set(f"xtts:{MARK}:streams:{other_key}", "of another program")
     async with processes(redis_server) as (counts,):
         foreign = counts.new_place(other_key)
         place = counts.new_place(KEY)
@@ -360,7 +370,7 @@ async def test_what_redis_refuses_is_counted_alone_and_all_else_together(
         )
         assert tuple(answers) == (None, True, 0.0)
         with redis_server.client() as client:
-            client.delete(f"xtts:streams:{KEY}")
+            client.delete(f"xtts:{MARK}:streams:{KEY}")
         await until(lambda: members(redis_server) == {place.name})  # renewed, together with the other one
         assert not counts.is_away
     assert [record.getMessage().partition(" (")[0] for record in caplog.records] == ["Redis refuses to count something"]

@@ -6,6 +6,7 @@ import os
 import shlex
 import ssl
 import sys
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -30,8 +31,8 @@ DEFAULT_PORT = ServiceConfig.model_fields["port"].default
 DEFAULT_HOST = "127.0.0.1"
 STRANGERS = (
     "Another server with the same Redis has another secret key: who signs in to the admin at one of them is not signed in "
-    "at the other. Set service.secret_key to the same text for all servers of an installation; other installations need a "
-    "Redis database of their own."
+    "at the other, and each counts the limits of keys without the other. Set service.secret_key to the same text for all "
+    "servers of an installation; other installations may use the same Redis."
 )
 
 
@@ -233,7 +234,10 @@ async def check_redis(url: str) -> bool:
 
     try:
         async with asyncio.timeout(5), redis.asyncio.Redis.from_url(url) as client:
-            return await has_strangers(client)
+            await client.ping()
+            with suppress(RedisError):  # it may not be allowed to look
+                return await has_strangers(client)
+            return False
     except (RedisError, OSError, TimeoutError) as error:
         reason = one_sentence(error if str(error) else "no answer")
         raise CommandError(f"REDIS_URL is set, but Redis does not answer: {reason}") from None
