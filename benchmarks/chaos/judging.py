@@ -33,11 +33,15 @@ class Judge:
 
     def verdict(self, plan: Plan, kind: str, node: str, outcome: Outcome, begin: float, end: float) -> list[str]:
         """What is wrong with this session; nothing, if it ended well, or with a clear error that a fault explains."""
+        known = self.references.get(plan.name, {}) | outcome.wanted
         wrong = [
             problem
             for name, stream in outcome.streams.items()
-            for right in [outcome.wanted.get(name, self.references.get(plan.name, {}).get(name, b""))]
-            for problem in [self.judged(name, stream, right, is_whole=self.must_be_whole(name, outcome))]
+            for problem in [
+                self.judged(name, stream, known[name], is_whole=self.must_be_whole(name, outcome))
+                if name in known
+                else f"{name}: a stream that nobody has asked for, of {len(stream.audio)} bytes"
+            ]
             if problem
         ]
         if outcome.has_left:

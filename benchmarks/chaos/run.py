@@ -77,15 +77,16 @@ async def _settled(site: Site, before: dict[str, Holdings], least: int) -> tuple
     end = time.monotonic() + SETTLING_SECONDS
     while True:
         held = [Held(name, before[name], await holdings_of(node)) for name, node in site.nodes.items()]
-        # One that was restarted in between is another process, with caches of its own.
-        left = [
-            leak
-            for each in held
-            for leak in leaks(each.name, each.before, each.after, NEVER if each.name == "mortal" else least)
-        ]
+        left = [leak for each in held for leak in _left_by(each, least)]
         if not left or time.monotonic() > end:
             return held, left
         await asyncio.sleep(5)
+
+
+def _left_by(held: Held, least: int) -> list[str]:
+    # One that was restarted in between is another process, with caches of its own; a short run has not filled them.
+    is_judged = held.name != "mortal" and least != NEVER
+    return leaks(held.name, held.before, held.after, least if is_judged else NEVER, is_same_process=is_judged)
 
 
 async def _part(crowd: Crowd, conductor: Conductor, size: Size, sessions: int) -> None:

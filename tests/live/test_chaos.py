@@ -2,16 +2,18 @@
 explained."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.chaos.faults import Chronicle, Fault
 from benchmarks.chaos.judging import Judge
-from benchmarks.chaos.outcomes import CUT, Outcome
+from benchmarks.chaos.leaks import SPARE, Holdings, leaks
+from benchmarks.chaos.outcomes import CUT, Outcome, Stream
 from benchmarks.chaos.plans import KINDS, Plan
 from benchmarks.chaos.report import report_of, tracebacks
-from benchmarks.chaos.run import Size, chaos
+from benchmarks.chaos.run import NEVER, Size, chaos
 from benchmarks.chaos.site import Options
 
 PLAN = Plan("mine", "native", "demo", "demo", "pcm_16000", "de", 1, ("Cats sleep.",))
@@ -64,6 +66,20 @@ def test_the_same_audio_is_right(judge: Judge) -> None:
 )
 def test_what_is_wrong_is_said(judge: Judge, heard: Outcome, words: str) -> None:
     assert words in "; ".join(verdict(judge, heard))
+
+
+@pytest.mark.parametrize("heard", [b"", SOUND])
+def test_a_stream_that_nobody_has_asked_for_is_wrong_however_silent_it_is(judge: Judge, heard: bytes) -> None:
+    strange = outcome(SOUND)
+    strange.streams["another"] = Stream(bytearray(heard), is_complete=True)
+    assert verdict(judge, strange) == [f"another: a stream that nobody has asked for, of {len(heard)} bytes"]
+
+
+def test_memory_that_does_not_come_back_is_left_behind() -> None:
+    before = Holdings({}, 0, dict.fromkeys(SPARE, 1), 100_000, 0, 0)
+    assert leaks("steady", before, replace(before, kilobytes=149_000), NEVER) == []
+    assert leaks("steady", before, replace(before, kilobytes=151_000), NEVER) == ["steady: resident 97 -> 147 MB"]
+    assert leaks("mortal", before, replace(before, kilobytes=151_000), NEVER, is_same_process=False) == []
 
 
 def test_a_fault_explains_its_errors_while_it_lasts_and_on_its_server(judge: Judge) -> None:
