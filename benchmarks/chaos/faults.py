@@ -50,12 +50,19 @@ class Fault:
 @dataclass(slots=True)
 class Struck:
     """A fault of this run. `end`: when a fresh session was heard whole; `recovery`: seconds for that from when the fault was
-    mended, as far as it was (an engine that is gone mends itself: from when it went)."""
+    mended, as far as it was (an engine that is gone mends itself: from when it went). `is_over`: when it was mended and, if
+    it is of one node, that was ready again: nobody is heard there before."""
 
     fault: Fault
     begin: float
     end: float = float("inf")
     recovery: float | None = None
+    is_over: float = float("inf")
+
+    def disturbs(self, other: "Struck") -> bool:
+        return self is not other and (
+            None in (self.fault.node, other.fault.node) or self.fault.node == other.fault.node
+        )
 
     def explains(self, error: str, node: str, begin: float, end: float) -> bool:
         is_near = self.begin <= end and begin <= self.end
@@ -71,6 +78,14 @@ class Chronicle:
     def begin(self, fault: Fault) -> Struck:
         self.struck.append(Struck(fault, time.monotonic()))
         return self.struck[-1]
+
+    def undisturbed(self, struck: Struck, since: float, until: float) -> float:
+        """The seconds of that time in which no other fault was in the way of this one's recovery."""
+        seconds, reached = 0.0, since
+        for other in sorted((each for each in self.struck if each.disturbs(struck)), key=lambda each: each.begin):
+            seconds += max(0.0, min(other.begin, until) - reached)
+            reached = max(reached, min(other.is_over, until))
+        return seconds + until - reached
 
     def explains(self, error: str, node: str, begin: float, end: float) -> bool:
         return any(each.explains(error, node, begin, end) for each in self.struck)

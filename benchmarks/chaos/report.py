@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmarks.chaos.conductor import RECOVERY_SECONDS
 from benchmarks.chaos.faults import Chronicle
 from benchmarks.chaos.leaks import Holdings
 from benchmarks.chaos.sessions import Tally
@@ -59,7 +60,8 @@ def report_of(run: Run) -> str:
             "## Faults",
             "",
             "Recovery: from when the fault is mended (of an engine: when it is killed or replaced) until /readyz agrees and "
-            "a fresh session on every server that was struck is heard whole.",
+            "a fresh session on every server that was struck is heard whole. Allowed are "
+            f"{RECOVERY_SECONDS:g} s, without the time in which another fault is in the way.",
             "",
             *_faults(run.chronicle),
             "",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos.faults import Chronicle, Fault
+from benchmarks.chaos.faults import Chronicle, Fault, Struck
 from benchmarks.chaos.judging import Judge
 from benchmarks.chaos.leaks import SPARE, Holdings, leaks
 from benchmarks.chaos.outcomes import CUT, Outcome, Stream
@@ -89,6 +89,22 @@ def test_a_fault_explains_its_errors_while_it_lasts_and_on_its_server(judge: Jud
     assert verdict(judge, failed) == []
     assert judge.verdict(PLAN, "native", "other", failed, 0.0, 1.0)
     assert judge.verdict(PLAN, "native", "steady", failed, 3.0, 4.0)
+
+
+def test_time_in_which_another_fault_is_in_the_way_is_no_time_to_recover() -> None:
+    chronicle = Chronicle()
+
+    def strike(node: str | None, begin: float, is_over: float) -> Struck:
+        chronicle.struck.append(Struck(Fault("any", lambda *_: asyncio.sleep(0), frozenset(), node), begin))
+        chronicle.struck[-1].is_over = is_over
+        return chronicle.struck[-1]
+
+    database, engine = strike(None, 0, 10), strike("steady", 30, 50)
+    strike("steady", 40, 60)
+    other = strike("mortal", 90, float("inf"))
+    assert chronicle.undisturbed(database, 10, 100) == 50
+    assert chronicle.undisturbed(other, 90, 100) == 10
+    assert chronicle.undisturbed(engine, 50, 100) == 40
 
 
 def test_tracebacks_are_counted_by_their_last_lines() -> None:
