@@ -163,6 +163,8 @@ class ReferenceClip(models.Model):
             replaced = self._store_files()
             with transaction.atomic(using=using):
                 before = self._locked(using, replaced)
+                if before and not replaced:
+                    self._take_copy_of(before)
                 super().save(**options)
                 for name in replaced if before else ():
                     delete_after_commit(getattr(self, name).storage, getattr(before, name).name)
@@ -175,6 +177,11 @@ class ReferenceClip(models.Model):
         if before is None or not ("file" in replaced or before.file.name == self.file.name):
             raise Overtaken((self.pk, self.edit))
         return before
+
+    def _take_copy_of(self, stored: "ReferenceClip") -> None:
+        """Another copy may have been made since this was read, and the file of the one before deleted."""
+        for name in ("model_copy", "copy_of", "copy_sha256"):
+            setattr(self, name, getattr(stored, name))
 
     def clean(self) -> None:
         super().clean()

@@ -145,6 +145,17 @@ def test_a_copy_of_a_recording_that_is_replaced_meanwhile_is_not_kept(
     assert [path.name for path in media_root.glob("copies/*")] == [Path(str(clip.model_copy.name)).name]
 
 
+def test_a_form_that_was_read_before_keeps_a_copy_that_was_made_again(
+    voice: Voice, clip: ReferenceClip, media_root: Path
+) -> None:
+    mine = ReferenceClip.objects.get()
+    (media_root / str(clip.model_copy.name)).unlink()
+    heard(voice)
+    mine.full_clean()
+    mine.save()
+    assert [f"copies/{path.name}" for path in media_root.glob("copies/*")] == [ReferenceClip.objects.get().model_copy]
+
+
 def test_a_copy_of_which_nobody_waits_any_more_has_a_row(
     voice: Voice, clip: ReferenceClip, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
