@@ -7,6 +7,7 @@ middlewares of a project say. Everybody else comes to Django's view, which knows
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_safe
 from streaming.connection.paths import path_info_of
 from streaming.connection.refusing import refusal_body
 from streaming.metrics.server_metrics import ServerMetrics
+from voices.daemon_threads import DaemonThreads, TooMuchWork
 
 NAME = "metrics"
 # In the scope of a request for the metrics: where they are.
@@ -28,6 +30,9 @@ JSON = "application/json"
 REFUSAL = refusal_body("needs_authorization", "The metrics need the token of metrics.token, or a staff session.")
 NO_METRICS = refusal_body("engine_unavailable", "This process does not serve speech, and has no metrics.")
 DATABASE_AWAY = refusal_body("database_unavailable", "The database does not say who has signed in; use the token.")
+TOO_MANY = refusal_body("system_busy", "Too many requests for the metrics wait already.")
+THREADS = 2
+MOST_WAITING = 16
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -39,6 +44,8 @@ class Scrape:
         self._metrics = metrics
         self._path = f"/{prefix}{NAME}"
         self._token = None if token is None else token.encode()
+        # Not those of the event loop, which also read recordings: a storage that hangs may keep them all.
+        self._threads = DaemonThreads("metrics", THREADS, most_waiting=MOST_WAITING)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or path_info_of(scope) != self._path:
@@ -50,12 +57,20 @@ class Scrape:
         elif scope["method"] not in ("GET", "HEAD"):
             await _answer(send, 405, b"", JSON, (b"allow", b"GET, HEAD"))
         elif secrets.compare_digest(shown, self._token):
-            accept = _header(scope, b"accept").decode("latin-1")
-            # The event loop goes on meanwhile.
-            body, media_type = await asyncio.to_thread(self._metrics.exposition, accept)
-            await _answer(send, 200, body if scope["method"] == "GET" else b"", media_type)
+            await self._give(scope, send)
         else:
             await _answer(send, 401, REFUSAL, JSON, (b"www-authenticate", b"Bearer"))
+
+    async def _give(self, scope: Any, send: Any) -> None:
+        """The event loop goes on meanwhile."""
+        accept = _header(scope, b"accept").decode("latin-1")
+        made = partial(self._metrics.exposition, accept)
+        try:
+            body, media_type = await asyncio.get_running_loop().run_in_executor(self._threads, made)
+        except TooMuchWork:
+            await _answer(send, 503, TOO_MANY, JSON, (b"retry-after", b"1"))
+            return
+        await _answer(send, 200, body if scope["method"] == "GET" else b"", media_type)
 
 
 @login_not_required
