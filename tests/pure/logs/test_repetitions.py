@@ -1,6 +1,11 @@
 """A flood of the same warning, on a clock that the test moves."""
 
+import gc
 import logging
+import sys
+import threading
+import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -73,10 +78,35 @@ def test_it_is_said_how_many_were_left_out_when_the_next_one_comes(log: Log) -> 
 
 def test_it_is_said_as_well_when_no_other_comes(log: Log) -> None:
     flood(log, 5)
-    [(key, kind)] = log.filter._kinds.items()
-    record = logging.LogRecord("tests.repetitions", logging.WARNING, "", 1, "It is down: %d", (1,), None)
-    log.filter._end(key, kind, record)
-    assert log.lines[3:] == ["2 more lines like this one were left out in 3600 s: It is down: 1"]
+    [end] = log.filter._ends
+    log.filter._end(end)
+    assert log.lines[3:] == ["2 more lines like this one were left out in 3600 s: It is down: 3"]
+
+
+def test_what_is_left_out_keeps_nothing_alive(log: Log) -> None:
+    class Buffer:
+        """A local variable in the traceback."""
+
+    def failed() -> logging.LogRecord:
+        buffer = Buffer()
+        left.append(weakref.ref(buffer))
+        try:
+            raise ValueError
+        except ValueError:
+            return logging.LogRecord("tests.repetitions", logging.ERROR, "", 1, "It failed", (), sys.exc_info())
+
+    left: list[weakref.ref[Buffer]] = []
+    assert [log.filter.filter(failed()) for _ in range(5)] == [True] * 3 + [False] * 2
+    gc.collect()
+    assert [buffer() for buffer in left] == [None] * 5
+
+
+def test_many_kinds_need_one_thread(log: Log) -> None:
+    before = set(threading.enumerate())
+    for number in range(5):
+        for _ in range(5):
+            log.logger.warning(f"Kind {number}")
+    assert len(set(threading.enumerate()) - before) == 1
 
 
 def test_what_is_no_warning_is_written_unless_it_may_come_in_floods(log: Log) -> None:
@@ -90,3 +120,15 @@ def test_it_keeps_a_bounded_number_of_kinds(log: Log) -> None:
     for number in range(MOST_KINDS + 10):
         log.logger.warning(f"Kind {number}")
     assert len(log.filter._kinds) == MOST_KINDS
+
+
+def test_each_kind_is_told_of_when_its_time_is_over(log: Log) -> None:
+    for number in range(3):
+        for _ in range(5):
+            log.logger.warning(f"Kind {number}")
+    log.clock.now += 3600
+    with log.filter._lock:
+        log.filter._lock.notify()  # as if the thread had waited
+    told = [f"2 more lines like this one were left out in 3600 s: Kind {number}" for number in range(3)]
+    while sorted(log.lines[9:]) != told:
+        time.sleep(0.01)
