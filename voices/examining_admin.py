@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 
 from voices.clip_files import NotSaved, stored_with_rows
@@ -22,12 +23,20 @@ class ExaminingAdmin(ListedAdmin):
             return _response(answer(request, object_id, form_url, extra_context))
         with remembered(), stored_with_rows():
             try:
-                self.examine(request, object_id)
+                if self._may_save(request, object_id):
+                    self.examine(request, object_id)
                 return _response(answer(request, object_id, form_url, extra_context))
             except NotSaved as error:
                 # The transaction is rolled back. Once more: now the form says so beside the recording.
                 refuse(error.file, error.about, ClipError(str(error), "file" if error.file else "trim_start"))
                 return _response(answer(request, object_id, form_url, extra_context))
+
+    def _may_save(self, request: HttpRequest, object_id: str | None) -> bool:
+        """Who may not must not have files decoded and stored. Django asks only once the transaction has begun."""
+        if object_id is None:
+            return self.has_add_permission(request)
+        found = self.get_object(request, unquote(object_id))
+        return found is not None and self.has_change_permission(request, found)
 
     def examine(self, request: HttpRequest, object_id: str | None) -> None:
         """Look by `once` into the files that the form will look into. What is wrong with them, the form will say. Raises

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -15,6 +16,7 @@ from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from tests.pure.voices.test_admin import ADD, change_form, form, text_of
 from tests.pure.voices.test_clip_files import named, uploads
+from voices import voice_form
 from voices.clip_files import Overtaken
 from voices.models import ReferenceClip, Voice
 from voices.reference_clips import EDIT_FIELDS
@@ -43,6 +45,20 @@ def within(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return save(storage, name, content)
 
     monkeypatch.setattr(FileSystemStorage, "_save", note)
+    return noted
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The uploads that are looked into from now on."""
+    noted: list[object] = []
+    read = voice_form.read_upload
+
+    def note(upload: Any, edit: Any) -> Any:
+        noted.append(upload)
+        return read(upload, edit)
+
+    monkeypatch.setattr(voice_form, "read_upload", note)
     return noted
 
 
@@ -81,6 +97,17 @@ def test_nothing_is_stored_if_one_recording_is_refused(admin_client: Client, wit
     short = SimpleUploadedFile("short.wav", recording(0.1))
     assert "at least" in text_of(admin_client.post(ADD, form(recordings=[*uploads("a.wav"), short])).content)
     assert within == []
+
+
+def test_nothing_is_stored_for_who_may_not_change_voices(
+    client: Client, voice: Voice, within: list[bool], decoded: list[object]
+) -> None:
+    staff = User.objects.create_user("staff", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__endswith="_referenceclip"))
+    client.force_login(staff)
+    change = reverse("admin:voices_voice_change", args=[voice.pk])
+    assert [client.post(page, form(recordings=uploads("a.wav"))).status_code for page in (ADD, change)] == [403, 403]
+    assert (within, decoded) == ([], [])
 
 
 def replacing(clip: ReferenceClip, name: str, seconds: float) -> ReferenceClip:
