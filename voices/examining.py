@@ -49,6 +49,11 @@ def refuse(file: Any, about: Hashable, error: Exception) -> None:
         outcomes[about] = error
 
 
+def is_refused(file: Any, about: Hashable) -> bool:
+    """Whether `once` would raise, without another look."""
+    return isinstance((_kept_with(file) or {}).get(about), UNUSABLE)
+
+
 def _kept_with(file: Any) -> dict[Hashable, object] | None:
     if isinstance(file, UploadedFile):
         kept: dict[Hashable, object] = vars(file).setdefault("examined", {})

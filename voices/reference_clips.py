@@ -23,7 +23,7 @@ from voices.clip_files import Overtaken, delete_after_commit, store, stored_with
 from voices.clips import ClipError, ClipFacts, ClipLimits, read_clip
 from voices.conf import get_config
 from voices.decoding import UNEDITED, Edit
-from voices.examining import once
+from voices.examining import is_refused, once
 from voices.findings import Finding, stored_findings
 from voices.storage import StorageUnavailable
 from voices.survey import Part, copy_rate
@@ -192,7 +192,7 @@ class ReferenceClip(models.Model):
             if self._has_new_file():
                 self._take(read_upload(self.file.file, self.edit))
                 self.original_name = PurePosixPath(self.file.name or "").name
-            elif self.pk and self._has_new_edit():
+            elif self.pk and (self._has_new_edit() or is_refused(None, (self.pk, self.edit))):
                 self._take(self.read_again())
         except ClipError as error:
             raise ValidationError({error.field: str(error)}) from None

@@ -16,7 +16,7 @@ from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from tests.pure.voices.test_admin import ADD, change_form, form, text_of
 from tests.pure.voices.test_clip_files import named, uploads
-from voices import voice_form
+from voices import examining_admin, voice_form
 from voices.clip_files import Overtaken
 from voices.models import ReferenceClip, Voice
 from voices.reference_clips import EDIT_FIELDS
@@ -161,6 +161,28 @@ def test_who_is_overtaken_is_told_so_beside_the_recording(
     change = reverse("admin:voices_voice_change", args=[voice.pk])
     page = text_of(admin_client.post(change, change_form(clip, **{"clips-0-gain": "-3"})).content)
     assert page.count("Somebody else has just replaced this recording.") == 2  # in the list and beside the field
+
+
+def test_who_is_overtaken_by_the_same_edit_of_another_recording_is_told_so(
+    admin_client: Client, voice: Voice, add_clip: AddClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = add_clip(voice, recording(3.0))
+    monkeypatch.setattr(ReferenceClip, "_locked", lambda mine, *_: _overtake(mine))
+    refuse = examining_admin.refuse
+
+    def refuse_then(*args: Any) -> None:
+        monkeypatch.undo()
+        other = replacing(clip, "other.wav", 2.0)
+        other.gain = -3.0
+        other.full_clean()
+        other.save()
+        refuse(*args)
+
+    monkeypatch.setattr(examining_admin, "refuse", refuse_then)
+    change = reverse("admin:voices_voice_change", args=[voice.pk])
+    page = text_of(admin_client.post(change, change_form(clip, name="Anne", **{"clips-0-gain": "-3"})).content)
+    assert "Somebody else has just replaced this recording." in page
+    assert Voice.objects.get().name == "Anna"
 
 
 def _overtake(clip: ReferenceClip) -> None:
