@@ -16,10 +16,10 @@ from tests.pure.voices.conftest import AddClip
 from tests.pure.voices.recordings import recording
 from tests.pure.voices.test_admin import ADD, change_form, form, text_of
 from tests.pure.voices.test_clip_files import named, uploads
-from voices import examining_admin, voice_form
 from voices.clip_files import Overtaken
+from voices.examining import refuse
 from voices.models import ReferenceClip, Voice
-from voices.reference_clips import EDIT_FIELDS
+from voices.reference_clips import EDIT_FIELDS, read_upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,13 +52,12 @@ def within(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The uploads that are looked into from now on."""
     noted: list[object] = []
-    read = voice_form.read_upload
 
     def note(upload: Any, edit: Any) -> Any:
         noted.append(upload)
-        return read(upload, edit)
+        return read_upload(upload, edit)
 
-    monkeypatch.setattr(voice_form, "read_upload", note)
+    monkeypatch.setattr("voices.voice_form.read_upload", note)
     return noted
 
 
@@ -168,7 +167,6 @@ def test_who_is_overtaken_by_the_same_edit_of_another_recording_is_told_so(
 ) -> None:
     clip = add_clip(voice, recording(3.0))
     monkeypatch.setattr(ReferenceClip, "_locked", lambda mine, *_: _overtake(mine))
-    refuse = examining_admin.refuse
 
     def refuse_then(*args: Any) -> None:
         monkeypatch.undo()
@@ -178,7 +176,7 @@ def test_who_is_overtaken_by_the_same_edit_of_another_recording_is_told_so(
         other.save()
         refuse(*args)
 
-    monkeypatch.setattr(examining_admin, "refuse", refuse_then)
+    monkeypatch.setattr("voices.examining_admin.refuse", refuse_then)
     change = reverse("admin:voices_voice_change", args=[voice.pk])
     page = text_of(admin_client.post(change, change_form(clip, name="Anne", **{"clips-0-gain": "-3"})).content)
     assert "Somebody else has just replaced this recording." in page
