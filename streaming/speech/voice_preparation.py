@@ -33,6 +33,7 @@ from voices.conditioning import (
     store_conditioning,
     stored_conditioning,
 )
+from voices.database import read
 from voices.models import Voice
 from voices.voice_cache import VoiceCache
 
@@ -131,6 +132,9 @@ class VoicePreparer:
         try:
             made = await self._make(voice)
         except (EngineFailed, VoiceUnusable) as error:
+            if isinstance(error, VoiceUnusable) and await _has_changed(voice):
+                logger.info("Voice %s was deleted or changed while it was prepared", voice.voice_id)
+                raise
             self._figures.preparations["failed" if isinstance(error, EngineFailed) else "unusable"] += 1
             logger.error("Voice %s cannot be prepared: %s", voice.voice_id, error)
             raise
@@ -184,6 +188,15 @@ class VoicePreparation:
         # Reads the failure, which asyncio would otherwise report as never retrieved where no text asks for the voice.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
+
+
+async def _has_changed(voice: Voice) -> bool:
+    """Whether it no longer has these recordings, whose files are gone with them."""
+    try:
+        now = await read(Voice.objects.filter(pk=voice.pk).prefetch_related("clips").first)
+        return now is None or now.key != voice.key
+    except DatabaseError:
+        return False
 
 
 async def _stored(key: str, fingerprint: str) -> bytes | None:

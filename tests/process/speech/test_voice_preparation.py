@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models import Model
 from pytest_django import Settings
 
 from streaming.dispatch.engine_process import EngineSpec
@@ -21,7 +22,7 @@ from streaming.speech.voice_preparation import VoicePreparer
 from tests.process.engine.cloning_engine import TOO_SHORT, cloning_spec, conditioning_of, noted
 from tests.process.speech.stored_voices import Roaming, make_voice, prepare, resolved, run
 from tests.pure.voices.recordings import recording
-from voices.models import ReferenceClip, VoiceConditioning
+from voices.models import ReferenceClip, Voice, VoiceConditioning
 
 pytestmark = pytest.mark.django_db
 HIGH, LOW, SHORT = recording(pitch=220), recording(pitch=90), recording(1.0)
@@ -175,6 +176,19 @@ def test_a_lost_recording_is_said_and_logged(
         prepare(VoicePreparer(executor), voice)
     assert "Voice anna cannot be prepared: A recording of the voice" in caplog.text
     assert not VoiceConditioning.objects.exists()
+
+
+@pytest.mark.parametrize("gone", [Voice, ReferenceClip], ids=["voice", "recordings"])
+def test_a_voice_that_is_deleted_while_it_is_prepared_is_no_error_of_the_log(
+    executor: Executor, media_root: Path, caplog: pytest.LogCaptureFixture, gone: type[Model]
+) -> None:
+    voice = make_voice("anna", HIGH)
+    for path in files_of(ReferenceClip.objects.get(), media_root):
+        path.unlink()
+    gone._default_manager.all().delete()
+    with pytest.raises(VoiceUnusable):
+        prepare(VoicePreparer(executor), voice)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_what_the_engine_says_about_a_recording_is_passed_on(
