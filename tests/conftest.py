@@ -54,7 +54,7 @@ from xtts_site.config import ServiceConfig
 
 # A test's database is in memory, and its rows are in a transaction of the test's own thread.
 database.READERS = database.WRITERS = database.SPENDERS = database.BOOKKEEPERS = {"thread_sensitive": True}
-database.FILERS = database.WRITERS
+database.FILERS = database.WATCHERS = database.WRITERS
 
 # Neither an example nor the making of examples fails for being slow: the machine may be busy.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -57,6 +57,8 @@ WRITERS = _threads("writer", 4)
 # Those that count what is used wait for each other's rows.
 SPENDERS = _threads("spender", 4)
 BOOKKEEPERS = _threads("bookkeeper", 1)
+# The one that looks for changes, time after time.
+WATCHERS = _threads("watcher", 1)
 # Those that store a file and write the row that names it.
 FILERS = _threads("filer", 4)
 
@@ -65,6 +67,11 @@ async def read(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) 
     """Call it on a thread that only reads. (A request has a thread of its own, whose connection would stay open as long as
     the response goes on.) Raises DatabaseSlow when there is no answer in time."""
     return await _answer(READERS, function, *args, **kwargs)
+
+
+async def watch(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Like `read`, for what looks for changes time after time: it does not wait for those who ask because of requests."""
+    return await _answer(WATCHERS, function, *args, **kwargs)
 
 
 async def write(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:

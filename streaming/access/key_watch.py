@@ -11,7 +11,7 @@ from django.db import Error as DatabaseError
 from streaming.access.identity import clients_with
 from streaming.access.known_keys import KnownKeys
 from streaming.access.trust import Trust
-from voices.database import read
+from voices.database import watch
 
 logger = logging.getLogger("streaming.access")
 
@@ -48,7 +48,7 @@ class KeyWatch:
         if not ids:
             return
         began = self._clock()
-        clients = await read(clients_with, ids)
+        clients = await watch(clients_with, ids)
         self._keys.note(ids, clients)
         for trust in trusts:
             if (key_id := trust.client.key_id) is not None:

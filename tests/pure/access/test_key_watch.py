@@ -19,6 +19,8 @@ from streaming.conf import LimitsConfig
 from streaming.errors import Refused
 from tests.pure.access.conftest import NewKey
 from tests.pure.clock import Clock
+from voices import database
+from voices.daemon_threads import DaemonThreads
 from voices.models import Voice
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +98,18 @@ def test_one_look_is_two_questions_however_many_use_keys(gate: Gate, new_key: Ne
         look(gate)
     assert len(queries) == 2
     assert len(trusts) == 60
+
+
+def test_a_look_does_not_wait_for_others_who_ask_the_database(
+    gate: Gate, new_key: NewKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = DaemonThreads("full", 1, most_waiting=0)
+    monkeypatch.setattr(database, "READERS", {"thread_sensitive": False, "executor": full})
+    ended: list[bool] = []
+    trusts = [gate.trust(client_of(new_key()[1]), lambda: ended.append(True))]
+    ApiKey.objects.update(enabled=False)
+    look(gate)
+    assert ended == [True for _ in trusts]
 
 
 def test_nothing_is_asked_while_nobody_uses_a_key(gate: Gate, new_key: NewKey) -> None:
