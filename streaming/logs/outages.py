@@ -45,7 +45,7 @@ class OutageFilter(logging.Filter):
             found = f"{_PACKAGES['redis'][0]} ({error})", REDIS
         if found:
             what, advice = found
-            setattr(record, OUTAGE, f"{record.getMessage().rstrip('.')}: {what}. {advice}")
+            setattr(record, OUTAGE, f"{record.getMessage().rstrip('.:')}: {what}. {advice}")
         return True
 
 

@@ -103,7 +103,7 @@ def test_a_deadlock_is_no_outage() -> None:
 def of_the_layer(error: BaseException) -> logging.LogRecord:
     raised = (type(error), error, None)
     return logging.LogRecord(
-        "channels_redis.pubsub", logging.ERROR, "", 1, "Unexpected exception in receive task", (), raised
+        "channels_redis.pubsub", logging.ERROR, "", 1, "Unexpected exception in the channel:", (), raised
     )
 
 
@@ -120,7 +120,7 @@ def test_a_channel_layer_whose_connection_breaks_is_one_line(error: Exception) -
     assert OutageFilter().filter(record)
     line = PlainFormatter().format(record)
     assert len(line.splitlines()) == 1
-    assert f"Unexpected exception in receive task: Redis does not answer ({error})" in line
+    assert f"Unexpected exception in the channel: Redis does not answer ({error})" in line
 
 
 def test_nobody_is_told_that_a_session_was_cancelled_while_it_left_the_channel_layer() -> None:
