@@ -4,8 +4,8 @@ One task asks Redis for all. What is asked meanwhile waits, and goes in one roun
 asked. So a stream's place is never given back before it is taken, and few round trips serve many clients.
 
 A place is a lease, which this process renews once a second for all of its streams. Of a process that has died, the places
-are free after LEASE_SECONDS; one that has lost them, because it stood still or Redis was started again, has them again with
-the next renewal.
+are free when their leases are over; one that has lost them, because it stood still or Redis was started again, has them
+again with the next renewal.
 
 Nobody waits for a Redis that is away: it is asked once a second by the task alone.
 """
@@ -28,7 +28,8 @@ PREFIX = "xtts:"
 # A sorted set: the marks of all that run -> when their leases end.
 SERVERS = f"{PREFIX}servers"
 BEAT_SECONDS = 1.0
-LEASE_SECONDS = 5.0
+# How much longer than one round trip may take: the renewal that follows a slow one is in time.
+SPARE_SECONDS = 4.0
 # How long one round trip may take. It is looked at several times, and not once: an event loop that stood still has heard
 # nobody.
 ANSWER_SECONDS = 1.0
@@ -49,6 +50,7 @@ class SharedCounts:
         self._mark = mark
         self._prefix = f"{PREFIX}{mark}:"
         self._answer_seconds = answer_seconds
+        self.lease_seconds = answer_seconds + SPARE_SECONDS
         self._name = uuid.uuid4().hex[:12]
         self._numbers = itertools.count()
         self._client: Any = None
@@ -87,7 +89,7 @@ class SharedCounts:
     async def take(self, place: Place, limit: int) -> bool | None:
         """Whether the key had fewer streams than `limit`, and has this one now. None: Redis is away, and the place counts in
         this process until Redis is back."""
-        command = ("EVAL", self._take, 1, place.redis_key, place.name, limit, _micro(LEASE_SECONDS))
+        command = ("EVAL", self._take, 1, place.redis_key, place.name, limit, _micro(self.lease_seconds))
         try:
             found = await self._ask(command, place)
         except asyncio.CancelledError:
@@ -176,7 +178,7 @@ class SharedCounts:
 
     def _renewal(self, places: list[Place]) -> tuple[Any, ...]:
         keys, names = [place.redis_key for place in places], [place.name for place in places]
-        return ("EVAL", self._hold, len(places), *keys, _micro(LEASE_SECONDS), *names)
+        return ("EVAL", self._hold, len(places), *keys, _micro(self.lease_seconds), *names)
 
     async def _put_to_redis(self, questions: list[Question]) -> None:
         try:

@@ -99,7 +99,10 @@ async def test_a_server_that_was_killed_keeps_no_stream_of_a_key(tmp_path: Path)
         folders = [tmp_path / name for name in ("one", "two")]
         for folder in folders:
             folder.mkdir()
-        one, two = (running.enter_context(new_server(folder, redis_server, program="uvicorn")) for folder in folders)
+        one, two = (
+            running.enter_context(new_server(folder, redis_server, program="uvicorn", answer_seconds=10))
+            for folder in folders
+        )
         secret = make_keys(one, killed={"max_concurrent_streams": 2})["killed"]
         staying, *others = [await begin(server, secret) for server in (two, one, two)]
         assert [staying[1], *(is_in for _, is_in in others)] == [True, True, False]

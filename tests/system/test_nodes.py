@@ -101,7 +101,7 @@ def nodes(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "storage": {"folder": str(folder / "recordings")},
             "access": {"require_keys": True},
             # A machine that is busy with tests is no Redis that is away.
-            "limits": {"max_chars_per_minute": CHARS_PER_MINUTE, "redis_answer_seconds": 60},
+            "limits": {"max_chars_per_minute": CHARS_PER_MINUTE, "redis_answer_seconds": 20},
         }
         started = []
         for program in ("uvicorn", "daphne"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streaming.access.count_questions import Place
 from streaming.access.identity import ANYBODY, Client
 from streaming.access.limits import ClientLimits
-from streaming.access.shared_counts import LEASE_SECONDS, SharedCounts
+from streaming.access.shared_counts import SharedCounts
 from streaming.conf import LimitsConfig
 from streaming.errors import Refused
 from tests.live.redis_server import RedisServer
@@ -130,12 +130,12 @@ async def test_places_are_free_as_soon_as_their_process_has_ended(redis_server: 
 async def test_places_of_a_process_that_was_killed_are_free_after_their_lease_and_those_of_others_are_not(
     redis_server: RedisServer,
 ) -> None:
-    async with processes(redis_server, 2) as (one, two):
+    async with processes(redis_server, 2, answer_seconds=5) as (one, two):
         assert await take(one, 2)
         assert await take(two, 2)
         await die(one)
         assert not await take(two, 2)
-        async with asyncio.timeout(LEASE_SECONDS + 60):
+        async with asyncio.timeout(one.lease_seconds + 60):
             while not await take(two, 2):
                 await asyncio.sleep(0.1)
         assert places(redis_server) == 2
@@ -273,6 +273,13 @@ async def test_nobody_waits_twice_for_a_redis_that_says_nothing(mortal: RedisSer
         await until(lambda: not one.is_away and not two.is_away)
         assert not await take(one, 3)  # all three are there
         assert places(mortal) == 3
+
+
+async def test_a_place_outlasts_the_slowest_answer_that_is_waited_for(redis_server: RedisServer) -> None:
+    async with processes(redis_server, answer_seconds=60) as (counts,):
+        assert await take(counts)
+        with redis_server.client() as client:
+            await until(lambda: client.pttl(f"xtts:{MARK}:streams:{KEY}") > 60_000)
 
 
 async def test_a_process_whose_redis_was_never_there_ends_at_once() -> None:
