@@ -9,6 +9,7 @@ import hashlib
 from typing import Any
 
 from django.conf import settings
+from django.utils.encoding import force_bytes
 
 from streaming.access.shared_counts import SERVERS
 
@@ -18,7 +19,7 @@ ROUNDS = 600_000
 
 def mark_of_this_server() -> str:
     """The same for all servers with this secret key."""
-    return _mark_of(settings.SECRET_KEY)
+    return _mark_of(force_bytes(settings.SECRET_KEY))
 
 
 async def has_strangers(client: Any) -> bool:
@@ -28,5 +29,5 @@ async def has_strangers(client: Any) -> bool:
 
 
 @functools.cache
-def _mark_of(secret_key: str) -> str:
-    return hashlib.pbkdf2_hmac("sha256", secret_key.encode(), b"xtts: mark of an installation", ROUNDS)[:8].hex()
+def _mark_of(secret_key: bytes) -> str:
+    return hashlib.pbkdf2_hmac("sha256", secret_key, b"xtts: mark of an installation", ROUNDS)[:8].hex()

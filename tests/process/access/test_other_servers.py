@@ -28,6 +28,13 @@ async def test_a_redis_that_answers_is_enough_for_a_start(redis_server: RedisSer
     assert not await check_redis(redis_server.url.replace("//", "//few:secret@"))
 
 
+def test_a_secret_key_may_be_bytes_as_django_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SECRET_KEY", "as text")
+    mark = other_servers.mark_of_this_server()
+    monkeypatch.setattr(settings, "SECRET_KEY", b"as text")
+    assert other_servers.mark_of_this_server() == mark
+
+
 def test_each_secret_key_that_is_tried_costs_much(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = []
 
