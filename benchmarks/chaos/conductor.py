@@ -60,7 +60,7 @@ class Conductor:
             await asyncio.sleep(random_.uniform(*PAUSE_SECONDS))
 
     async def strike(self, fault: Fault, random_: random.Random) -> None:
-        # No server starts while its database or disk is away.
+        # No server starts while its database, Redis or disk is away.
         async with self.foundations if fault.is_of_foundations else nullcontext():
             struck = self.chronicle.begin(fault)
             print(f"{time.monotonic():.1f} {fault.name}", flush=True)

@@ -44,7 +44,7 @@ class Fault:
     @property
     def is_of_foundations(self) -> bool:
         """Whether a server starts in it, or what a server needs for its start is away."""
-        return self.name.startswith(("database", "disk", "server mortal"))
+        return self.name.startswith(("Redis", "database", "disk", "server mortal"))
 
 
 @dataclass(slots=True)

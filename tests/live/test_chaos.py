@@ -107,6 +107,11 @@ def test_time_in_which_another_fault_is_in_the_way_is_no_time_to_recover() -> No
     assert chronicle.undisturbed(engine, 50, 100) == 40
 
 
+@pytest.mark.parametrize("name", ["Redis: killed, restarted", "database: locked", "disk: full"])
+def test_no_server_is_started_while_what_it_needs_is_away(name: str) -> None:
+    assert Fault(name, lambda *_: asyncio.sleep(0), frozenset()).is_of_foundations
+
+
 def test_tracebacks_are_counted_by_their_last_lines() -> None:
     one = "Traceback (most recent call last):\n  File x\n    y\nKeyError: 1\n"
     assert tracebacks(f"before\n{one}between\n{one}") == {"KeyError: 1": 2}
