@@ -10,6 +10,8 @@ import secrets
 KEY_START = "sk_"
 # Shown in the admin, and what a key is looked up by; the rest of it is compared in constant time.
 PREFIX_LENGTH = 10
+# What it costs to try one secret that people have made up.
+ROUNDS = 600_000
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43,60}\Z")
 
 
@@ -24,6 +26,11 @@ def new_token() -> str:
 def hash_of(secret: str) -> str:
     """SHA-256, 64 hexadecimal digits."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def slow_hash_of(secret: bytes, purpose: bytes) -> str:
+    """Of a secret that people may have made up. Each purpose has its own."""
+    return hashlib.pbkdf2_hmac("sha256", secret, purpose, ROUNDS).hex()
 
 
 def looks_like_one(text: str) -> bool:
