@@ -24,15 +24,16 @@ class Lines(logging.Handler):
 
 
 class Log:
-    """A logger of its own, whose handler has the filter."""
+    """A logger of its own, whose handler has the filter. Without `has_thread`, nobody but the test looks at the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, has_thread: bool) -> None:
         self.clock = Clock()
         self.handler = Lines()
         # Longer than any test: what ends by the timer is tested by calling it.
         self.filter = RepetitionFilter(most=3, seconds=3600, clock=self.clock)
+        self.filter._has_thread = not has_thread
         self.handler.addFilter(self.filter)
-        self.logger = logging.getLogger("tests.repetitions")
+        self.logger = logging.getLogger(f"tests.repetitions.{name}")
         self.logger.addHandler(self.handler)
         self.logger.propagate = False
         self.logger.setLevel(logging.DEBUG)
@@ -43,8 +44,8 @@ class Log:
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
-    log = Log()
+def log(request: pytest.FixtureRequest) -> Iterator[Log]:
+    log = Log(request.node.name, has_thread="thread" in request.node.name)
     yield log
     log.logger.removeHandler(log.handler)
 
@@ -122,7 +123,7 @@ def test_it_keeps_a_bounded_number_of_kinds(log: Log) -> None:
     assert len(log.filter._kinds) == MOST_KINDS
 
 
-def test_each_kind_is_told_of_when_its_time_is_over(log: Log) -> None:
+def test_the_thread_tells_of_each_kind_when_its_time_is_over(log: Log) -> None:
     for number in range(3):
         for _ in range(5):
             log.logger.warning(f"Kind {number}")
