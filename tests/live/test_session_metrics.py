@@ -191,10 +191,9 @@ async def be_hostile(server: LiveServer, word: str) -> None:
         ("demo", f"?model_id={word}", [{"text": " ", word: word, "voice_settings": {word: 1}}, {"text": ""}]),
     ]
     for voice, query, messages in conversations:
-        await converse(server.url(voice, query), messages)
-    await converse(
-        server.url(word, "").replace("stream-input", "multi-stream-input"), [{"text": "Hi.", "context_id": word}]
-    )
+        await converse(server.url(voice, query), [*messages, {"text": ""}])
+    url = server.url(word, "").replace("stream-input", "multi-stream-input")
+    await converse(url, [{"text": "Hi.", "context_id": word}, {"close_socket": True}])
 
 
 async def converse(url: str, messages: list[dict[str, Any]]) -> None:

@@ -208,11 +208,13 @@ async def test_what_is_in_redis_has_our_name_and_ends_by_itself(redis_server: Re
         await limits.begin_stream(Client(key_id=KEY, max_concurrent_streams=3))
         await limits.take_request(Client(key_id=KEY, max_requests_per_second=0.5))
         for number in range(1000):
-            await limits.take_characters(ANYBODY, f"192.0.{number // 250}.{number % 250}", 100)
+            await limits.take_characters(ANYBODY, f"192.0.{number // 250}.{number % 250}", 600)
         with redis_server.client() as client:
             names = list(client.scan_iter())
-            assert len(names) == 1003
-            assert all(name.startswith(b"xtts:") and client.pttl(name) > 0 for name in names)
+            # Characters are remembered for a minute, and what else there is for seconds: it may be gone.
+            assert len(names) >= 1000
+            # -1: without an end; -2: it has ended.
+            assert all(name.startswith(b"xtts:") and client.pttl(name) != -1 for name in names)
 
 
 async def test_another_installation_counts_its_keys_of_the_same_numbers_apart(redis_server: RedisServer) -> None:
