@@ -38,6 +38,14 @@ LONGEST_ID = 64
 # ElevenLabs' words for where a voice comes from.
 Category = Literal["cloned", "premade", "generated", "professional", "famous", "high_quality"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
+CATEGORY_NAMES = {
+    "cloned": _("cloned"),
+    "premade": _("premade"),
+    "generated": _("generated"),
+    "professional": _("professional"),
+    "famous": _("famous"),
+    "high_quality": _("high quality"),
+}
 # How the sound of recordings is made for engines. With another name voices are prepared anew, since what was made of them
 # before is of another sound.
 READING = "speech 1"
@@ -100,7 +108,7 @@ class Voice(SpeakingSettings):
         max_length=20,
         blank=True,
         db_default="",
-        choices=[(category, category) for category in CATEGORIES],
+        choices=[(category, CATEGORY_NAMES[category]) for category in CATEGORIES],
         help_text=_("What ElevenLabs' clients are told. Empty: cloned if the voice has recordings, otherwise premade."),
     )
     enabled = models.BooleanField(

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -36,10 +37,14 @@ LONGEST_NAME = 100
 
 
 class SettingsAdmin(AdminBase):
-    filter_horizontal = ("dictionaries",)
-
     class Media:
         js = ("admin/js/urlify.js", "voices/voice_id.js")
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """There are few dictionaries."""
+        if db_field.name == "dictionaries":
+            kwargs["widget"] = forms.CheckboxSelectMultiple()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(never_cache(require_safe(self._free_id)))

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='voice',
             name='chosen_category',
-            field=models.CharField(blank=True, db_default='', choices=[('cloned', 'cloned'), ('premade', 'premade'), ('generated', 'generated'), ('professional', 'professional'), ('famous', 'famous'), ('high_quality', 'high_quality')], help_text="What ElevenLabs' clients are told. Empty: cloned if the voice has recordings, otherwise premade.", max_length=20, verbose_name='category'),
+            field=models.CharField(blank=True, db_default='', choices=[('cloned', 'cloned'), ('premade', 'premade'), ('generated', 'generated'), ('professional', 'professional'), ('famous', 'famous'), ('high_quality', 'high quality')], help_text="What ElevenLabs' clients are told. Empty: cloned if the voice has recordings, otherwise premade.", max_length=20, verbose_name='category'),
         ),
         migrations.AddField(
             model_name='voice',

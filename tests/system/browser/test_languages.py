@@ -14,7 +14,7 @@ from tests.system.conftest import server_of_ada
 # What a Russian page has in Latin letters as well: formats, units, names of settings and fields, names given by people, ids.
 LATIN = re.compile(
     r"API|WAV|FLAC|MP3|M4A|AAC|OGG|Opus|WebM|AMR|3GP|AIFF|CAF|MP4|MOV|XTTS|JSON|URL|dBFS|UTC|GIF|English|https?|localhost|ada\b|anna|"
-    r"demo|default|voice_id|accent|scottish|gender|female|zh-cn|recording\.wav|access\.require_keys|true|\b[A-Za-z0-9]{20}\b",
+    r"ElevenLabs|stability|top-[kp]|demo|default|voice_id|accent|scottish|gender|female|zh-cn|recording\.wav|access\.require_keys|true|\b[A-Za-z0-9]{20}\b",
     re.IGNORECASE,
 )
 
