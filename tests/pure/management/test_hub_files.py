@@ -11,7 +11,8 @@ from benchmarks.live_server import free_port
 from streaming.management.hub_files import FetchError, NotOnHub, fetch, hub_client
 from tests.process.management.hub import Hub
 
-CONTENT = os.urandom(3_000_000)
+# Random, and with an end that no test writes in its place.
+CONTENT = os.urandom(2_999_999) + b"."
 MODEL = "/model.pth"
 
 
