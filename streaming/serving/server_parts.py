@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import logging
+from collections.abc import Sequence
 
 from streaming.access.gate import Gate
 from streaming.access.known_keys import KnownKeys
@@ -11,6 +12,7 @@ from streaming.access.shared_counts import SharedCounts
 from streaming.conf import Config
 from streaming.connection.capacity import Capacity
 from streaming.dispatch.engine_choice import engine_specs
+from streaming.dispatch.engine_process import EngineSpec
 from streaming.dispatch.executor import Executor
 from streaming.dispatch.heartbeat import HeartbeatLimits
 from streaming.forwarding.forwarding import Forwarding
@@ -41,33 +43,13 @@ class ServerParts:
         specs, self._reason = engine_specs(config)
         self._engine_name = specs[0].name
         self.config = config
-        service, limits = config.service, config.limits
-        self.capacity = Capacity(
-            sockets=service.max_connections,
-            responses=service.max_connections,
-            requests=limits.max_waiting_requests,
-            strangers=limits.max_unidentified_sockets,
-        ).within_this_process()
-        self.executor = Executor(
-            specs,
-            max_running=service.max_concurrency,
-            max_waiting=service.max_waiting,
-            silence_limit=service.engine_timeout_seconds,
-            heartbeat=HeartbeatLimits(service.engine_heartbeat_seconds, service.engine_step_seconds),
-            away_limit=service.engine_wait_seconds,
-            max_load=service.max_load,
-        )
+        self.capacity = _capacity(config)
+        self.executor = _executor(config, specs)
         database = config.database
         answer_within(database.answer_seconds)
         keys = KnownKeys(fresh=database.cache_seconds, outage=database.key_outage_seconds)
         voices = VoiceCache(fresh=database.cache_seconds, outage=database.voice_outage_seconds)
-        answer_seconds = config.limits.redis_answer_seconds
-        shared = (
-            SharedCounts(config.redis_url, mark=mark_of_this_server(), answer_seconds=answer_seconds)
-            if config.redis_url
-            else None
-        )
-        self.gate = Gate(config.limits, keys, shared=shared)
+        self.gate = Gate(config.limits, keys, shared=_shared_counts(config))
         self.records = Records(SessionLog())
         self.forwarding = Forwarding(config.forward, config.redis_url)
         self.open_sockets = OpenSockets(self.capacity)
@@ -148,3 +130,33 @@ class ServerParts:
         """End the engine's processes. Takes a few seconds at most."""
         self.metrics.stop()
         await asyncio.to_thread(self.executor.stop)
+
+
+def _capacity(config: Config) -> Capacity:
+    service, limits = config.service, config.limits
+    return Capacity(
+        sockets=service.max_connections,
+        responses=service.max_connections,
+        requests=limits.max_waiting_requests,
+        strangers=limits.max_unidentified_sockets,
+    ).within_this_process()
+
+
+def _executor(config: Config, specs: Sequence[EngineSpec]) -> Executor:
+    service = config.service
+    return Executor(
+        specs,
+        max_running=service.max_concurrency,
+        max_waiting=service.max_waiting,
+        silence_limit=service.engine_timeout_seconds,
+        heartbeat=HeartbeatLimits(service.engine_heartbeat_seconds, service.engine_step_seconds),
+        away_limit=service.engine_wait_seconds,
+        max_load=service.max_load,
+    )
+
+
+def _shared_counts(config: Config) -> SharedCounts | None:
+    """None: there is no Redis, and this process counts alone."""
+    if not config.redis_url:
+        return None
+    return SharedCounts(config.redis_url, mark=mark_of_this_server(), answer_seconds=config.limits.redis_answer_seconds)
